@@ -1,0 +1,74 @@
+"""From the raw bytes of a batch to what a model's function receives.
+
+Inputs of one length become one matrix, others a list of arrays; strings become str. Everything is writable
+and independent of the message it came in. Knows nothing of models, frames or errors over the wire.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipper_container.input_types import InputType
+from clipper_container.model import Inputs
+
+_DTYPES: dict[InputType, np.dtype[Any]] = {
+    InputType.BYTES: np.dtype("<i1"),
+    InputType.INTEGERS: np.dtype("<i4"),
+    InputType.FLOATS: np.dtype("<f4"),
+    InputType.DOUBLES: np.dtype("<f8"),
+}
+
+
+class InputError(ValueError):
+    """Bytes that are no input of the model's type."""
+
+
+def convert_inputs(inputs: Sequence[bytes], input_type: InputType) -> Inputs:
+    """Return what a model of `input_type` receives for these inputs.
+
+    Strings: a list of str. Bytes: a list of int8 arrays. Numbers: a C-contiguous matrix (n, d) when all
+    inputs have the same length (d may be 0), else a list of n one-dimensional arrays. Raises InputError when
+    an input is not valid UTF-8 or no whole number of elements.
+    """
+    if input_type is InputType.STRINGS:
+        return _decode_strings(inputs)
+    dtype = _DTYPES[input_type]
+    # One copy for the whole batch; a bytearray, so that the arrays over it can be written to.
+    data = bytearray().join(inputs)
+    sizes = set(map(len, inputs))
+    if len(sizes) == 1 and input_type is not InputType.BYTES:
+        (size,) = sizes
+        if size % dtype.itemsize:
+            raise _size_error(size, input_type)
+        matrix: NDArray[Any] = np.frombuffer(data, dtype)
+        return matrix.reshape(len(inputs), size // dtype.itemsize)
+    return _split_arrays(data, inputs, input_type)
+
+
+def _decode_strings(inputs: Sequence[bytes]) -> list[str]:
+    try:
+        return [raw.decode() for raw in inputs]
+    except UnicodeDecodeError as exc:
+        raise InputError(f"the input is not valid UTF-8: {exc}") from exc
+
+
+def _split_arrays(data: bytearray, inputs: Sequence[bytes], input_type: InputType) -> list[NDArray[Any]]:
+    item_bytes = input_type.item_bytes
+    for raw in inputs:
+        if len(raw) % item_bytes:
+            raise _size_error(len(raw), input_type)
+    whole = np.frombuffer(data, _DTYPES[input_type])
+    ends = accumulate(len(raw) // item_bytes for raw in inputs)
+    return [whole[end - len(raw) // item_bytes : end] for raw, end in zip(inputs, ends)]
+
+
+def _size_error(size: int, input_type: InputType) -> InputError:
+    return InputError(
+        f"the input has {size} bytes, which is no whole number of {input_type.value}"
+        f" of {input_type.item_bytes} bytes each"
+    )

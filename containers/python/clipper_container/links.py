@@ -1,0 +1,122 @@
+"""One session with one query frontend, as a state machine without I/O.
+
+    hello sent --offer--> metadata sent --keepalive--> accepted --silence, refusal, anything odd--> closed
+
+Owns what a message means in each state and when a session is overdue. Time is an argument (seconds of one
+monotonic clock). It knows neither sockets nor the other sessions.
+"""
+
+from __future__ import annotations
+
+import enum
+
+from clipper_container.wire import SEND_METADATA, FromFrontend, FrontendHeartbeat, Refusal, Request
+
+HEARTBEAT_INTERVAL_S = 2.0
+SILENCE_LIMIT_S = 30.0
+#: Name lookup, TCP connect, hello and metadata together.
+HANDSHAKE_LIMIT_S = 10.0
+
+
+class State(enum.Enum):
+    """Where a session stands."""
+
+    HELLO_SENT = "waiting for a frontend to ask for metadata"
+    METADATA_SENT = "waiting for a frontend to accept"
+    ACCEPTED = "accepted"
+    CLOSED = "closed"
+
+
+class Outcome(enum.Enum):
+    """What a message asks of the one who owns the session."""
+
+    #: The frontend has said its id and waits for the metadata: send it, or close a double.
+    OFFERED = enum.auto()
+    ACCEPTED = enum.auto()
+    HEARD = enum.auto()
+    REQUESTED = enum.auto()
+    #: `Link.reason` says why.
+    REFUSED = enum.auto()
+    BROKEN = enum.auto()
+
+
+class Link:
+    """A session from its dialling to its end. `address` is what was dialled, as it was written."""
+
+    def __init__(self, address: str, attempt: int, now: float) -> None:
+        self.address = address
+        self.attempt = attempt
+        self.state = State.HELLO_SENT
+        self.frontend_id = ""
+        self.reason = ""
+        self.said_goodbye = False
+        self.is_settled = False
+        self._opened_at = now
+        self._heard_at = now
+        self._sent_at = now
+
+    def receive(self, message: FromFrontend, now: float) -> Outcome:
+        """Return what `message` asks for, after moving to the state that it leads to."""
+        self._heard_at = now
+        if isinstance(message, Request):
+            if self.state is State.ACCEPTED:
+                return Outcome.REQUESTED
+            return self._broken("sent a batch before it accepted this replica")
+        if isinstance(message, FrontendHeartbeat):
+            return self._receive_heartbeat(message)
+        return self._receive_refusal(message)
+
+    def _receive_heartbeat(self, heartbeat: FrontendHeartbeat) -> Outcome:
+        if not heartbeat.frontend_id or heartbeat.peers is None:
+            return self._broken("speaks RPC version 3 only: this replica speaks version 4")
+        if self.state is State.HELLO_SENT:
+            self.frontend_id = heartbeat.frontend_id
+            return Outcome.OFFERED
+        if heartbeat.frontend_id != self.frontend_id:
+            return self._broken(f"changed its id to {heartbeat.frontend_id}")
+        if self.said_goodbye:
+            # Messages keep their order: every batch that was sent before the goodbye has come by now.
+            self.is_settled = True
+            return Outcome.HEARD
+        asks_again = heartbeat.heartbeat_type == SEND_METADATA
+        if self.state is State.ACCEPTED:
+            return self._broken("no longer knows this replica") if asks_again else Outcome.HEARD
+        if asks_again:  # sent before the metadata had reached it
+            return Outcome.HEARD
+        self.state = State.ACCEPTED
+        return Outcome.ACCEPTED
+
+    def _receive_refusal(self, refusal: Refusal) -> Outcome:
+        self.state = State.CLOSED
+        self.reason = refusal.reason
+        return Outcome.REFUSED
+
+    def _broken(self, reason: str) -> Outcome:
+        self.state = State.CLOSED
+        self.reason = reason
+        return Outcome.BROKEN
+
+    def sent_metadata(self, now: float) -> None:
+        """Note that the metadata is on its way: the frontend's answer decides."""
+        self.state = State.METADATA_SENT
+        self.sent(now)
+
+    def sent(self, now: float) -> None:
+        """Note that something was sent: a heartbeat is due only after a pause."""
+        self._sent_at = now
+
+    def overdue(self, now: float) -> str:
+        """Return why this session is to be given up by now; empty while it is not."""
+        if self.state is State.ACCEPTED:
+            return f"silent for {SILENCE_LIMIT_S:g} s" if now >= self._heard_at + SILENCE_LIMIT_S else ""
+        return "no answer" if now >= self._opened_at + HANDSHAKE_LIMIT_S else ""
+
+    def heartbeat_is_due(self, now: float) -> bool:
+        """Return whether an accepted session has sent nothing for a heartbeat's interval."""
+        return self.state is State.ACCEPTED and now >= self._sent_at + HEARTBEAT_INTERVAL_S
+
+    def next_due(self) -> float:
+        """Return when this session next needs to be looked at, if nothing happens before."""
+        if self.state is State.ACCEPTED:
+            return min(self._heard_at + SILENCE_LIMIT_S, self._sent_at + HEARTBEAT_INTERVAL_S)
+        return self._opened_at + HANDSHAKE_LIMIT_S

@@ -1,0 +1,130 @@
+"""The command `clipper-container`: loads one model and serves it until it is told to stop.
+
+Exit codes: 0 stopped as told, 1 the model cannot be loaded or the admin port not be had, 2 wrong settings,
+3 the model was saved by another Python or cloudpickle, 70 the model hung (where that is to end the process).
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import logging
+import os
+import platform
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Optional
+
+from clipper_container.admin import AdminServer, Health
+from clipper_container.closure import ClosureMismatch
+from clipper_container.logs import configure_logging
+from clipper_container.metrics import ModelMetrics
+from clipper_container.model import Model, ModelLoadError, load_model
+from clipper_container.runner import Runner
+from clipper_container.runtime import Runtime, exit_now
+from clipper_container.settings import Settings, SettingsError, log_level, model_path
+from clipper_container.wakeup import STOP_SIGNALS, Wakeup
+
+_LOG = logging.getLogger("clipper.container")
+EXIT_LOAD_FAILED = 1
+EXIT_WRONG_SETTINGS = 2
+EXIT_MISMATCH = 3
+
+
+class _ExitError(Exception):
+    """End the process with `code`; the reason has been logged."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+def main(arguments: Optional[list[str]] = None) -> int:
+    """Run the command and return its exit code."""
+    parser = argparse.ArgumentParser(
+        prog="clipper-container",
+        description="Serve one model to Clipper's query frontends, as CLIPPER_* variables say.",
+    )
+    parser.add_argument("--check", action="store_true", help="load the model of CLIPPER_MODEL_PATH and exit")
+    check_only = parser.parse_args(arguments).check
+    try:
+        configure_logging(log_level(os.environ))
+        if check_only:
+            _load(model_path(os.environ))
+        else:
+            _serve(Settings.from_environment(os.environ))
+    except SettingsError as exc:
+        print(f"clipper-container: {exc}", file=sys.stderr)
+        return EXIT_WRONG_SETTINGS
+    except _ExitError as stop:
+        return stop.code
+    return 0
+
+
+def _serve(settings: Settings) -> None:
+    for signum in STOP_SIGNALS:
+        # Nothing is to be drained yet; but what it does not handle, a container's first process ignores.
+        signal.signal(signum, lambda *_: exit_now(0))
+    health = Health()
+    admin = _listen(settings, health)
+    _LOG.info("listening: admin=%s", admin.address)
+    runner = Runner(_load(settings.model_path), settings.input_type, time.monotonic)
+    # What is there by now stays for good: the collector need not walk through the model again and again.
+    gc.collect()
+    gc.freeze()
+    wakeup = Wakeup()
+    wakeup.catch_signals()
+    metrics = ModelMetrics(settings.model_name, settings.model_version)
+    runtime = Runtime(settings, runner, metrics, wakeup)
+    health.not_live_reason = runtime.not_live_reason
+    health.not_ready_reason = runtime.not_ready_reason
+    _LOG.info(
+        "serving %s:%s, inputs of type %s, Python %s, instance %s, query frontends from %s",
+        settings.model_name,
+        settings.model_version,
+        settings.input_type.value,
+        platform.python_version(),
+        settings.instance_id,
+        ",".join(settings.rpc_addresses),
+    )
+    runtime.serve()
+    wakeup.close()
+    admin.close()
+    _LOG.info("stopped")
+
+
+def _listen(settings: Settings, health: Health) -> AdminServer:
+    try:
+        return AdminServer(settings.admin_host, settings.admin_port, health)
+    except OSError as exc:
+        _LOG.error(
+            "cannot listen on %s port %d: %s; "
+            "set CLIPPER_ADMIN_HOST and CLIPPER_ADMIN_PORT (0 is any free port)",
+            settings.admin_host,
+            settings.admin_port,
+            exc,
+        )
+        raise _ExitError(EXIT_LOAD_FAILED) from exc
+
+
+def _load(directory: Path) -> Model:
+    try:
+        return load_model(directory)
+    except ClosureMismatch as exc:
+        _LOG.error("%s", exc)
+        raise _ExitError(EXIT_MISMATCH) from exc
+    except ModelLoadError as exc:
+        _LOG.error("%s", exc)
+        raise _ExitError(EXIT_LOAD_FAILED) from exc
+    except ImportError as exc:
+        _LOG.exception("the model cannot be loaded: %s; name its package in pkgs_to_install", exc)
+        raise _ExitError(EXIT_LOAD_FAILED) from exc
+    except (Exception, SystemExit) as exc:  # unpickling runs the model's code, which may raise anything
+        _LOG.exception("the model cannot be loaded: %s", exc)
+        raise _ExitError(EXIT_LOAD_FAILED) from exc
+
+
+if __name__ == "__main__":
+    sys.exit(main())
