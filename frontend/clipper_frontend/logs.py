@@ -1,0 +1,33 @@
+"""How the frontends log: to stderr, one line per record, times in UTC.
+
+2026-01-01T12:00:00.000Z INFO clipper.query message
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+
+_FORMAT = "%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s %(message)s"
+_TIME_FORMAT = "%Y-%m-%dT%H:%M:%S"
+_LINE_BREAK = " | "
+
+
+class OneLineFormatter(logging.Formatter):
+    """Writes a record, its traceback included, on one line."""
+
+    def __init__(self) -> None:
+        super().__init__(_FORMAT, _TIME_FORMAT)
+        self.converter = time.gmtime
+
+    def format(self, record: logging.LogRecord) -> str:
+        return _LINE_BREAK.join(super().format(record).splitlines())
+
+
+def configure_logging(level: str) -> None:
+    """Log what is of `level` (debug, info, warning, error) or above to stderr, Python's warnings too."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(OneLineFormatter())
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    logging.captureWarnings(True)

@@ -1,0 +1,135 @@
+"""The follower: keeps a mirror of the registry equal to Redis, and tells a listener what changed.
+
+Owns one task, its subscription and its client. Routing and serving are the listener's; while Redis is away
+the mirror stays as it was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from typing import Protocol
+
+from clipper_frontend.errors import RegistryUnavailable
+from clipper_frontend.registry.connection import RedisSettings, connect
+from clipper_frontend.registry.keys import FOLLOWED
+from clipper_frontend.registry.mirror import Changes, Mirror
+from clipper_frontend.registry.scripts import Scripts
+from clipper_frontend.registry.subscription import Subscription, Touched
+
+logger = logging.getLogger("clipper.registry")
+
+#: Keys read at a time: reading and taking them over holds up queries for about a millisecond.
+CHUNK_KEYS = 100
+#: Events can be missed without the link being lost (FLUSHALL sends none, CONFIG can stop them).
+RESYNC_INTERVAL_S = 60.0
+FIRST_BACKOFF_S = 0.1
+MAX_BACKOFF_S = 2.0
+
+
+class RegistryListener(Protocol):
+    """Who is told of changes. All methods are called in the event loop and must return at once."""
+
+    def registry_changed(self, changes: Changes) -> None:
+        """The follower's mirror has changed, in these names."""
+
+    def registry_followed(self) -> None:
+        """The mirror is complete, and is followed from now on."""
+
+    def registry_lost(self) -> None:
+        """Redis is away; the mirror stays as it was."""
+
+
+class Follower:
+    """Follows one Redis from start() to close().
+
+    `mirror` is read by anybody and always the same object; `followed` is set once the first full reading is
+    done; `connected` tells whether changes arrive now.
+    """
+
+    def __init__(self, settings: RedisSettings, listener: RegistryListener) -> None:
+        self.mirror = Mirror()
+        self.followed = asyncio.Event()
+        self.connected = False
+        self._settings = settings
+        self._listener = listener
+        self._redis = connect(settings)
+        self._scripts = Scripts(self._redis)
+        self._task: asyncio.Task[None] | None = None
+        self._backoff_s = FIRST_BACKOFF_S
+        self._last_trouble = ""
+
+    def start(self) -> None:
+        """Start to follow, in a task of its own."""
+        self._task = asyncio.create_task(self._run(), name="registry-follower")
+
+    async def close(self) -> None:
+        """Stop to follow, and close all connections."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        await self._redis.aclose()
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self._follow()
+            except RegistryUnavailable as exc:
+                self._lose(str(exc))
+            except Exception as exc:  # the root of this task: a fresh start reads all anew
+                logger.exception("following the registry failed")
+                self._lose(repr(exc))
+            await asyncio.sleep(self._backoff_s)
+            self._backoff_s = min(self._backoff_s * 2, MAX_BACKOFF_S)
+
+    async def _follow(self) -> None:
+        """Subscribe, read everything, and then whatever is touched, until the link is lost."""
+        subscription = Subscription(self._settings)
+        try:
+            await subscription.open()
+            await self._resync()
+            self._set_followed()
+            loop = asyncio.get_running_loop()
+            resync_at_s = loop.time() + RESYNC_INTERVAL_S
+            while True:
+                await self._reread(await subscription.next_touched(CHUNK_KEYS))
+                if loop.time() >= resync_at_s:
+                    await self._resync()
+                    resync_at_s = loop.time() + RESYNC_INTERVAL_S
+        finally:
+            await subscription.close()
+
+    async def _resync(self) -> None:
+        """Read everything in chunks, queries being served in between, and take over what differs."""
+        fresh = Mirror()
+        for database in FOLLOWED:
+            cursor = ""
+            while cursor != "0":
+                cursor, entries = await self._scripts.scan(database, cursor or "0", CHUNK_KEYS)
+                fresh.apply(entries)
+        self._tell(self.mirror.adopt(fresh))
+
+    async def _reread(self, touched: Touched) -> None:
+        self._tell(self.mirror.apply(await self._scripts.read(sorted(touched))))
+
+    def _tell(self, changes: Changes) -> None:
+        if changes:
+            self._listener.registry_changed(changes)
+
+    def _set_followed(self) -> None:
+        self.connected = True
+        self._backoff_s = FIRST_BACKOFF_S
+        self._last_trouble = ""
+        self.followed.set()
+        logger.info("following the registry at %s", self._settings.address)
+        self._listener.registry_followed()
+
+    def _lose(self, trouble: str) -> None:
+        if trouble != self._last_trouble:
+            logger.warning("%s; what is known of it stays, and it is tried again", trouble)
+            self._last_trouble = trouble
+        if self.connected:
+            self.connected = False
+            self._listener.registry_lost()

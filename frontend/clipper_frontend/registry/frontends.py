@@ -1,0 +1,46 @@
+"""The part of the store in which query frontends tell that they live and which versions they have ready."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from clipper_frontend.registry.applications import flattened
+from clipper_frontend.registry.keys import Database
+from clipper_frontend.registry.mirror import Mirror
+from clipper_frontend.registry.records import FrontendRecord
+from clipper_frontend.registry.scripts import Scripts
+
+#: A record lives 10 s after it was last renewed: two renewals may be missed.
+FRONTEND_RENEWAL_INTERVAL_S = 3.0
+
+
+class Frontends(Scripts):
+    """Query frontends. Every method raises RegistryUnavailable where Redis gives no answer."""
+
+    async def put_frontend(self, record: FrontendRecord) -> None:
+        """Write a frontend's record, with all that it has ready, in place of what there was."""
+        plain = flattened(dataclasses.replace(record, ready={}).to_hash())
+        ready = [str(part) for model, rpc_version in record.ready.items() for part in (*model, rpc_version)]
+        await self.run("put_frontend", record.id, len(plain), *plain, *ready)
+
+    async def renew_frontend(self, frontend_id: str) -> bool:
+        """Prolong a record's life; False where it had expired, and must be put again."""
+        return bool(await self.run("renew_frontend", frontend_id))
+
+    async def set_ready(self, frontend_id: str, name: str, version: str, rpc_version: int | None) -> bool:
+        """Note by which RPC version a frontend has a version ready (None: not ready), and promote the model.
+
+        False where the frontend's record had expired, and must be put again.
+        """
+        ready = "" if rpc_version is None else str(rpc_version)
+        return bool(await self.run("set_ready", frontend_id, name, version, ready))
+
+    async def remove_frontend(self, frontend_id: str) -> None:
+        """Remove a frontend's record; versions that waited for this frontend alone serve from then on."""
+        await self.run("remove_frontend", frontend_id)
+
+    async def list_frontends(self) -> list[FrontendRecord]:
+        """Return the live query frontends, sorted by id."""
+        mirror = Mirror()
+        mirror.apply(await self.read_all(Database.FRONTENDS))
+        return [mirror.frontends[frontend_id] for frontend_id in sorted(mirror.frontends)]

@@ -1,0 +1,50 @@
+"""Which names the registry takes, so that keys can be taken apart again and URLs hold one application.
+
+Owns the rules and the texts that refuse; knows nothing of what is named.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+from clipper_frontend.errors import RegistryRefusal
+
+MAX_NAME_BYTES = 255
+
+#: The first parts of paths on the query frontend that are not applications.
+RESERVED_APPLICATION_NAMES = frozenset({"admin", "health", "metrics"})
+
+_SEPARATORS = ":,"
+
+
+def check_name(kind: str, name: str) -> None:
+    """Raise RegistryRefusal unless `name` can name a `kind` (application, model, version)."""
+    _check_text(kind, name)
+    if not name:
+        raise RegistryRefusal(f"Invalid {kind} '': it must not be empty")
+    if "/" in name or name in (".", ".."):
+        raise RegistryRefusal(f"Invalid {kind} {name!r}: it must not contain '/' nor be '.' or '..'")
+
+
+def check_application_name(name: str) -> None:
+    """Raise RegistryRefusal unless `name` can name an application."""
+    check_name("application name", name)
+    if name in RESERVED_APPLICATION_NAMES:
+        reserved = ", ".join(sorted(RESERVED_APPLICATION_NAMES))
+        raise RegistryRefusal(f"Invalid application name {name!r}: the names {reserved} are reserved")
+
+
+def check_label(label: str) -> None:
+    """Raise RegistryRefusal unless `label` can be one label of a model version."""
+    _check_text("label", label)
+
+
+def _check_text(kind: str, text: str) -> None:
+    if any(separator in text for separator in _SEPARATORS):
+        raise RegistryRefusal(f"Invalid {kind} {text!r}: it must not contain ':' or ','")
+    if any(unicodedata.category(character) == "Cc" for character in text):
+        raise RegistryRefusal(f"Invalid {kind} {text!r}: it must not contain control characters")
+    if len(text.encode()) > MAX_NAME_BYTES:
+        raise RegistryRefusal(
+            f"Invalid {kind} {text[:20]!r}…: it must be at most {MAX_NAME_BYTES} bytes long"
+        )

@@ -1,0 +1,270 @@
+"""What the registry holds, as frozen dataclasses, and how each is written as a hash in Redis.
+
+Owns the field names of the hashes. `from_hash` raises UnreadableRecord, naming key and field, for what it
+cannot read; `read_record` turns that into a logged warning. Knows nothing of connections or keys' databases.
+"""
+
+from __future__ import annotations
+
+import enum
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from clipper_container.input_types import InputType
+from clipper_frontend.errors import UnreadableRecord
+from clipper_frontend.registry.keys import READY_PREFIX, ReplicaKey, VersionKey, frontend_key
+
+logger = logging.getLogger("clipper.registry")
+
+ADAPTIVE_BATCH_SIZE = -1
+DEFAULT_OUTPUT_POLICY = "DefaultOutputSelectionPolicy"
+
+Hash = Mapping[str, str]
+_T = TypeVar("_T")
+
+
+class OnDefault(enum.Enum):
+    """What an application's queries get when no prediction arrived within the SLO."""
+
+    DEFAULT = "default"
+    ERROR = "error"
+    WAIT = "wait"
+
+
+@dataclass(frozen=True)
+class ApplicationRecord:
+    """An application; `slo_micros` is its latency SLO in microseconds."""
+
+    name: str
+    input_type: InputType
+    policy: str
+    default_output: str
+    slo_micros: int
+    on_default: OnDefault = OnDefault.DEFAULT
+
+    @classmethod
+    def from_hash(cls, name: str, values: Hash) -> ApplicationRecord:
+        """Read the hash at key `name`, or raise UnreadableRecord."""
+        reader = _HashReader(f"application {name}", values)
+        return cls(
+            name=name,
+            input_type=reader.read("input_type", InputType.parse),
+            policy=reader.text("policy"),
+            default_output=reader.text("default_output"),
+            slo_micros=reader.read("latency_slo_micros", _positive),
+            on_default=reader.read("on_default", OnDefault, absent=OnDefault.DEFAULT),
+        )
+
+    def to_hash(self) -> dict[str, str]:
+        """Return the hash that holds this application."""
+        return {
+            "input_type": self.input_type.value,
+            "policy": self.policy,
+            "default_output": self.default_output,
+            "latency_slo_micros": str(self.slo_micros),
+            "on_default": self.on_default.value,
+        }
+
+
+@dataclass(frozen=True)
+class ModelRecord:
+    """A registered model version. `batch_size` is -1 where it is learnt.
+
+    `registration_id` is new at each registration, so that a version that was deleted and registered again
+    can be told from what it was.
+    """
+
+    name: str
+    version: str
+    input_type: InputType
+    labels: tuple[str, ...] = ()
+    container_name: str = ""
+    model_data_path: str = ""
+    batch_size: int = ADAPTIVE_BATCH_SIZE
+    registration_id: str = ""
+
+    @property
+    def key(self) -> VersionKey:
+        """Return what names this version."""
+        return VersionKey(self.name, self.version)
+
+    @classmethod
+    def from_hash(cls, key: VersionKey, values: Hash) -> ModelRecord | None:
+        """Read the hash at `key`: None where it is not marked as valid. Raises UnreadableRecord."""
+        if "valid" not in values:
+            return None
+        reader = _HashReader(f"model {key}", values)
+        labels = reader.text("labels", absent="")
+        return cls(
+            name=key.model_name,
+            version=key.model_version,
+            input_type=reader.read("input_type", InputType.parse),
+            labels=tuple(labels.split(",")) if labels else (),
+            container_name=reader.text("container_name", absent=""),
+            model_data_path=reader.text("model_data_path", absent=""),
+            batch_size=reader.read("batch_size", _batch_size, absent=ADAPTIVE_BATCH_SIZE),
+            registration_id=reader.text("registration_id", absent=""),
+        )
+
+    def to_hash(self) -> dict[str, str]:
+        """Return the hash that holds this version."""
+        return {
+            "model_name": self.name,
+            "model_version": self.version,
+            "load": "0.0",
+            "input_type": self.input_type.value,
+            "labels": ",".join(self.labels),
+            "container_name": self.container_name,
+            "model_data_path": self.model_data_path,
+            "batch_size": str(self.batch_size),
+            "valid": "true",
+            "registration_id": self.registration_id,
+        }
+
+
+@dataclass(frozen=True)
+class ReplicaRecord:
+    """A replica that at least one query frontend holds a session with."""
+
+    model_name: str
+    model_version: str
+    replica_id: int
+    input_type: InputType
+    batch_size: int
+    zmq_connection_id: int
+    instance_id: str
+    rpc_version: int
+
+    @property
+    def key(self) -> ReplicaKey:
+        """Return what names this replica."""
+        return ReplicaKey(self.model_name, self.model_version, self.replica_id)
+
+    @classmethod
+    def from_hash(cls, key: ReplicaKey, values: Hash) -> ReplicaRecord:
+        """Read the hash at `key`, or raise UnreadableRecord. Holders are passed over."""
+        reader = _HashReader(f"replica {key}", values)
+        return cls(
+            model_name=key.model_name,
+            model_version=key.model_version,
+            replica_id=key.replica_id,
+            input_type=reader.read("input_type", InputType.parse),
+            batch_size=reader.read("batch_size", _batch_size, absent=ADAPTIVE_BATCH_SIZE),
+            zmq_connection_id=reader.read("zmq_connection_id", int, absent=0),
+            instance_id=reader.text("instance_id", absent=""),
+            rpc_version=reader.read("rpc_version", int, absent=3),
+        )
+
+    def to_hash(self) -> dict[str, str]:
+        """Return the hash that holds this replica, without its holders."""
+        return {
+            "model_id": str(self.key.version_key),
+            "model_name": self.model_name,
+            "model_version": self.model_version,
+            "model_replica_id": str(self.replica_id),
+            "zmq_connection_id": str(self.zmq_connection_id),
+            "batch_size": str(self.batch_size),
+            "input_type": self.input_type.value,
+            "instance_id": self.instance_id,
+            "rpc_version": str(self.rpc_version),
+        }
+
+
+@dataclass(frozen=True)
+class FrontendRecord:
+    """A live query frontend.
+
+    The addresses are `host:port`; `started_at` is an ISO 8601 time; `ready` maps (model, version) to the RPC
+    version (3 or 4) of the replicas that this frontend has ready of it.
+    """
+
+    id: str
+    rpc_address: str
+    admin_address: str
+    version: str
+    started_at: str = ""
+    ready: Mapping[tuple[str, str], int] = field(default_factory=dict)
+
+    @classmethod
+    def from_hash(cls, frontend_id: str, values: Hash) -> FrontendRecord:
+        """Read the record of the query frontend with this id, or raise UnreadableRecord."""
+        reader = _HashReader(frontend_key(frontend_id), values)
+        ready: dict[tuple[str, str], int] = {
+            reader.parse(name, name[len(READY_PREFIX) :], VersionKey.parse): reader.read(name, int)
+            for name in values
+            if name.startswith(READY_PREFIX)
+        }
+        return cls(
+            id=frontend_id,
+            rpc_address=reader.text("rpc_address"),
+            admin_address=reader.text("admin_address", absent=""),
+            version=reader.text("version", absent=""),
+            started_at=reader.text("started_at", absent=""),
+            ready=ready,
+        )
+
+    def to_hash(self) -> dict[str, str]:
+        """Return the hash that holds this record."""
+        ready = {ready_field(*model): str(rpc_version) for model, rpc_version in self.ready.items()}
+        return {
+            "id": self.id,
+            "rpc_address": self.rpc_address,
+            "admin_address": self.admin_address,
+            "version": self.version,
+            "started_at": self.started_at,
+        } | ready
+
+
+def ready_field(model_name: str, model_version: str) -> str:
+    """Return the field of a frontend's hash that says that it has a version ready."""
+    return f"{READY_PREFIX}{model_name}:{model_version}"
+
+
+def read_record(read: Callable[[], _T | None]) -> _T | None:
+    """Return what `read` returns, or None, with a warning in the log, where the record is unreadable."""
+    try:
+        return read()
+    except UnreadableRecord as exc:
+        logger.warning("passing over a record in Redis that cannot be read: %s", exc)
+        return None
+
+
+class _HashReader:
+    """Reads the fields of one hash, and names hash and field where that fails."""
+
+    def __init__(self, key: str, values: Hash) -> None:
+        self._key = key
+        self._values = values
+
+    def text(self, name: str, *, absent: str | None = None) -> str:
+        return self.read(name, str, absent=absent)
+
+    def read(self, name: str, parse: Callable[[str], _T], *, absent: _T | None = None) -> _T:
+        value = self._values.get(name)
+        if value is not None:
+            return self.parse(name, value, parse)
+        if absent is None:
+            raise UnreadableRecord(self._key, name, "is missing")
+        return absent
+
+    def parse(self, name: str, value: str, parse: Callable[[str], _T]) -> _T:
+        try:
+            return parse(value)
+        except ValueError as exc:
+            raise UnreadableRecord(self._key, name, f"cannot be read: {exc}") from exc
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number <= 0:
+        raise ValueError(f"{number} is not positive")
+    return number
+
+
+def _batch_size(text: str) -> int:
+    number = int(text)
+    if number < 1 and number != ADAPTIVE_BATCH_SIZE:
+        raise ValueError(f"{number} is neither positive nor -1")
+    return number

@@ -1,0 +1,114 @@
+"""Runs the registry's Lua scripts: each is one change or one reading that nothing else comes between.
+
+Owns how a script is put together (the files of scripts/lib in order, then its own), how its refusals and
+values come back, and how long it may take. Knows nothing of what the scripts do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import hashlib
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from importlib import resources
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.exceptions import NoScriptError, ResponseError
+
+from clipper_frontend.errors import RegistryRefusal
+from clipper_frontend.registry.connection import translated
+from clipper_frontend.registry.keys import Database
+from clipper_frontend.registry.mirror import Entry, Value
+
+#: Below what an admin client waits for, and above what a connection and a command need.
+CALL_TIMEOUT_S = 2.5
+
+_REFUSED = "REFUSED "
+
+
+class Scripts:
+    """Runs scripts by their names over one client."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        #: redis-py leaves this method untyped.
+        self._command: Callable[..., Awaitable[Any]] = redis.execute_command
+
+    async def run(self, name: str, *arguments: str | int) -> Any:
+        """Run a script and return its reply.
+
+        Raises RegistryRefusal with the script's text, and RegistryUnavailable where Redis gives no answer.
+        """
+        try:
+            with translated(name.replace("_", " ")):
+                async with asyncio.timeout(CALL_TIMEOUT_S):
+                    return await self._evaluate(name, arguments)
+        except _RefusedError as exc:
+            raise RegistryRefusal(str(exc)) from None
+
+    async def read(self, wanted: Sequence[tuple[Database, str]]) -> list[Entry]:
+        """Return the values of some keys, all of one moment."""
+        if not wanted:
+            return []
+        arguments = [part for database, key in wanted for part in (int(database), key)]
+        replies = await self.run("read", *arguments)
+        return [
+            (database, key, _value(reply)) for (database, key), reply in zip(wanted, replies, strict=True)
+        ]
+
+    async def read_all(self, *databases: Database) -> list[Entry]:
+        """Return everything that some databases hold, all of one moment."""
+        return _entries(await self.run("list", *map(int, databases)))
+
+    async def scan(self, database: Database, cursor: str, count: int) -> tuple[str, list[Entry]]:
+        """Return the cursor to go on with ("0" at the end) and about `count` keys with their values."""
+        cursor, entries = await self.run("scan", int(database), cursor, count)
+        return cursor, _entries(entries)
+
+    async def ping(self) -> None:
+        """Raise RegistryUnavailable where Redis does not answer."""
+        with translated("ping"):
+            async with asyncio.timeout(CALL_TIMEOUT_S):
+                await self._command("PING")
+
+    async def _evaluate(self, name: str, arguments: Sequence[str | int]) -> Any:
+        text, digest = _load(name)
+        try:
+            try:
+                return await self._command("EVALSHA", digest, 0, *arguments)
+            except NoScriptError:
+                return await self._command("EVAL", text, 0, *arguments)
+        except ResponseError as exc:
+            if str(exc).startswith(_REFUSED):
+                raise _RefusedError(str(exc).removeprefix(_REFUSED)) from exc
+            raise
+
+
+class _RefusedError(Exception):
+    """A script refused; not one of Redis's own errors, so that it passes their translation."""
+
+
+@functools.cache
+def _load(name: str) -> tuple[str, str]:
+    """Return a script's whole text and the digest under which Redis keeps it."""
+    folder = resources.files("clipper_frontend.registry").joinpath("scripts")
+    library = sorted(folder.joinpath("lib").iterdir(), key=lambda file: file.name)
+    parts = [*library, folder.joinpath(f"{name}.lua")]
+    text = "\n".join(part.read_text(encoding="utf-8") for part in parts)
+    return text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def _entries(replies: Iterable[Any]) -> list[Entry]:
+    return [(Database(database), key, _value(reply)) for database, key, reply in replies]
+
+
+def _value(reply: Sequence[Any]) -> Value:
+    match reply:
+        case ["hash", fields]:
+            return dict(zip(fields[::2], fields[1::2], strict=True))
+        case ["set", members]:
+            return frozenset(members)
+        case ["string", text]:
+            return str(text)
+    return None

@@ -1,0 +1,8 @@
+-- ARGV: name
+local name = ARGV[1]
+if not exists(APPLICATIONS, name) then
+  return refuse("Application '%s' does not exist", name)
+end
+at(APPLICATIONS, 'DEL', name)
+at(LINKS, 'DEL', name)
+at(SELECTION_STATE, 'DEL', name .. ':0:0')

@@ -1,0 +1,51 @@
+-- What every script begins with: the databases, and how a script refuses.
+local MODELS, REPLICAS, FRONTENDS, APPLICATIONS, METADATA, LINKS = 2, 3, 4, 5, 6, 7
+local SELECTION_STATE = 1
+
+-- Runs one command in one database.
+local function at(database, ...)
+  redis.call('SELECT', database)
+  return redis.call(...)
+end
+
+-- The same for what people may have edited by hand: false where the key holds another kind of value.
+local function try(database, ...)
+  redis.call('SELECT', database)
+  local reply = redis.pcall(...)
+  return not (type(reply) == 'table' and reply.err) and reply
+end
+
+local function exists(database, key)
+  return at(database, 'EXISTS', key) == 1
+end
+
+-- What a script returns that has written nothing because it may not; the text is for the user.
+local function refuse(...)
+  return redis.error_reply('REFUSED ' .. string.format(...))
+end
+
+local function now_ms()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+-- Numbers of this size lose digits when Lua writes them by itself.
+local function integer(number)
+  return string.format('%.0f', number)
+end
+
+local function is_registered(model, version)
+  return try(MODELS, 'HEXISTS', model .. ':' .. version, 'valid') == 1
+end
+
+-- The first application linked to `model` whose input type is another one, with that type; nil where none is.
+local function linked_application_of_other_type(model, input_type)
+  for _, application in ipairs(at(LINKS, 'KEYS', '*')) do
+    if try(LINKS, 'SISMEMBER', application, model) == 1 then
+      local wanted = try(APPLICATIONS, 'HGET', application, 'input_type')
+      if wanted and wanted ~= input_type then
+        return application, wanted
+      end
+    end
+  end
+end

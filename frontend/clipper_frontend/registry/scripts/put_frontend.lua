@@ -1,0 +1,12 @@
+-- Writes a query frontend's record anew.  ARGV: id, the number of plain fields and values, these, then model,
+-- version, RPC version of each version that is ready there
+local key, plain = 'QUERY_FRONTEND:' .. ARGV[1], tonumber(ARGV[2])
+at(FRONTENDS, 'DEL', key)
+at(FRONTENDS, 'HSET', key, unpack(ARGV, 3, 2 + plain))
+at(FRONTENDS, 'PEXPIRE', key, FRONTEND_LIFETIME_MS)
+for i = 3 + plain, #ARGV, 3 do
+  mark_ready(key, ARGV[i], ARGV[i + 1], ARGV[i + 2])
+end
+for i = 3 + plain, #ARGV, 3 do
+  promote(ARGV[i])
+end

@@ -1,0 +1,7 @@
+-- Removes a query frontend's record; what only it was waited for may serve then.  ARGV: id
+local prefix = 'CURRENT_MODEL_VERSION:'
+if at(FRONTENDS, 'DEL', 'QUERY_FRONTEND:' .. ARGV[1]) == 1 then
+  for _, key in ipairs(at(METADATA, 'KEYS', prefix .. '*')) do
+    promote(string.sub(key, #prefix + 1))
+  end
+end

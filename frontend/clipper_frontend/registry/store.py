@@ -1,0 +1,49 @@
+"""The store: all that is asked of the registry, each call one atomic step in Redis.
+
+Owns the client and its end; what there is to ask is in applications, models, replicas and frontends.
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from clipper_frontend.errors import ClusterMismatch
+from clipper_frontend.registry.applications import Applications
+from clipper_frontend.registry.connection import RedisSettings, connect
+from clipper_frontend.registry.frontends import Frontends
+from clipper_frontend.registry.models import Models
+from clipper_frontend.registry.replicas import Replicas
+
+
+class Store(Applications, Models, Replicas, Frontends):
+    """The registry of one cluster. Use it as an async context manager, or close() it.
+
+    Every method raises RegistryUnavailable, within about 2.5 s, where Redis gives no answer; whether a write
+    was made is not known then.
+    """
+
+    def __init__(self, settings: RedisSettings) -> None:
+        super().__init__(connect(settings))
+        self._address = settings.address
+
+    async def join_cluster(self, name: str) -> None:
+        """Mark this Redis as the named cluster's; raises ClusterMismatch where it is another's."""
+        owner = await self.run("join_cluster", name)
+        if owner != name:
+            raise ClusterMismatch(
+                f"the Redis at {self._address} belongs to cluster {owner!r}, not {name!r}: "
+                "set --cluster-name or --redis"
+            )
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._redis.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
