@@ -1,0 +1,1 @@
+"""The management frontend: the admin REST interface over the registry."""

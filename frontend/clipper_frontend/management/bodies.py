@@ -1,0 +1,109 @@
+"""The bodies of admin calls, and their decoding with a text that says what is wrong.
+
+Types are strict, unknown fields are passed over. Whether what is asked can be done is the registry's to say.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeVar
+
+import msgspec
+
+#: Longer than any latency that an application could be promised.
+MAX_SLO_MICROS = 24 * 3600 * 1_000_000
+_MAX_INT32 = 2**31 - 1
+
+_T = TypeVar("_T", bound=msgspec.Struct)
+
+
+class BadBodyError(Exception):
+    """A body is not what the call takes; the message says why, for the user."""
+
+
+class AddApplication(msgspec.Struct):
+    """Body of add_app. `on_default` and `policy` are this project's additions."""
+
+    name: str
+    input_type: str
+    default_output: str
+    latency_slo_micros: Annotated[int, msgspec.Meta(ge=1, le=MAX_SLO_MICROS)]
+    on_default: str | None = None
+    policy: str | None = None
+
+
+class NamedApplication(msgspec.Struct):
+    """Body of delete_app and get_application."""
+
+    name: str
+
+
+class Listing(msgspec.Struct):
+    """Body of the calls that list: names, or objects with `verbose`."""
+
+    verbose: bool = False
+
+
+class Links(msgspec.Struct):
+    """Body of add_model_links and delete_model_links."""
+
+    app_name: str
+    model_names: list[str]
+
+
+class LinksOfApplication(msgspec.Struct):
+    """Body of get_linked_models."""
+
+    app_name: str
+
+
+class AddModel(msgspec.Struct):
+    """Body of add_model."""
+
+    model_name: str
+    model_version: str
+    labels: list[str]
+    input_type: str
+    container_name: str
+    model_data_path: str
+    batch_size: Annotated[int, msgspec.Meta(ge=-1, le=_MAX_INT32)]
+
+
+class Version(msgspec.Struct):
+    """Body of delete_versioned_model, set_model_version and get_model."""
+
+    model_name: str
+    model_version: str
+
+
+class Model(msgspec.Struct):
+    """Body of get_model_versions."""
+
+    model_name: str
+
+
+class Replica(msgspec.Struct):
+    """Body of get_container."""
+
+    model_name: str
+    model_version: str
+    replica_id: Annotated[int, msgspec.Meta(ge=0, le=_MAX_INT32)]
+
+
+class UserState(msgspec.Struct):
+    """Body of get_state."""
+
+    app_name: str
+    uid: int
+
+
+def decode(body: bytes, body_type: type[_T]) -> _T:
+    """Read a body, or raise BadBodyError with what is wrong with it."""
+    try:
+        # Decoded as text first: a string cut out of bad UTF-8 must not get into Redis.
+        return msgspec.json.decode(body.decode(), type=body_type)
+    except msgspec.ValidationError as exc:
+        raise BadBodyError(f"The body is not what this call takes: {exc}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+        raise BadBodyError(f"The body is not valid JSON: {exc}") from None
+    except RecursionError:
+        raise BadBodyError("The body is nested too deeply") from None

@@ -1,0 +1,222 @@
+"""The admin calls: what each does with the registry, and what it answers.
+
+Owns the meaning of the calls: each takes the store and a decoded body and returns a text or a JSON value. It
+knows nothing of HTTP; refusals are raised as RegistryRefusal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from clipper_container.input_types import InputType
+from clipper_frontend.errors import RegistryRefusal
+from clipper_frontend.management import answers, bodies
+from clipper_frontend.registry.keys import ReplicaKey
+from clipper_frontend.registry.records import (
+    DEFAULT_OUTPUT_POLICY,
+    ApplicationRecord,
+    ModelRecord,
+    OnDefault,
+)
+from clipper_frontend.registry.store import Store
+
+#: A text, answered as it is, or a list or object, answered as JSON.
+Answer = str | list[Any] | dict[str, Any]
+
+_POLICIES = (DEFAULT_OUTPUT_POLICY,)
+
+
+class Call(NamedTuple):
+    """An admin call: the type of its body, and what it does."""
+
+    body_type: type[msgspec.Struct]
+    run: Callable[[Store, Any], Awaitable[Answer]]
+
+
+# -- applications and links --------------------------------------------------------------------------------
+
+
+async def add_application(store: Store, body: bodies.AddApplication) -> Answer:
+    """Add an application."""
+    record = ApplicationRecord(
+        name=body.name,
+        input_type=_input_type(body.input_type),
+        policy=_policy(body.policy),
+        default_output=body.default_output,
+        slo_micros=body.latency_slo_micros,
+        on_default=_on_default(body.on_default),
+    )
+    await store.add_application(record)
+    return f"Successfully added application with name '{body.name}'"
+
+
+async def delete_application(store: Store, body: bodies.NamedApplication) -> Answer:
+    """Delete an application with its links."""
+    await store.delete_application(body.name)
+    return f"Successfully deleted application with name '{body.name}'"
+
+
+async def get_application(store: Store, body: bodies.NamedApplication) -> Answer:
+    """Return an application; {} if unknown."""
+    application = await store.get_application(body.name)
+    return answers.application(application) if application else {}
+
+
+async def get_all_applications(store: Store, body: bodies.Listing) -> Answer:
+    """Return all applications."""
+    applications = await store.get_applications()
+    if body.verbose:
+        return [answers.application(application) for application in applications]
+    return [application.record.name for application in applications]
+
+
+async def add_model_links(store: Store, body: bodies.Links) -> Answer:
+    """Link an application to a model."""
+    await store.add_model_links(body.app_name, body.model_names)
+    return f"Successfully linked model with name '{body.model_names[0]}' to application '{body.app_name}'"
+
+
+async def delete_model_links(store: Store, body: bodies.Links) -> Answer:
+    """Delete links of an application."""
+    await store.delete_model_links(body.app_name, body.model_names)
+    names = ", ".join(f"'{name}'" for name in body.model_names)
+    return f"Successfully unlinked model with name {names} from application '{body.app_name}'"
+
+
+async def get_linked_models(store: Store, body: bodies.LinksOfApplication) -> Answer:
+    """Return the names of the models that an application is linked to."""
+    return list(await store.get_linked_models(body.app_name))
+
+
+async def get_state(store: Store, body: bodies.UserState) -> Answer:
+    """Return the application's default output: the state of the default policy, the same for each user."""
+    application = await store.get_application(body.app_name)
+    if application is None:
+        raise RegistryRefusal(f"No app with name '{body.app_name}' exists.")
+    return application.record.default_output
+
+
+# -- models ------------------------------------------------------------------------------------------------
+
+
+async def add_model(store: Store, body: bodies.AddModel) -> Answer:
+    """Register a model version, which becomes current."""
+    if body.batch_size == 0:
+        raise RegistryRefusal("The batch size must be positive, or -1 to be learnt; it is 0")
+    record = ModelRecord(
+        name=body.model_name,
+        version=body.model_version,
+        input_type=_input_type(body.input_type),
+        labels=tuple(body.labels),
+        container_name=body.container_name,
+        model_data_path=body.model_data_path,
+        batch_size=body.batch_size,
+    )
+    await store.add_model(record)
+    return f"Successfully added model with name '{record.name}' and input type '{record.input_type.value}'"
+
+
+async def delete_versioned_model(store: Store, body: bodies.Version) -> Answer:
+    """Unregister a model version."""
+    await store.delete_model_version(body.model_name, body.model_version)
+    return f"Successfully deleted model with name '{body.model_name}' and version '{body.model_version}'"
+
+
+async def set_model_version(store: Store, body: bodies.Version) -> Answer:
+    """Make a model version current."""
+    await store.set_model_version(body.model_name, body.model_version)
+    return f"Successfully set model with name '{body.model_name}' to version '{body.model_version}'"
+
+
+async def get_model(store: Store, body: bodies.Version) -> Answer:
+    """Return a model version; {} if unknown."""
+    model = await store.get_model(body.model_name, body.model_version)
+    return answers.model(model) if model else {}
+
+
+async def get_all_models(store: Store, body: bodies.Listing) -> Answer:
+    """Return all model versions."""
+    models = await store.get_models()
+    return [answers.model(model) if body.verbose else str(model.record.key) for model in models]
+
+
+async def get_model_versions(store: Store, body: bodies.Model) -> Answer:
+    """Return a model's versions, and which is current and which serves; {} if unknown."""
+    found = await store.get_model_versions(body.model_name)
+    if not found.versions:
+        return {}
+    return {
+        "model_name": body.model_name,
+        "current_version": found.current_version,
+        "serving_version": found.serving_version,
+        "versions": list(found.versions),
+    }
+
+
+# -- replicas and query frontends --------------------------------------------------------------------------
+
+
+async def get_container(store: Store, body: bodies.Replica) -> Answer:
+    """Return a replica; {} if unknown."""
+    replica = await store.get_replica(ReplicaKey(body.model_name, body.model_version, body.replica_id))
+    return answers.replica(replica) if replica else {}
+
+
+async def get_all_containers(store: Store, body: bodies.Listing) -> Answer:
+    """Return all replicas."""
+    replicas = await store.get_replicas()
+    if body.verbose:
+        return [answers.replica(replica) for replica in replicas]
+    return [f"{replica.key.version_key}:{replica.replica_id}" for replica in replicas]
+
+
+async def get_all_query_frontends(store: Store, body: bodies.Listing) -> Answer:
+    """Return the live query frontends."""
+    frontends = await store.list_frontends()
+    return [answers.query_frontend(frontend) if body.verbose else frontend.id for frontend in frontends]
+
+
+#: Every POST call, by its path under /admin.
+CALLS: Mapping[str, Call] = {
+    "add_app": Call(bodies.AddApplication, add_application),
+    "delete_app": Call(bodies.NamedApplication, delete_application),
+    "get_application": Call(bodies.NamedApplication, get_application),
+    "get_all_applications": Call(bodies.Listing, get_all_applications),
+    "add_model_links": Call(bodies.Links, add_model_links),
+    "delete_model_links": Call(bodies.Links, delete_model_links),
+    "get_linked_models": Call(bodies.LinksOfApplication, get_linked_models),
+    "get_state": Call(bodies.UserState, get_state),
+    "add_model": Call(bodies.AddModel, add_model),
+    "delete_versioned_model": Call(bodies.Version, delete_versioned_model),
+    "set_model_version": Call(bodies.Version, set_model_version),
+    "get_model": Call(bodies.Version, get_model),
+    "get_all_models": Call(bodies.Listing, get_all_models),
+    "get_model_versions": Call(bodies.Model, get_model_versions),
+    "get_container": Call(bodies.Replica, get_container),
+    "get_all_containers": Call(bodies.Listing, get_all_containers),
+    "get_all_query_frontends": Call(bodies.Listing, get_all_query_frontends),
+}
+
+
+def _input_type(text: str) -> InputType:
+    try:
+        return InputType.parse(text)
+    except ValueError as exc:
+        raise RegistryRefusal(str(exc)) from None
+
+
+def _policy(name: str | None) -> str:
+    if name is not None and name not in _POLICIES:
+        raise RegistryRefusal(f"unknown policy '{name}': use one of {', '.join(_POLICIES)}")
+    return name or DEFAULT_OUTPUT_POLICY
+
+
+def _on_default(text: str | None) -> OnDefault:
+    try:
+        return OnDefault(text or OnDefault.DEFAULT.value)
+    except ValueError:
+        choices = ", ".join(choice.value for choice in OnDefault)
+        raise RegistryRefusal(f"unknown on_default '{text}': use one of {choices}") from None

@@ -1,0 +1,136 @@
+"""The management frontend's life: listening, joining the cluster, and draining when told to stop.
+
+Owns the sockets, the store and the order of things at start and stop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from clipper_frontend.errors import RegistryUnavailable
+from clipper_frontend.management.http import make_admin_app, make_rest_app
+from clipper_frontend.management.metrics import ManagementMetrics
+from clipper_frontend.management.state import ServingState
+from clipper_frontend.registry.store import Store
+from clipper_frontend.settings import CommonSettings
+
+logger = logging.getLogger("clipper.management")
+
+#: A connection on which no whole request comes for this long is closed.
+IDLE_TIMEOUT_S = 75.0
+#: After the draining: what is still in work then has had its time.
+SHUTDOWN_TIMEOUT_S = 1.0
+FIRST_BACKOFF_S = 0.1
+MAX_BACKOFF_S = 2.0
+
+
+@dataclass(frozen=True)
+class ManagementSettings:
+    """What the management frontend is told."""
+
+    common: CommonSettings
+    port: int
+    body_timeout_s: float = 60.0
+
+
+class _OwnTrouble(logging.Filter):
+    """Keeps requests that are no HTTP, which are their senders' trouble, out of the log."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        raised = record.exc_info[1] if record.exc_info else None
+        return not isinstance(raised, HttpProcessingError | web.RequestPayloadError)
+
+
+async def serve(settings: ManagementSettings, stop: asyncio.Event) -> None:
+    """Serve until `stop` is set, then drain.
+
+    Raises ClusterMismatch where the Redis is another cluster's, and OSError where a port cannot be had.
+    """
+    common = settings.common
+    logging.getLogger("aiohttp.server").addFilter(_OwnTrouble())
+    async with Store(common.redis) as store:
+        state = ServingState(store)
+        async with _listening(settings, state):
+            stopped = asyncio.create_task(stop.wait(), name="stop")
+            joining = asyncio.create_task(_join(state, common.cluster_name), name="join-cluster")
+            try:
+                await asyncio.wait({stopped, joining}, return_when=asyncio.FIRST_COMPLETED)
+                if joining.done():
+                    joining.result()
+                await stopped
+            finally:
+                await _cancel(stopped, joining)
+            state.draining = True
+            logger.info("draining: serving on for %.1f s", common.drain_delay_s)
+            await asyncio.sleep(common.drain_delay_s)
+    logger.info("stopped")
+
+
+@contextlib.asynccontextmanager
+async def _listening(settings: ManagementSettings, state: ServingState) -> AsyncIterator[None]:
+    """Listen on the REST port and, where there is one, the admin port; at the end finish what is in work."""
+    common, metrics = settings.common, ManagementMetrics()
+    async with contextlib.AsyncExitStack() as stack:
+        rest = make_rest_app(state, metrics, body_timeout_s=settings.body_timeout_s)
+        runners = {"rest": await _open(stack, rest, common.host, settings.port)}
+        if common.admin_port is not None:
+            admin = make_admin_app(state, metrics)
+            runners["admin"] = await _open(stack, admin, common.admin_host, common.admin_port)
+        logger.info("listening: %s", " ".join(f"{part}={_address(it)}" for part, it in runners.items()))
+        yield
+        # Before aiohttp's own shutdown, which does not read the rest of a body that is still coming.
+        state.closing = True
+        for runner in runners.values():
+            for site in runner.sites:
+                await site.stop()
+        await state.wait_until_idle(common.drain_timeout_s)
+
+
+async def _open(
+    stack: contextlib.AsyncExitStack, app: web.Application, host: str, port: int
+) -> web.AppRunner:
+    """Serve an application until the stack unwinds."""
+    runner = web.AppRunner(
+        app, access_log=None, keepalive_timeout=IDLE_TIMEOUT_S, shutdown_timeout=SHUTDOWN_TIMEOUT_S
+    )
+    stack.push_async_callback(runner.cleanup)
+    await runner.setup()
+    await web.TCPSite(runner, host, port).start()
+    return runner
+
+
+def _address(runner: web.AppRunner) -> str:
+    """Return the `host:port` that a runner has got."""
+    host, port = runner.addresses[0][:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+async def _join(state: ServingState, cluster_name: str) -> None:
+    """Join the cluster, however long Redis is away; raises ClusterMismatch."""
+    backoff_s = FIRST_BACKOFF_S
+    while True:
+        try:
+            await state.store.join_cluster(cluster_name)
+        except RegistryUnavailable as exc:
+            if str(exc) != state.waiting_for:
+                logger.warning("waiting for Redis: %s", exc)
+            state.waiting_for = str(exc)
+        else:
+            state.joined.set()
+            logger.info("joined cluster %s", cluster_name)
+            return
+        await asyncio.sleep(backoff_s)
+        backoff_s = min(backoff_s * 2, MAX_BACKOFF_S)
+
+
+async def _cancel(*tasks: asyncio.Task[object]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
