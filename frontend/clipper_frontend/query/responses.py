@@ -1,0 +1,34 @@
+"""The bytes of HTTP/1.1 responses.
+
+Owns the heads. Knows nothing of connections, and decides nothing about them.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Final
+
+CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+_REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
+_OK_HEAD = (
+    b"HTTP/1.1 200 OK\r\n"
+    b"Content-Type: application/json\r\n"
+    b"Connection: keep-alive\r\n"
+    b"Content-Length: %d\r\n\r\n"
+)
+# Nearly every answer is a short JSON text with status 200: its head is an index away. All heads take 150 kB.
+OK_JSON_HEADS: Final = tuple(_OK_HEAD % length for length in range(1024))
+"""By the body's length: the head of status 200 and JSON, on a connection that stays open."""
+
+
+def render_response(status: int, body: bytes, content_type: bytes, *, last: bool, head_only: bool) -> bytes:
+    """Return a whole response. `last` announces that the connection closes; `head_only` answers a HEAD."""
+    return b"HTTP/1.1 %d %b\r\nContent-Type: %b\r\nConnection: %b\r\nContent-Length: %d\r\n\r\n%b" % (
+        status,
+        _REASONS.get(status, b"Unknown"),
+        content_type,
+        b"close" if last else b"keep-alive",
+        len(body),
+        b"" if head_only else body,
+    )
