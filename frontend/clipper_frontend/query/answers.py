@@ -1,0 +1,108 @@
+"""The JSON of answers: predictions, defaults, refusals.
+
+Owns the keys, their order and the texts. No I/O; knows neither HTTP nor queries.
+All functions return UTF-8 JSON without whitespace between tokens.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+from typing import Final
+
+import msgspec
+
+
+class DefaultReason(enum.Enum):
+    """Why a query was not answered by its model."""
+
+    NO_MODEL = "no_model"
+    NO_REPLICA = "no_replica"
+    TIMEOUT = "timeout"
+    MODEL_ERROR = "model_error"
+    OVERLOADED = "overloaded"
+
+    @property
+    def explanation(self) -> str:
+        """Return Clipper's text for it."""
+        return _EXPLANATIONS[self]
+
+
+_NO_MODELS = "No connected models found for query"
+_NOT_IN_TIME = "Failed to retrieve a prediction response within the specified latency SLO"
+_EXPLANATIONS: Final = {
+    reason: _NO_MODELS if reason in (DefaultReason.NO_MODEL, DefaultReason.NO_REPLICA) else _NOT_IN_TIME
+    for reason in DefaultReason
+}
+_EXPLANATIONS_JSON: Final = {reason: json.dumps(text).encode() for reason, text in _EXPLANATIONS.items()}
+_REASONS_JSON: Final = {reason: json.dumps(reason.value).encode() for reason in DefaultReason}
+
+_JSON_WHITESPACE: Final = b" \t\n\r"
+_decode_raw = msgspec.json.Decoder(msgspec.Raw).decode
+_encode = msgspec.json.Encoder().encode
+
+
+def output_json(output: bytes) -> bytes:
+    """Return a model's output as JSON: as it is when it is JSON, else as a JSON string.
+
+    Bytes that are no UTF-8 are replaced. JSON nested too deep to be checked is a string too.
+    """
+    try:
+        text = output.decode()
+    except UnicodeDecodeError:
+        return _encode(output.decode(errors="replace"))
+    try:
+        _decode_raw(output)
+    except (msgspec.DecodeError, RecursionError):
+        return _encode(text)
+    return output.strip(_JSON_WHITESPACE)
+
+
+def render_answer(query_id: int, output: bytes) -> bytes:
+    """Return the answer to one input; `output` is JSON."""
+    return b'{"query_id":%d,"output":%b,"default":false}' % (query_id, output)
+
+
+def render_late_answer(query_id: int, output: bytes) -> bytes:
+    """Return the answer to one input of an application that waits, after its SLO; `output` is JSON."""
+    return b'{"query_id":%d,"output":%b,"default":false,"late":true}' % (query_id, output)
+
+
+def render_default(query_id: int, default: bytes, reason: DefaultReason, detail: str | None = None) -> bytes:
+    """Return the default output as the answer to one input; `default` is JSON."""
+    return b'{"query_id":%d,"output":%b,"default":true,"default_explanation":%b,"default_reason":%b%b}' % (
+        query_id,
+        default,
+        _EXPLANATIONS_JSON[reason],
+        _REASONS_JSON[reason],
+        _detail_member(detail),
+    )
+
+
+def render_unavailable(query_id: int, reason: DefaultReason, detail: str | None = None) -> bytes:
+    """Return the body of a 503, for an application that wants an error instead of its default output."""
+    return b'{"query_id":%d,"error":"No prediction","cause":%b,"default_reason":%b%b}' % (
+        query_id,
+        _EXPLANATIONS_JSON[reason],
+        _REASONS_JSON[reason],
+        _detail_member(detail),
+    )
+
+
+def render_batch(parts: list[bytes]) -> bytes:
+    """Return the answer to several inputs from the answers to each."""
+    return b'{"batch_predictions":[%b]}' % b",".join(parts)
+
+
+def error_body(error: str, cause: str) -> bytes:
+    """Return the body of a refusal: the kind of error, and what is wrong."""
+    return b'{"error":%b,"cause":%b}' % (_text_json(error), _text_json(cause))
+
+
+def _detail_member(detail: str | None) -> bytes:
+    return b"" if detail is None else b',"default_detail":%b' % _text_json(detail)
+
+
+def _text_json(text: str) -> bytes:
+    # A lone surrogate has no UTF-8 form.
+    return _encode(text.encode(errors="replace").decode())

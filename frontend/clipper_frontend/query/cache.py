@@ -1,0 +1,65 @@
+"""The prediction cache: outputs by model version and input, bounded in bytes. No I/O, no clock.
+
+The least recently used entry goes first. Large inputs are kept as a digest, so that an entry's size does not
+depend on them.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from hashlib import blake2b
+
+#: What an entry takes beside its key and its output: the two objects' headers, and its node and its slots in
+#: the ordered dictionary (measured: tests/unit/query/test_cache.py).
+ENTRY_OVERHEAD_BYTES = 290
+
+_LONGEST_PLAIN_INPUT = 256
+_DIGEST_BYTES = 16
+
+
+def cache_key(prefix: bytes, payload: bytes) -> bytes:
+    """Return the key of an input; `prefix` names the registration of the model version."""
+    if len(payload) <= _LONGEST_PLAIN_INPUT:
+        return prefix + payload
+    return prefix + blake2b(payload, digest_size=_DIGEST_BYTES).digest()
+
+
+class PredictionCache:
+    """Outputs by key. A bound of 0 bytes turns it off: nothing is ever kept."""
+
+    __slots__ = ("_entries", "_max_bytes", "used_bytes")
+
+    def __init__(self, max_bytes: int) -> None:
+        self._entries: OrderedDict[bytes, bytes] = OrderedDict()
+        self._max_bytes = max_bytes
+        self.used_bytes = 0
+
+    @property
+    def enabled(self) -> bool:
+        """Tell whether anything is ever kept."""
+        return self._max_bytes > 0
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def get(self, key: bytes) -> bytes | None:
+        """Return the output for a key and mark it as used, or None."""
+        output = self._entries.get(key)
+        if output is not None:
+            self._entries.move_to_end(key)
+        return output
+
+    def put(self, key: bytes, output: bytes) -> None:
+        """Keep an output; one that is larger than the whole cache is not kept."""
+        entries = self._entries
+        size = len(key) + len(output) + ENTRY_OVERHEAD_BYTES
+        replaced = entries.pop(key, None)
+        if replaced is not None:
+            self.used_bytes -= len(key) + len(replaced) + ENTRY_OVERHEAD_BYTES
+        if size > self._max_bytes:
+            return
+        entries[key] = output
+        self.used_bytes += size
+        while self.used_bytes > self._max_bytes:
+            old_key, old_output = entries.popitem(last=False)
+            self.used_bytes -= len(old_key) + len(old_output) + ENTRY_OVERHEAD_BYTES

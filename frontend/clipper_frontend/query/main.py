@@ -1,0 +1,49 @@
+"""The command `clipper-query-frontend`: flags, signals and exit codes.
+
+0 after a stop, 1 where a port cannot be had, 2 for wrong settings or another cluster's Redis.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import signal
+import sys
+from collections.abc import Sequence
+
+import uvloop
+
+from clipper_frontend.errors import ClusterMismatch
+from clipper_frontend.logs import configure_logging
+from clipper_frontend.query.server import QueryFrontend
+from clipper_frontend.query.settings import QuerySettings, parse_settings
+
+logger = logging.getLogger("clipper.query")
+
+#: The query path makes hardly any cycles: looking for them seldom costs little memory and saves pauses.
+_GC_THRESHOLDS = (50_000, 20, 100)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run a query frontend until SIGTERM or SIGINT, and exit."""
+    settings = parse_settings(argv)
+    configure_logging(settings.common.log_level)
+    gc.freeze()
+    gc.set_threshold(*_GC_THRESHOLDS)
+    sys.exit(uvloop.run(_run(settings)))
+
+
+async def _run(settings: QuerySettings) -> int:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    try:
+        await QueryFrontend(settings).run(stop)
+    except ClusterMismatch as exc:
+        logger.error("%s", exc)
+        return 2
+    except OSError as exc:
+        logger.error("cannot listen: %s", exc)
+        return 1
+    return 0

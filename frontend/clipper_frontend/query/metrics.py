@@ -1,0 +1,142 @@
+"""The query frontend's metrics, gathered when they are asked for. It only reads.
+
+Applications and versions that nothing has happened to yet are left out, so that a thousand idle ones cost
+nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.exposition import generate_latest
+from prometheus_client.registry import Collector, CollectorRegistry
+
+from clipper_container.wire import V3
+from clipper_frontend.query.connections import Connections
+from clipper_frontend.query.routes import Routes
+from clipper_frontend.query.serving import Serving
+from clipper_frontend.query.sessions import Sessions
+from clipper_frontend.query.statistics import Histogram
+
+_APP = ["app"]
+_VERSION = ["model", "version"]
+
+
+def metrics_source(
+    routes: Routes, serving: Serving, sessions: Sessions, connections: Connections
+) -> Callable[[], bytes]:
+    """Return a function that gives all metrics in Prometheus's text format."""
+    registry = CollectorRegistry()
+    registry.register(_QueryCollector(routes, serving, sessions, connections))
+    return lambda: generate_latest(registry)
+
+
+class _QueryCollector(Collector):
+    def __init__(
+        self, routes: Routes, serving: Serving, sessions: Sessions, connections: Connections
+    ) -> None:
+        self._connections = connections
+        self._routes = routes
+        self._serving = serving
+        self._sessions = sessions
+
+    def describe(self) -> Iterable[Metric]:
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._of_applications()
+        yield from self._of_versions()
+        yield from self._of_replicas()
+        cache = self._serving.cache
+        yield GaugeMetricFamily(
+            "clipper_cache_bytes", "Memory that the prediction cache uses", cache.used_bytes
+        )
+        yield GaugeMetricFamily("clipper_cache_entries", "Outputs in the prediction cache", len(cache))
+        yield CounterMetricFamily(
+            "clipper_malformed_messages",
+            "RPC messages that could not be read",
+            self._sessions.malformed_messages,
+        )
+
+        yield GaugeMetricFamily("clipper_connections", "Open client connections", len(self._connections))
+        refused = CounterMetricFamily(
+            "clipper_refused_requests", "Requests refused before they were read in full", labels=["status"]
+        )
+        for status, count in self._connections.refused_total.items():
+            refused.add_metric([str(status)], count)
+        yield refused
+
+    def _of_applications(self) -> Iterator[Metric]:
+        queries = CounterMetricFamily("clipper_queries", "Queries, one for each input", labels=_APP)
+        defaults = CounterMetricFamily(
+            "clipper_defaults", "Queries answered without a prediction, by reason", labels=["app", "reason"]
+        )
+        late = CounterMetricFamily("clipper_late_answers", "Answers later than a soft SLO", labels=_APP)
+        bad = CounterMetricFamily("clipper_bad_requests", "Requests that were refused", labels=_APP)
+        feedback = CounterMetricFamily("clipper_feedback", "Feedback received", labels=_APP)
+        latency = HistogramMetricFamily(
+            "clipper_query_latency_seconds", "From a complete request to its answer", labels=_APP
+        )
+        for name, application in self._routes.applications.items():
+            statistics = application.statistics
+            if statistics.queries or statistics.bad_requests or statistics.feedback:
+                queries.add_metric([name], statistics.queries)
+                late.add_metric([name], statistics.late_answers)
+                bad.add_metric([name], statistics.bad_requests)
+                feedback.add_metric([name], statistics.feedback)
+                _add_histogram(latency, [name], statistics.latency)
+                for reason, count in statistics.defaults.items():
+                    defaults.add_metric([name, reason], count)
+        yield from (queries, defaults, late, bad, feedback, latency)
+
+    def _of_versions(self) -> Iterator[Metric]:
+        queue = GaugeMetricFamily(
+            "clipper_queue_length", "Predictions that wait for a replica", labels=_VERSION
+        )
+        batches = HistogramMetricFamily("clipper_batch_size", "Inputs in a batch", labels=_VERSION)
+        counters = {
+            attribute: CounterMetricFamily(f"clipper_{attribute}", text, labels=_VERSION)
+            for attribute, text in _VERSION_COUNTERS.items()
+        }
+        for (name, version), served in self._routes.versions.items():
+            statistics = served.statistics
+            if not (served.replicas or statistics.cache_hits or statistics.cache_misses):
+                continue
+            queue.add_metric([name, version], len(served.queue))
+            _add_histogram(batches, [name, version], statistics.batch_sizes)
+            for attribute, family in counters.items():
+                family.add_metric([name, version], getattr(statistics, attribute))
+        yield from (queue, batches, *counters.values())
+
+    def _of_replicas(self) -> Iterator[Metric]:
+        live = GaugeMetricFamily("clipper_live_replicas", "Replicas in the rotation here", labels=_VERSION)
+        alone = GaugeMetricFamily(
+            "clipper_single_frontend_replicas",
+            "Replicas of RPC version 3, which reach one query frontend alone",
+            labels=_VERSION,
+        )
+        for (name, version), served in self._routes.versions.items():
+            if served.replicas:
+                live.add_metric([name, version], sum(replica.in_rotation for replica in served.replicas))
+                alone.add_metric([name, version], sum(r.rpc_version == V3 for r in served.replicas))
+        yield from (live, alone)
+
+
+_VERSION_COUNTERS = {
+    "cache_hits": "Queries answered from the prediction cache",
+    "cache_misses": "Queries that were not in the prediction cache",
+    "joined": "Queries that joined a prediction in flight for the same input",
+    "retries": "Predictions sent again after their replica was lost or hung",
+    "model_errors": "Inputs on which the model failed",
+    "lost_replicas": "Sessions with replicas that ended",
+}
+
+
+def _add_histogram(family: HistogramMetricFamily, labels: list[str], histogram: Histogram) -> None:
+    cumulative = 0
+    buckets: list[tuple[str, float]] = []
+    for bound, count in zip([*map(str, histogram.bounds), "+Inf"], histogram.counts, strict=True):
+        cumulative += count
+        buckets.append((bound, cumulative))
+    family.add_metric(labels, buckets, histogram.total)

@@ -1,0 +1,161 @@
+"""This frontend's part of the registry: that it lives, what it has ready, and which replicas it holds.
+
+Owns one task that makes the registry equal to what is connected here, and again after Redis was away. It
+reads the sessions and routes; nothing of it is on the query path.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from clipper_container.wire import V3, V4
+from clipper_frontend.errors import RegistryUnavailable
+from clipper_frontend.query.replica import Replica
+from clipper_frontend.query.version import ServedVersion
+from clipper_frontend.registry.frontends import FRONTEND_RENEWAL_INTERVAL_S
+from clipper_frontend.registry.keys import ReplicaKey
+from clipper_frontend.registry.mirror import Mirror
+from clipper_frontend.registry.records import FrontendRecord
+from clipper_frontend.registry.replicas import REPLICA_RENEWAL_INTERVAL_S, ReplicaSession
+from clipper_frontend.registry.store import Store
+
+logger = logging.getLogger("clipper.query.presence")
+
+Ready = dict[tuple[str, str], int]
+Connected = list[tuple[ServedVersion, Replica]]
+
+
+@dataclass(frozen=True)
+class _Held:
+    """A replica as it was last written: its number and its instance."""
+
+    key: ReplicaKey
+    instance_id: str
+
+
+class Presence:
+    """Keeps the registry told, from start() to close(). `connected` gives the replicas that are here now."""
+
+    def __init__(
+        self, store: Store, record: FrontendRecord, mirror: Mirror, connected: Callable[[], Connected]
+    ) -> None:
+        self._store = store
+        self._record = record
+        self._mirror = mirror
+        self._connected = connected
+        self._changed = asyncio.Event()
+        self._announced = False
+        self._ready: Ready = {}
+        self._held: dict[bytes, _Held] = {}
+        self._renew_replicas_at = 0.0
+        self._away = False
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to tell."""
+        self._task = asyncio.create_task(self._run(), name="presence")
+
+    def wake(self) -> None:
+        """Look again soon: a replica came or went, or another frontend did."""
+        self._changed.set()
+
+    def forget(self) -> None:
+        """Tell everything anew: what the registry holds of this frontend is not known."""
+        self._announced = False
+        self._held.clear()
+        self._changed.set()
+
+    async def close(self) -> None:
+        """Stop telling, and take back what was told, as far as Redis can be reached."""
+        if self._task is None:
+            return
+        self._task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
+        self._task = None
+        with contextlib.suppress(RegistryUnavailable):
+            await self._store.remove_frontend(self._record.id)
+            for held in self._held.values():
+                await self._store.release_replica(self._record.id, held.key, held.instance_id)
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self._tell()
+                self._away = False
+            except RegistryUnavailable as exc:
+                if not self._away:
+                    logger.warning("the registry was not told: %s", exc)
+                self._away = True
+                self._announced = False
+                self._held.clear()
+            except Exception:
+                logger.exception("telling the registry failed")
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(FRONTEND_RENEWAL_INTERVAL_S):
+                    await self._changed.wait()
+            self._changed.clear()
+
+    async def _tell(self) -> None:
+        connected = self._connected()
+        await self._tell_replicas(connected)
+        await self._tell_ready(_ready(connected))
+        for model_name in self._mirror.awaiting_promotion():
+            await self._store.promote(model_name)
+
+    async def _tell_ready(self, ready: Ready) -> None:
+        frontend_id = self._record.id
+        if not self._announced or not await self._store.renew_frontend(frontend_id):
+            await self._store.put_frontend(replace(self._record, ready=ready))
+            self._announced = True
+            self._ready = ready
+            return
+        for key in self._ready.keys() | ready.keys():
+            if self._ready.get(key) != ready.get(key):
+                self._announced &= await self._store.set_ready(frontend_id, *key, ready.get(key))
+        self._ready = ready
+
+    async def _tell_replicas(self, connected: Connected) -> None:
+        here = {replica.identity: (version, replica) for version, replica in connected}
+        for identity in self._held.keys() - here.keys():
+            held = self._held.pop(identity)
+            await self._store.release_replica(self._record.id, held.key, held.instance_id)
+        if time.monotonic() >= self._renew_replicas_at:
+            await self._renew_replicas()
+        for identity in here.keys() - self._held.keys():
+            await self._register(identity, *here[identity])
+
+    async def _renew_replicas(self) -> None:
+        self._renew_replicas_at = time.monotonic() + REPLICA_RENEWAL_INTERVAL_S
+        held: Mapping[ReplicaKey, str] = {held.key: held.instance_id for held in self._held.values()}
+        gone = set(await self._store.renew_replicas(self._record.id, held))
+        self._held = {identity: held for identity, held in self._held.items() if held.key not in gone}
+
+    async def _register(self, identity: bytes, version: ServedVersion, replica: Replica) -> None:
+        session = ReplicaSession(
+            model_name=version.name,
+            model_version=version.version,
+            input_type=replica.input_type,
+            instance_id=replica.instance_id,
+            rpc_version=replica.rpc_version,
+            zmq_connection_id=int.from_bytes(identity[-4:], "little"),
+            batch_size=version.batch_size,
+        )
+        number = await self._store.register_replica(session, self._record.id)
+        key = ReplicaKey(version.name, version.version, number)
+        self._held[identity] = _Held(key, replica.instance_id)
+
+
+def _ready(connected: Connected) -> Ready:
+    """Return by which RPC version each version is ready here: one of version 3 is all that there will be."""
+    ready: Ready = {}
+    for version, replica in connected:
+        if replica.in_rotation:
+            key = (version.name, version.version)
+            ready[key] = V3 if replica.rpc_version == V3 else ready.get(key, V4)
+    return ready

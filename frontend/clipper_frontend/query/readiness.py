@@ -1,0 +1,61 @@
+"""Whether this query frontend is ready, and why not. No I/O: time is an argument.
+
+It is ready once it has followed Redis and has a replica of each current version that had live ones then, or a
+bounded time after that; it stops being ready when it drains. Containers need less: a registry that was
+followed.
+"""
+
+from __future__ import annotations
+
+from clipper_frontend.query.routes import Routes
+from clipper_frontend.registry.mirror import Mirror
+
+#: How long a fresh frontend waits for the replicas that other frontends have.
+_REPLICA_WAIT_S = 10.0
+
+
+class Readiness:
+    """What /health/ready and /health/rpc tell."""
+
+    def __init__(self, mirror: Mirror, routes: Routes) -> None:
+        self._mirror = mirror
+        self._routes = routes
+        self._expected: set[tuple[str, str]] = set()
+        self._wait_until = 0.0
+        self.followed = False
+        self.draining = False
+
+    def registry_followed(self, now: float) -> None:
+        """Note that the registry was read in full; the first time decides which replicas are waited for."""
+        if not self.followed:
+            self.followed = True
+            self._wait_until = now + _REPLICA_WAIT_S
+            live = self._mirror.live_versions()
+            self._expected = {
+                (key.model_name, key.model_version)
+                for key in live
+                if self._mirror.current_version(key.model_name) == key.model_version
+            }
+
+    def not_ready_for_containers(self) -> str | None:
+        """Say why containers should not be sent here, or return None."""
+        if self.draining:
+            return "draining: this query frontend was told to stop"
+        if not self.followed:
+            return "Redis was not followed yet"
+        return None
+
+    def not_ready(self, now: float) -> str | None:
+        """Say why queries should not be sent here, or return None."""
+        problem = self.not_ready_for_containers()
+        if problem is None and self._expected:
+            self._expected = {key for key in self._expected if self._lacks(key)}
+            if self._expected and now < self._wait_until:
+                missing = ", ".join(sorted(f"{name}:{version}" for name, version in self._expected))
+                return f"no replica has connected here yet of {missing}"
+            self._expected = set()
+        return problem
+
+    def _lacks(self, key: tuple[str, str]) -> bool:
+        version = self._routes.versions.get(key)
+        return version is None or not version.ready

@@ -1,0 +1,173 @@
+"""The query frontend's REST interface: paths, requests in, answers out. It knows no socket.
+
+Owns what each path answers. A predict call is decoded once and handed to `serving`, one query for each input.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from urllib.parse import quote, unquote
+
+from clipper_frontend.query.answers import error_body, render_batch
+from clipper_frontend.query.application import Application
+from clipper_frontend.query.decoding import BadRequest
+from clipper_frontend.query.exchange import Exchange
+from clipper_frontend.query.readiness import Readiness
+from clipper_frontend.query.routes import Routes
+from clipper_frontend.query.serving import Serving
+
+_TEXT = b"text/plain; charset=utf-8"
+METRICS_CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
+_FEEDBACK_RECEIVED = b"Feedback received? 1"
+
+
+class AdminHandler:
+    """What every process answers: its health and its metrics. It is all that the admin port offers."""
+
+    def __init__(self, readiness: Readiness, metrics: Callable[[], bytes]) -> None:
+        self._readiness = readiness
+        self._metrics = metrics
+
+    def handle(self, exchange: Exchange) -> None:
+        """Answer a request."""
+        if exchange.method not in (b"GET", b"HEAD"):
+            cause = f"{exchange.path.decode(errors='replace')} is read with GET"
+            exchange.respond(405, error_body("Method not allowed", cause))
+        elif exchange.path == b"/metrics":
+            exchange.respond(200, self._metrics(), METRICS_CONTENT_TYPE)
+        elif exchange.path == b"/health/live":
+            exchange.respond(200, b"ok", _TEXT)
+        elif exchange.path == b"/health/ready":
+            _respond_health(exchange, self._readiness.not_ready(time.monotonic()))
+        elif exchange.path == b"/health/rpc":
+            _respond_health(exchange, self._readiness.not_ready_for_containers())
+        else:
+            cause = "here are /health/live, /health/ready, /health/rpc and /metrics"
+            exchange.respond(404, error_body("Unknown path", cause))
+
+    def offers(self, path: bytes) -> bool:
+        """Tell whether a path is one of these."""
+        return path == b"/metrics" or path.startswith(b"/health/")
+
+
+class RestHandler:
+    """What applications call, and the admin paths beside it."""
+
+    def __init__(self, routes: Routes, serving: Serving, readiness: Readiness, admin: AdminHandler) -> None:
+        self._routes = routes
+        self._serving = serving
+        self._readiness = readiness
+        self._admin = admin
+
+    def handle(self, exchange: Exchange) -> None:
+        """Answer a request, now or when its predictions have come."""
+        application = self._routes.predict_paths.get(exchange.path)
+        if application is not None and exchange.method == b"POST":
+            self._predict(application, exchange)
+        else:
+            self._other(exchange)
+
+    def _predict(self, application: Application, exchange: Exchange) -> None:
+        now = time.monotonic()
+        try:
+            request = application.decoder.decode(exchange.body)
+        except BadRequest as exc:
+            application.statistics.bad_requests += 1
+            exchange.respond(400, error_body("Json error", exc.cause))
+            return
+        target = application.target
+        if request.version is not None:
+            target = self._routes.registered(application.model, request.version)
+            if target is None:
+                application.statistics.bad_requests += 1
+                exchange.respond(
+                    400, error_body("Query processing error", _unknown(application, request.version))
+                )
+                return
+        inputs = request.inputs
+        if not request.is_batch:
+            self._serving.submit(application, target, inputs[0], exchange, now)
+        elif not inputs:
+            exchange.respond(200, render_batch([]))
+        else:
+            batch = _BatchReply(exchange, len(inputs))
+            for index, payload in enumerate(inputs):
+                self._serving.submit(application, target, payload, _Part(batch, index), now)
+
+    def _other(self, exchange: Exchange) -> None:
+        if self._admin.offers(exchange.path):
+            self._admin.handle(exchange)
+            return
+        name, _, verb = unquote(exchange.path.decode(errors="replace")).strip("/").rpartition("/")
+        application = self._routes.applications.get(name)
+        if not self._readiness.followed:
+            cause = "this query frontend has not read the registry yet: try again in a moment"
+            exchange.respond(503, error_body("Not ready", cause))
+        elif verb not in ("predict", "update"):
+            cause = "queries go to POST /<application>/predict, feedback to POST /<application>/update"
+            exchange.respond(404, error_body("Unknown path", cause))
+        elif application is None:
+            cause = f"there is no application {name!r}: register it first, or look for a typing error"
+            exchange.respond(404, error_body("Unknown application", cause))
+        elif exchange.method != b"POST":
+            cause = f"/{quote(name)}/{verb} takes POST, not {exchange.method.decode(errors='replace')}"
+            exchange.respond(405, error_body("Method not allowed", cause))
+        elif verb == "predict":
+            self._predict(application, exchange)
+        else:
+            self._update(application, exchange)
+
+    def _update(self, application: Application, exchange: Exchange) -> None:
+        try:
+            application.feedback_decoder.decode(exchange.body)
+        except BadRequest as exc:
+            application.statistics.bad_requests += 1
+            exchange.respond(400, error_body("Json error", exc.cause))
+            return
+        application.statistics.feedback += 1
+        exchange.respond(200, _FEEDBACK_RECEIVED, _TEXT)
+
+
+class _BatchReply:
+    """Collects the answers to the inputs of one request, in input order."""
+
+    __slots__ = ("_exchange", "_missing", "_parts", "_status")
+
+    def __init__(self, exchange: Exchange, count: int) -> None:
+        self._exchange = exchange
+        self._parts = [b""] * count
+        self._missing = count
+        self._status = 200
+
+    def put(self, index: int, status: int, body: bytes) -> None:
+        """Take the answer to one input. The request fails as a whole when one of its inputs does."""
+        self._parts[index] = body
+        self._status = max(self._status, status)
+        self._missing -= 1
+        if not self._missing:
+            self._exchange.respond(self._status, render_batch(self._parts))
+
+
+class _Part:
+    """Where the answer to one input of several goes."""
+
+    __slots__ = ("_batch", "_index")
+
+    def __init__(self, batch: _BatchReply, index: int) -> None:
+        self._batch = batch
+        self._index = index
+
+    def respond(self, status: int, body: bytes) -> None:
+        """Take the answer, once."""
+        self._batch.put(self._index, status, body)
+
+
+def _unknown(application: Application, version: str) -> str:
+    if application.model is None:
+        return f"version {version!r} was asked for, and application {application.name!r} has no linked model"
+    return f"model {application.model!r} has no registered version {version!r}"
+
+
+def _respond_health(exchange: Exchange, problem: str | None) -> None:
+    exchange.respond(200 if problem is None else 503, (problem or "ok").encode(), _TEXT)

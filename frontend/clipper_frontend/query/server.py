@@ -1,0 +1,219 @@
+"""A query frontend put together: sockets, core, registry, and how they start and stop.
+
+Owns the order of things. What happens to a query is none of its business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime
+import logging
+import time
+from importlib.metadata import version as distribution_version
+
+from clipper_frontend.errors import RegistryUnavailable
+from clipper_frontend.query.cache import PredictionCache
+from clipper_frontend.query.clockwork import Clockwork
+from clipper_frontend.query.connections import Connections
+from clipper_frontend.query.exchange import Handler
+from clipper_frontend.query.http import HttpProtocol
+from clipper_frontend.query.metrics import metrics_source
+from clipper_frontend.query.presence import Presence
+from clipper_frontend.query.readiness import Readiness
+from clipper_frontend.query.rest import AdminHandler, RestHandler
+from clipper_frontend.query.routes import Routes
+from clipper_frontend.query.rpc import RpcSocket
+from clipper_frontend.query.serving import Serving
+from clipper_frontend.query.sessions import Sessions
+from clipper_frontend.query.settings import QuerySettings
+from clipper_frontend.registry.follower import Follower
+from clipper_frontend.registry.mirror import Changes
+from clipper_frontend.registry.records import FrontendRecord
+from clipper_frontend.registry.store import Store
+
+logger = logging.getLogger("clipper.query")
+
+_LISTEN_BACKLOG = 1024
+_JOIN_RETRY_S = 1.0
+
+
+class QueryFrontend:
+    """One query frontend in this process."""
+
+    def __init__(self, settings: QuerySettings) -> None:
+        self._settings = settings
+        redis = settings.common.redis
+        self._store = Store(redis)
+        self._follower = Follower(redis, self)
+        self._mirror = self._follower.mirror
+        self._clockwork = Clockwork()
+        self._serving = Serving(
+            PredictionCache(settings.prediction_cache_bytes), self._clockwork.wake, self._clockwork.due_sooner
+        )
+        self._routes = Routes(
+            self._mirror, max_inputs=settings.max_inputs, wait_limit_s=settings.wait_limit_s
+        )
+        self._rpc = RpcSocket(
+            settings.rpc_host, settings.rpc_port, self._rpc_received, self._clockwork.disconnected
+        )
+        self._sessions = Sessions(
+            settings.frontend_id,
+            settings.common.cluster_name,
+            self._routes,
+            self._serving,
+            self._rpc.send,
+            self._replicas_changed,
+        )
+        self._readiness = Readiness(self._mirror, self._routes)
+        self._connections = Connections(settings.limits.sweep_interval_s)
+        self._admin_connections = Connections()
+        self._servers: list[asyncio.Server] = []
+        self._presence: Presence | None = None
+
+    # -- the life of it ------------------------------------------------------------------------------------
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serve until `stop` is set, then drain.
+
+        Raises OSError for a port that cannot be had, and ClusterMismatch.
+        """
+        try:
+            rest, admin = await self._listen()
+            self._clockwork.start(self._serving, self._sessions)
+            self._rpc.start(asyncio.get_running_loop())
+            logger.info("listening: rest=%s rpc=%s admin=%s", rest, self._rpc_address(), admin)
+            joined = await self._join_cluster(stop)
+            if joined:
+                self._presence = Presence(
+                    self._store, self._record(admin), self._mirror, self._sessions.replicas
+                )
+                self._follower.start()
+                self._presence.start()
+                await stop.wait()
+                await self._drain()
+        finally:
+            await self._close()
+
+    async def _listen(self) -> tuple[str, str]:
+        common = self._settings.common
+        admin = AdminHandler(
+            self._readiness, metrics_source(self._routes, self._serving, self._sessions, self._connections)
+        )
+        rest = RestHandler(self._routes, self._serving, self._readiness, admin)
+        rest_address = await self._serve(
+            rest, common.host, self._settings.port, self._connections, reuse_port=self._settings.reuse_port
+        )
+        admin_address = ""
+        if common.admin_port is not None:
+            admin_address = await self._serve(
+                admin, common.admin_host, common.admin_port, self._admin_connections
+            )
+        return rest_address, admin_address
+
+    async def _serve(
+        self, handler: Handler, host: str, port: int, connections: Connections, *, reuse_port: bool = False
+    ) -> str:
+        limits = self._settings.limits
+        server = await asyncio.get_running_loop().create_server(
+            lambda: HttpProtocol(handler, limits, connections),
+            host,
+            port,
+            reuse_port=reuse_port or None,
+            backlog=_LISTEN_BACKLOG,
+        )
+        self._servers.append(server)
+        return f"{host}:{server.sockets[0].getsockname()[1]}"
+
+    async def _join_cluster(self, stop: asyncio.Event) -> bool:
+        """Mark Redis as this cluster's, as soon as it is there; False when told to stop before."""
+        warned = False
+        while not stop.is_set():
+            try:
+                await self._store.join_cluster(self._settings.common.cluster_name)
+                return True
+            except RegistryUnavailable as exc:
+                if not warned:
+                    logger.warning("%s; waiting for it", exc)
+                warned = True
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_JOIN_RETRY_S):
+                    await stop.wait()
+        return False
+
+    async def _drain(self) -> None:
+        """Fail readiness, serve on for the set delay, then finish what is in work."""
+        common = self._settings.common
+        logger.info(
+            "draining: serving on for %g s, then up to %g s", common.drain_delay_s, common.drain_timeout_s
+        )
+        self._readiness.draining = True
+        if self._presence is not None:
+            await self._presence.close()
+        await asyncio.sleep(common.drain_delay_s)
+        self._servers[0].close()
+        self._connections.start_draining()
+        aborted = await self._connections.wait_closed(common.drain_timeout_s)
+        if aborted:
+            logger.warning("%d connections were cut: their queries took too long", aborted)
+
+    async def _close(self) -> None:
+        if self._presence is not None:
+            await self._presence.close()
+        await self._follower.close()
+        await self._store.close()
+        for server in self._servers:
+            server.close()
+        for connections in (self._connections, self._admin_connections):
+            connections.start_draining()
+            await connections.wait_closed(0.0)
+        self._clockwork.stop()
+        self._rpc.close()
+        logger.info("stopped")
+
+    # -- what happens --------------------------------------------------------------------------------------
+
+    def _rpc_received(self, frames: list[bytes]) -> None:
+        self._sessions.received(frames, time.monotonic())
+
+    def _replicas_changed(self) -> None:
+        if self._presence is not None:
+            self._presence.wake()
+
+    def registry_changed(self, changes: Changes) -> None:
+        """Follow the registry."""
+        self._routes.apply(changes)
+        if changes.models:
+            self._sessions.revalidate(time.monotonic())
+            self._routes.forget_idle()
+        if changes.frontends:
+            self._tell_peers()
+        if self._presence is not None and (changes.models or changes.frontends):
+            self._presence.wake()
+
+    def registry_followed(self) -> None:
+        """The registry was read in full."""
+        self._readiness.registry_followed(time.monotonic())
+        self._tell_peers()
+        if self._presence is not None:
+            self._presence.forget()
+
+    def registry_lost(self) -> None:
+        """Redis is away: the mirror serves on."""
+
+    def _tell_peers(self) -> None:
+        peers = {frontend.id: frontend.rpc_address for frontend in self._mirror.frontends.values()}
+        peers[self._settings.frontend_id] = self._rpc_address()
+        self._sessions.set_peers(peers)
+
+    def _rpc_address(self) -> str:
+        return self._settings.advertise_rpc or f"{self._settings.rpc_host}:{self._rpc.port}"
+
+    def _record(self, admin_address: str) -> FrontendRecord:
+        return FrontendRecord(
+            id=self._settings.frontend_id,
+            rpc_address=self._rpc_address(),
+            admin_address=admin_address,
+            version=distribution_version("clipper-nomad"),
+            started_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        )

@@ -1,0 +1,119 @@
+"""The query frontend's settings, from flags and environment."""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from clipper_frontend.query.limits import HttpLimits
+from clipper_frontend.settings import (
+    CommonSettings,
+    add_common_arguments,
+    add_setting,
+    add_switch,
+    port,
+    seconds,
+)
+
+_DEFAULT_ADMIN_PORT = 1390
+_FRONTEND_ID_BYTES = 6
+
+
+@dataclass(frozen=True)
+class QuerySettings:
+    """What a query frontend is told. Sizes in bytes, times in seconds; a port of 0 is any free one.
+
+    `advertise_rpc` is the `host:port` at which containers reach the RPC port, None: where it listens.
+    """
+
+    common: CommonSettings
+    port: int
+    rpc_host: str
+    rpc_port: int
+    advertise_rpc: str | None
+    frontend_id: str
+    reuse_port: bool
+    prediction_cache_bytes: int
+    max_inputs: int
+    wait_limit_s: float
+    limits: HttpLimits
+
+
+def parse_settings(argv: Sequence[str] | None = None) -> QuerySettings:
+    """Read flags and environment; exits with code 2 and usage where they are wrong."""
+    parser = _parser()
+    args = parser.parse_args(argv)
+    try:
+        common = CommonSettings.from_args(args)
+    except ValueError as exc:
+        parser.error(str(exc))
+    return QuerySettings(
+        common=common,
+        port=args.port,
+        rpc_host=args.rpc_host,
+        rpc_port=args.rpc_port,
+        advertise_rpc=args.advertise_rpc,
+        frontend_id=args.frontend_id or secrets.token_hex(_FRONTEND_ID_BYTES),
+        reuse_port=args.reuse_port,
+        prediction_cache_bytes=args.prediction_cache_bytes,
+        max_inputs=args.max_inputs,
+        wait_limit_s=args.wait_limit_s,
+        limits=HttpLimits(
+            max_body_bytes=args.max_body_bytes,
+            header_timeout_s=args.header_timeout_s,
+            body_timeout_s=args.body_timeout_s,
+            idle_timeout_s=args.idle_timeout_s,
+        ),
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    limits = HttpLimits()
+    parser = argparse.ArgumentParser(
+        prog="clipper-query-frontend", description="Answer prediction queries over REST."
+    )
+    add_common_arguments(parser, admin_port=_DEFAULT_ADMIN_PORT)
+    add_setting(parser, "--port", parse=port, default=1337, help="the port that applications query")
+    add_switch(parser, "--reuse-port", help="share the query port with other frontends on this host")
+    add_setting(parser, "--rpc-host", default="127.0.0.1", help="the address that containers connect to")
+    add_setting(parser, "--rpc-port", parse=port, default=7000, help="the port that containers connect to")
+    add_setting(parser, "--advertise-rpc", parse=_advertised, help="host:port at which containers reach it")
+    add_setting(
+        parser, "--frontend-id", parse=_frontend_id, help="what names this frontend (default: random)"
+    )
+    for flag, default, text in (
+        ("--prediction-cache-bytes", 32 * 1024 * 1024, "memory for the prediction cache, 0: none"),
+        ("--max-body-bytes", limits.max_body_bytes, "a longer request body is refused"),
+        ("--max-inputs", 10_000, "a request with more inputs is refused"),
+    ):
+        add_setting(parser, flag, parse=_count, default=default, help=text)
+    for flag, default_s, text in (
+        ("--header-timeout-s", limits.header_timeout_s, "a request's header must be complete by then"),
+        ("--body-timeout-s", limits.body_timeout_s, "a request's body must be complete by then"),
+        ("--idle-timeout-s", limits.idle_timeout_s, "an idle connection is closed then"),
+        ("--wait-limit-s", 60.0, "the longest that a query of an application with a soft SLO waits"),
+    ):
+        add_setting(parser, flag, parse=seconds, default=default_s, help=text)
+    return parser
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{number} is negative")
+    return number
+
+
+def _advertised(text: str) -> str:
+    host, _, number = text.rpartition(":")
+    if not host or not number.isdecimal() or any(mark in text for mark in ",= "):
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form host:port")
+    return text
+
+
+def _frontend_id(text: str) -> str:
+    if not text or any(mark in text for mark in ",=: "):
+        raise argparse.ArgumentTypeError(f"{text!r} may not be empty or hold any of `,` `=` `:` or a space")
+    return text

@@ -1,0 +1,72 @@
+"""The prediction cache: what it keeps, and that its bound holds in real bytes."""
+
+from __future__ import annotations
+
+import os
+import tracemalloc
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clipper_frontend.query.cache import ENTRY_OVERHEAD_BYTES, PredictionCache, cache_key
+
+
+def test_the_least_recently_used_goes_first() -> None:
+    size = 2 + ENTRY_OVERHEAD_BYTES
+    cache = PredictionCache(3 * size)
+    for key in (b"a", b"b", b"c"):
+        cache.put(key, b"1")
+    assert cache.get(b"a") == b"1"
+    cache.put(b"d", b"1")
+    assert cache.get(b"b") is None
+    assert [cache.get(key) for key in (b"a", b"c", b"d")] == [b"1"] * 3
+
+
+@given(st.lists(st.tuples(st.binary(max_size=3), st.binary(max_size=400))), st.integers(0, 2000))
+def test_never_more_than_its_bound_and_never_a_wrong_output(
+    puts: list[tuple[bytes, bytes]], bound: int
+) -> None:
+    cache, latest = PredictionCache(bound), {}
+    for key, output in puts:
+        cache.put(key, output)
+        latest[key] = output
+        assert 0 <= cache.used_bytes <= bound
+    for key, output in latest.items():
+        assert cache.get(key) in (None, output)
+    assert cache.used_bytes == sum(
+        len(key) + len(output) + ENTRY_OVERHEAD_BYTES for key, output in cache._entries.items()
+    )
+
+
+def test_off_keeps_nothing() -> None:
+    cache = PredictionCache(0)
+    cache.put(b"a", b"1")
+    assert not cache.enabled
+    assert cache.get(b"a") is None
+
+
+def test_the_bound_is_what_memory_it_takes() -> None:
+    bound = 2_000_000
+    tracemalloc.start()
+    try:
+        cache = PredictionCache(bound)
+        before = tracemalloc.get_traced_memory()[0]
+        for number in range(20_000):
+            cache.put(os.urandom(80), b"%d.5" % number)
+        used = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert 0.7 * bound < used < 1.05 * bound
+
+
+def test_keys_tell_registrations_and_inputs_apart() -> None:
+    large = bytes(1000)
+    keys = {
+        cache_key(b"m:1:x:", b"a"),
+        cache_key(b"m:1:y:", b"a"),
+        cache_key(b"m:1:x:", b"b"),
+        cache_key(b"m:1:x:", large),
+        cache_key(b"m:1:x:", large[:-1] + b"\1"),
+    }
+    assert len(keys) == 5
+    assert all(len(key) < 64 for key in keys)

@@ -1,0 +1,275 @@
+"""The query path's core in virtual time: the rules of serving, one by one."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from clipper_frontend.registry.keys import Database
+from clipper_frontend.registry.records import OnDefault
+from tests.unit.query.simulation import SimulatedReply, Simulation, cluster
+
+
+def test_a_query_is_answered_by_the_model() -> None:
+    simulation = cluster()
+    simulation.replica()
+    reply = simulation.ask(2.5)
+    simulation.run_until(0.05)
+    assert reply.answer == {"query_id": 0, "output": 2.5, "default": False}
+
+
+def test_reasons_for_defaults_before_a_model_is_asked() -> None:
+    simulation = Simulation()
+    simulation.application()
+    assert simulation.ask(1.0).reason == "no_model"
+    simulation.model()
+    simulation.link()
+    reply = simulation.ask(1.0)
+    assert reply.reason == "no_replica"
+    assert reply.answer["default_explanation"] == "No connected models found for query"
+    assert reply.answer["output"] == -1.0
+
+
+def test_a_model_that_sleeps_for_ever_is_answered_for_at_the_slo() -> None:
+    simulation = cluster(slo_s=0.02)
+    simulation.replica(lambda n: 1e9)
+    replies = [simulation.ask(float(n)) for n in range(10)]
+    simulation.run_until(0.1)
+    assert all(reply.reason == "timeout" for reply in replies)
+    assert all(0.02 <= reply.latency_s <= 0.023 for reply in replies)
+
+
+def test_same_inputs_in_flight_are_asked_once_and_then_cached() -> None:
+    simulation = cluster(cache_bytes=10_000)
+    replica = simulation.replica()
+    replies = [simulation.ask(1.0), simulation.ask(1.0)]
+    simulation.run_until(0.05)
+    replies.append(simulation.ask(1.0))
+    assert [reply.answer["output"] for reply in replies] == [1.0] * 3
+    assert replies[2].latency_s == 0
+    assert sum(map(len, replica.batches)) == 1
+
+
+def test_without_a_cache_every_query_reaches_the_model() -> None:
+    simulation = cluster(cache_bytes=0)
+    replica = simulation.replica()
+    for _ in range(3):
+        simulation.ask(1.0)
+    simulation.run_until(0.05)
+    assert sum(map(len, replica.batches)) == 3
+
+
+def test_a_version_registered_again_never_gets_the_old_answer() -> None:
+    simulation = cluster(cache_bytes=10_000)
+    replica = simulation.replica()
+    simulation.ask(1.0)
+    simulation.run_until(0.05)
+    simulation.registry(Database.MODELS, "model:1", None)
+    simulation.model(registration_id="y")
+    simulation.ask(1.0)
+    simulation.run_until(0.1)
+    assert sum(map(len, replica.batches)) == 2
+
+
+def test_an_input_that_fails_fails_alone() -> None:
+    simulation = cluster()
+    replica = simulation.replica()
+    replica.fails_on = bytes(8)
+    replies = [simulation.ask(value) for value in (1.0, 0.0, 2.0)]
+    simulation.run_until(0.05)
+    assert [reply.reason for reply in replies] == [None, "model_error", None]
+    assert replies[1].answer["default_detail"] == "ValueError: no"
+
+
+def test_on_default_error_answers_503_with_the_reason() -> None:
+    simulation = cluster(on_default=OnDefault.ERROR)
+    reply = simulation.ask(1.0)
+    assert (reply.status, reply.reason) == (503, "no_replica")
+    assert "output" not in reply.answer
+
+
+def test_on_default_wait_answers_late_and_says_so() -> None:
+    simulation = cluster(slo_s=0.02, on_default=OnDefault.WAIT)
+    simulation.replica(lambda n: 0.5)
+    reply = simulation.ask(3.0)
+    simulation.run_until(1.0)
+    assert reply.answer == {"query_id": 0, "output": 3.0, "default": False, "late": True}
+    assert simulation.routes.applications["app"].statistics.late_answers == 1
+    in_time = cluster(slo_s=1.0, on_default=OnDefault.WAIT)
+    in_time.replica()
+    reply = in_time.ask(3.0)
+    in_time.run_until(0.1)
+    assert "late" not in reply.answer
+
+
+def test_a_lost_replicas_batch_is_answered_by_another() -> None:
+    simulation = cluster(slo_s=1.0)
+    doomed = simulation.replica(lambda n: 0.1)
+    reply = simulation.ask(1.0)
+    simulation.run_until(0.01)
+    simulation.replica()
+    simulation.kill(doomed)
+    simulation.run_until(0.5)
+    assert reply.answer["output"] == 1.0
+
+
+def test_a_query_that_costs_two_replicas_is_not_sent_a_third_time() -> None:
+    simulation = cluster(slo_s=10.0)
+    reply = simulation.ask
+    replicas = [simulation.replica(lambda n: 1.0)]
+    asked = reply(1.0)
+    for _ in range(2):
+        simulation.run_until(simulation.now + 0.01)
+        replicas.append(simulation.replica(lambda n: 1.0))
+        simulation.kill(replicas[-2])
+    simulation.run_until(simulation.now + 0.01)
+    assert asked.reason == "model_error"
+    assert "lost" in asked.answer["default_detail"]
+    assert not replicas[2].batches
+
+
+def test_when_all_replicas_are_lost_queries_wait_for_one_until_their_deadline() -> None:
+    simulation = cluster(slo_s=0.1)
+    replica = simulation.replica(lambda n: 0.05)
+    first = simulation.ask(1.0)
+    simulation.run_until(0.01)
+    simulation.kill(replica)
+    assert simulation.ask(2.0).reason == "no_replica"
+    simulation.replica()
+    simulation.run_until(0.05)
+    assert first.answer["output"] == 1.0
+
+
+def test_a_hanging_replica_leaves_the_rotation_and_comes_back_when_it_answers() -> None:
+    simulation = cluster(slo_s=5.0)
+    hanging = simulation.replica(lambda n: 0.01)
+    simulation.ask(0.0)
+    simulation.run_until(0.1)
+    hanging.seconds = lambda n: 4.0
+    stuck = simulation.ask(1.0)
+    simulation.run_until(0.2)
+    simulation.replica(lambda n: 0.01)
+    simulation.run_until(3.5)
+    assert stuck.answer["output"] == 1.0, "retried elsewhere once the first replica hung"
+    before = len(hanging.batches)
+    for value in range(5):
+        simulation.ask(float(value))
+        simulation.run_until(simulation.now + 0.02)
+    assert len(hanging.batches) == before
+    simulation.run_until(6.0)
+    hanging.seconds = lambda n: 0.01
+    replies = [simulation.ask(float(value)) for value in range(50)]
+    simulation.run_until(7.0)
+    assert len(hanging.batches) > before
+    assert all(reply.reason is None for reply in replies)
+
+
+def test_a_fixed_batch_size_wins() -> None:
+    simulation = cluster(batch_size=3)
+    replica = simulation.replica()
+    for value in range(30):
+        simulation.ask(float(value))
+    simulation.run_until(0.1)
+    assert {len(batch) for batch in replica.batches} == {3}
+
+
+def test_learnt_batches_grow_as_far_as_the_slo_allows() -> None:
+    simulation = cluster(slo_s=0.02)
+    replica = simulation.replica(lambda n: 0.001 + 0.0001 * n)
+    replies = _offer(simulation, rate=6000, seconds=0.5)
+    assert max(map(len, replica.batches)) > 15
+    good = sum(reply.reason is None for reply in replies)
+    assert good > 0.95 * len(replies)
+
+
+def _offer(simulation: Simulation, rate: float, seconds: float) -> list[SimulatedReply]:
+    """Ask at Poisson arrivals of `rate` per second for some time, and let everything be answered."""
+    randomness, replies = random.Random(3), []
+    when, end = simulation.now, simulation.now + seconds
+    while (when := when + randomness.expovariate(rate)) < end:
+        simulation.run_until(when)
+        replies.append(simulation.ask(randomness.random()))
+    simulation.run_until(end + 1.0)
+    return replies
+
+
+@pytest.mark.parametrize(
+    ("fixed_s", "per_input_s", "batch_size", "replicas", "slo_s"),
+    [
+        (0.005, 0.0, 1, 1, 0.1),
+        (0.005, 0.0, 1, 4, 0.05),
+        (0.002, 0.0005, -1, 1, 0.1),
+        (0.002, 0.0005, -1, 2, 0.05),
+        (0.0, 0.002, -1, 1, 0.1),
+        (0.010, 0.0001, 8, 1, 0.1),
+    ],
+)
+def test_at_twice_the_capacity_useful_throughput_stays(
+    fixed_s: float, per_input_s: float, batch_size: int, replicas: int, slo_s: float
+) -> None:
+    def goodput(rate: float) -> tuple[float, list[SimulatedReply]]:
+        simulation = cluster(slo_s=slo_s, batch_size=batch_size)
+        for _ in range(replicas):
+            simulation.replica(lambda n: fixed_s + per_input_s * n)
+        _offer(simulation, rate=rate / 4, seconds=0.3)
+        replies = _offer(simulation, rate=rate, seconds=1.0)
+        return sum(reply.reason is None for reply in replies), replies
+
+    # The most that the replicas could do with batches that take a third of the SLO.
+    largest = batch_size if batch_size > 0 else max(1.0, (slo_s / 3 - fixed_s) / per_input_s)
+    capacity = replicas * largest / (fixed_s + per_input_s * largest)
+    useful, replies = goodput(2 * capacity)
+    assert useful > 0.9 * capacity
+    assert all(reply.latency_s <= slo_s + 0.003 for reply in replies)
+    refused = [reply for reply in replies if reply.reason == "overloaded"]
+    assert sum(reply.latency_s < 0.001 for reply in refused) > 0.9 * len(refused)
+
+
+def test_a_model_that_turns_slow_is_found_out_and_its_recovery_too() -> None:
+    simulation = cluster(slo_s=0.05)
+    replica = simulation.replica(lambda n: 0.001)
+    _offer(simulation, rate=200, seconds=0.5)
+    replica.seconds = lambda n: 0.2
+    slow = _offer(simulation, rate=200, seconds=1.0)
+    assert all(reply.latency_s <= 0.053 for reply in slow)
+    replica.seconds = lambda n: 0.001
+    _offer(simulation, rate=200, seconds=0.5)
+    recovered = _offer(simulation, rate=200, seconds=0.5)
+    assert all(reply.reason is None for reply in recovered)
+
+
+@settings(max_examples=40)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["ask", "kill", "join", "hang", "wait", "late"]),
+            st.integers(0, 3),
+            st.sampled_from([0.0, 0.0005, 0.02, 0.3]),
+        ),
+        max_size=40,
+    ),
+    st.sampled_from([0, 10_000]),
+    st.sampled_from([-1, 1, 4]),
+)
+def test_whatever_happens_every_query_is_answered_once_and_in_time(
+    steps: list[tuple[str, int, float]], cache_bytes: int, batch_size: int
+) -> None:
+    simulation = cluster(slo_s=0.05, cache_bytes=cache_bytes, batch_size=batch_size)
+    replies, alive = [], []
+    for what, which, seconds in steps:
+        if what == "ask":
+            replies += [simulation.ask(float(value)) for value in range(which + 1)]
+        elif what == "join":
+            alive.append(simulation.replica(lambda n, seconds=seconds: seconds))
+        elif alive and what == "kill":
+            simulation.kill(alive.pop(which % len(alive)))
+        elif alive and what == "hang":
+            alive[which % len(alive)].seconds = lambda n: 1e9
+        simulation.run_until(simulation.now + seconds)
+    simulation.run_until(simulation.now + 20.0)
+    assert all(reply.latency_s <= 0.053 for reply in replies)
+    assert not simulation.serving._in_flight
+    assert simulation.serving.deadlines.next_due() is None

@@ -1,0 +1,124 @@
+"""Sessions of containers: handshakes, refusals, peers, goodbyes, silence."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clipper_container import wire
+from tests.unit.query.simulation import Simulation, cluster
+
+
+@pytest.fixture
+def simulation() -> Simulation:
+    return cluster(slo_s=1.0)
+
+
+def _sent_to(simulation: Simulation, identity: bytes, frames: list[bytes]) -> wire.FromFrontend:
+    sent: list[list[bytes]] = []
+    simulation.sessions._send = lambda _, reply: sent.append(reply) is None
+    simulation.sessions.received([identity, *frames], simulation.now)
+    (reply,) = sent
+    return wire.decode_from_frontend(reply)
+
+
+def test_a_hello_is_answered_with_id_and_peers(simulation: Simulation) -> None:
+    simulation.sessions.set_peers({"front": "h:1", "other": "h:2"})
+    reply = _sent_to(simulation, b"new", wire.encode_hello())
+    assert reply == wire.FrontendHeartbeat(wire.SEND_METADATA, "front", {"front": "h:1", "other": "h:2"})
+
+
+def test_a_version_3_heartbeat_of_an_unknown_container_asks_for_its_metadata(simulation: Simulation) -> None:
+    reply = _sent_to(simulation, b"new", [b"", b"\2\0\0\0"])
+    assert reply == wire.FrontendHeartbeat(wire.SEND_METADATA, "", None)
+
+
+@pytest.mark.parametrize("frames", [wire.encode_container_heartbeat(), wire.encode_goodbye()])
+def test_a_version_4_container_that_was_forgotten_is_asked_for_its_metadata(
+    simulation: Simulation, frames: list[bytes]
+) -> None:
+    reply = _sent_to(simulation, b"new", frames)
+    assert isinstance(reply, wire.FrontendHeartbeat)
+    assert (reply.heartbeat_type, reply.frontend_id) == (wire.SEND_METADATA, "front")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"cluster": "other"}, "belongs to cluster 'other'"),
+        ({"code": 1}, "takes doubles"),
+        ({"code": 9}, "unknown input type code 9"),
+        ({"version": "1:2"}, "cannot name a model version"),
+    ],
+)
+def test_refusals_say_why(simulation: Simulation, change: dict[str, object], reason: str) -> None:
+    replica = simulation.replica(**change)
+    assert len(replica.refusals) == 1
+    assert reason in replica.refusals[0]
+    assert simulation.ask(1.0).reason == "no_replica"
+
+
+def test_a_replica_that_connected_before_a_registration_for_another_type_is_turned_away() -> None:
+    simulation = Simulation()
+    replica = simulation.replica(code=1)
+    simulation.application()
+    simulation.model()
+    simulation.link()
+    assert replica.refusals
+    assert simulation.ask(1.0).reason == "no_replica"
+
+
+def test_the_same_instance_connecting_anew_takes_over(simulation: Simulation) -> None:
+    old = simulation.replica(lambda n: 1e9, instance="one")
+    reply = simulation.ask(1.0)
+    simulation.run_until(0.01)
+    new = simulation.replica(instance="one")
+    simulation.run_until(0.1)
+    assert reply.answer["output"] == 1.0
+    assert (len(old.batches), len(new.batches)) == (1, 1)
+    assert len(simulation.sessions.replicas()) == 1
+
+
+def test_a_replica_that_says_goodbye_finishes_and_gets_nothing_more(simulation: Simulation) -> None:
+    leaving = simulation.replica(lambda n: 0.1)
+    first = simulation.ask(1.0)
+    simulation.run_until(0.01)
+    simulation.deliver(leaving, wire.encode_goodbye())
+    assert simulation.ask(2.0).reason == "no_replica"
+    assert simulation.sessions.replicas() == []
+    simulation.run_until(0.5)
+    assert first.answer["output"] == 1.0
+
+
+def test_every_version_4_container_learns_at_once_of_a_new_frontend(simulation: Simulation) -> None:
+    replica = simulation.replica()
+    simulation.sessions.set_peers({"front": "h:1", "other": "h:2"})
+    assert replica.peers == {"front": "h:1", "other": "h:2"}
+
+
+def test_a_silent_container_is_dropped(simulation: Simulation) -> None:
+    simulation.replica(rpc_version=wire.V3)
+    simulation.run_until(29.0)
+    assert len(simulation.sessions) == 1
+    simulation.run_until(31.0)
+    assert len(simulation.sessions) == 0
+
+
+def test_who_comes_and_goes_is_told(simulation: Simulation) -> None:
+    replica = simulation.replica()
+    assert simulation.changes == 1
+    simulation.kill(replica)
+    assert simulation.changes == 2
+
+
+@given(st.lists(st.lists(st.binary(max_size=40), min_size=1, max_size=8)))
+def test_no_message_whatever_disturbs_the_others(messages: list[list[bytes]]) -> None:
+    simulation = cluster(slo_s=1.0)
+    replica = simulation.replica()
+    for frames in messages:
+        simulation.sessions.received([b"hostile", *frames], simulation.now)
+        simulation.sessions.received([replica.identity, b"\1\0\0\0", *frames], simulation.now)
+    reply = simulation.ask(1.0)
+    simulation.run_until(0.5)
+    assert reply.answer["output"] == 1.0
