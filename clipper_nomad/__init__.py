@@ -1,0 +1,56 @@
+"""The admin library: everything a data scientist imports."""
+
+from importlib.metadata import version as _version
+
+from clipper_nomad.connection import ClipperConnection
+from clipper_nomad.errors import (
+    BuildError,
+    ClipperException,
+    ClipperWarning,
+    ContainerManagerError,
+    DeploymentError,
+    ManagementError,
+    NotReachableError,
+    UnconnectedException,
+)
+from clipper_nomad.managers.base import ContainerManager
+from clipper_nomad.managers.local import LocalContainerManager
+from clipper_nomad.types import (
+    Application,
+    BuildSpec,
+    ClusterSpec,
+    DeploySpec,
+    Device,
+    ModelRegistration,
+    ModelVersion,
+    ModelVersions,
+    QueryFrontend,
+    Resources,
+)
+
+__version__ = _version("clipper-nomad")
+
+__all__ = [
+    "Application",
+    "BuildError",
+    "BuildSpec",
+    "ClipperConnection",
+    "ClipperException",
+    "ClipperWarning",
+    "ClusterSpec",
+    "ContainerManager",
+    "ContainerManagerError",
+    "DeploySpec",
+    "DeploymentError",
+    "Device",
+    "LocalContainerManager",
+    "ManagementError",
+    "ModelRegistration",
+    "ModelVersion",
+    "ModelVersions",
+    "NotReachableError",
+    "QueryFrontend",
+    "Resources",
+    "UnconnectedException",
+    "__version__",
+]

@@ -1,0 +1,89 @@
+"""What a connected cluster offers, and what start_clipper() asks of a manager.
+
+Owns the wiring of the admin library's parts, and the meaning here of what Clipper's start_clipper() takes.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+from clipper_nomad import names
+from clipper_nomad.applications import Applications
+from clipper_nomad.deployment import Deployment
+from clipper_nomad.errors import ClipperException, ClipperWarning
+from clipper_nomad.management import ManagementClient
+from clipper_nomad.managers.base import ContainerManager
+from clipper_nomad.models import Models
+from clipper_nomad.replicas import Replicas
+from clipper_nomad.stopping import Stopping
+from clipper_nomad.types import ClusterSpec
+
+# Clipper's defaults; they are not ours, so whoever leaves them gets the query frontend's own.
+CLIPPER_REQUEST_TIMEOUT_S = 5
+CLIPPER_CONTENT_TIMEOUT_S = 300
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """The parts that act on one connected cluster."""
+
+    manager: ContainerManager
+    management: ManagementClient
+    applications: Applications
+    models: Models
+    deployment: Deployment
+    replicas: Replicas
+    stopping: Stopping
+
+    @classmethod
+    def behind(cls, manager: ContainerManager) -> Cluster:
+        """Return the parts for the cluster that `manager` is connected to."""
+        management = ManagementClient(manager.get_management_address)
+        models = Models(management)
+        return cls(
+            manager=manager,
+            management=management,
+            applications=Applications(management),
+            models=models,
+            deployment=Deployment(manager, management, models),
+            replicas=Replicas(manager, management),
+            stopping=Stopping(manager, management),
+        )
+
+
+def make_cluster_spec(
+    *,
+    query_frontend_image: str | None,
+    mgmt_frontend_image: str | None,
+    cache_size: int,
+    request_timeout_s: float,
+    content_timeout_s: float,
+    num_frontend_replicas: int,
+) -> ClusterSpec:
+    """Return what a manager is asked to start. Raises ClipperException for numbers out of range."""
+    return ClusterSpec(
+        num_query_frontends=names.parse_whole_number(num_frontend_replicas, "num_frontend_replicas", 1),
+        prediction_cache_bytes=names.parse_whole_number(cache_size, "cache_size"),
+        header_timeout_s=_parse_timeout(
+            request_timeout_s, CLIPPER_REQUEST_TIMEOUT_S, "qf_http_timeout_request"
+        ),
+        body_timeout_s=_parse_timeout(
+            content_timeout_s, CLIPPER_CONTENT_TIMEOUT_S, "qf_http_timeout_content"
+        ),
+        query_frontend_image=query_frontend_image,
+        management_frontend_image=mgmt_frontend_image,
+    )
+
+
+def warn_meaningless(**given: tuple[object, object]) -> None:
+    """Warn of each argument whose value, the first of the pair, is not Clipper's default, the second."""
+    for name, (value, default) in given.items():
+        if value != default:
+            warnings.warn(f"{name} means nothing here and is passed over", ClipperWarning, stacklevel=3)
+
+
+def _parse_timeout(seconds: float, clipper_default_s: float, what: str) -> float | None:
+    if not seconds > 0:
+        raise ClipperException(f"{what} is {seconds!r}: use a time in seconds above 0.")
+    return None if seconds == clipper_default_s else float(seconds)

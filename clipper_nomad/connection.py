@@ -1,0 +1,351 @@
+"""ClipperConnection: the one object through which a user's script handles a cluster.
+
+A facade: it keeps the names, positions and defaults of Clipper's admin library (what is new is keyword-only,
+after them), checks arguments, and hands on to the modules that do the work. It decides nothing itself.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from clipper_nomad import names
+from clipper_nomad.cluster import (
+    CLIPPER_CONTENT_TIMEOUT_S,
+    CLIPPER_REQUEST_TIMEOUT_S,
+    Cluster,
+    make_cluster_spec,
+    warn_meaningless,
+)
+from clipper_nomad.deployment import DEPLOY_TIMEOUT_S
+from clipper_nomad.errors import UnconnectedException
+from clipper_nomad.inspection import Metrics, read_metrics
+from clipper_nomad.management import Record
+from clipper_nomad.managers.base import ContainerManager
+from clipper_nomad.models import EXTERNAL_IMAGE
+from clipper_nomad.packaging import make_build_spec
+from clipper_nomad.replicas import SCALE_TIMEOUT_S
+from clipper_nomad.trial import try_function
+from clipper_nomad.types import DeploySpec, Device, Resources
+
+logger = logging.getLogger("clipper")
+
+
+class ClipperConnection:
+    """A connection to the cluster of one container manager.
+
+    Every method but start_clipper(), connect(), stop_all() and test_predict_function() raises
+    UnconnectedException until one of the first two has returned. All raise ClipperException for what is
+    refused.
+    """
+
+    def __init__(self, container_manager: ContainerManager) -> None:
+        self.cm = container_manager
+        self._connected_cluster: Cluster | None = None
+
+    @property
+    def connected(self) -> bool:
+        """Tell whether start_clipper() or connect() has returned."""
+        return self._connected_cluster is not None
+
+    @property
+    def _cluster(self) -> Cluster:
+        if self._connected_cluster is None:
+            raise UnconnectedException
+        return self._connected_cluster
+
+    # -- the cluster -----------------------------------------------------------------------------------------
+
+    def start_clipper(
+        self,
+        query_frontend_image: str | None = None,
+        mgmt_frontend_image: str | None = None,
+        frontend_exporter_image: str | None = None,
+        cache_size: int = 33554432,
+        qf_http_thread_pool_size: int = 1,
+        qf_http_timeout_request: float = CLIPPER_REQUEST_TIMEOUT_S,
+        qf_http_timeout_content: float = CLIPPER_CONTENT_TIMEOUT_S,
+        num_frontend_replicas: int = 1,
+    ) -> None:
+        """Start a cluster and connect to it. `cache_size` is in bytes, the timeouts are in seconds.
+
+        On a cluster that runs already this changes nothing; where one was stopped with its state kept, the
+        models come back. Clipper's defaults of the two timeouts mean the query frontend's own.
+        """
+        warn_meaningless(
+            frontend_exporter_image=(frontend_exporter_image, None),
+            qf_http_thread_pool_size=(qf_http_thread_pool_size, 1),
+        )
+        spec = make_cluster_spec(
+            query_frontend_image=query_frontend_image,
+            mgmt_frontend_image=mgmt_frontend_image,
+            cache_size=cache_size,
+            request_timeout_s=qf_http_timeout_request,
+            content_timeout_s=qf_http_timeout_content,
+            num_frontend_replicas=num_frontend_replicas,
+        )
+        logger.info("Starting cluster %s", self.cm.cluster_name)
+        self.cm.start_clipper(spec)
+        self._connected_cluster = Cluster.behind(self.cm)
+        logger.info("Cluster %s is running", self.cm.cluster_name)
+
+    def connect(self) -> None:
+        """Connect to a cluster that runs."""
+        self.cm.connect()
+        self._connected_cluster = Cluster.behind(self.cm)
+        logger.info("Connected to cluster %s at %s", self.cm.cluster_name, self.get_query_addr())
+
+    def stop_all(self, graceful: bool = True, *, keep_state: bool = False) -> None:
+        """End the cluster with all its models, and connect first where that was not done.
+
+        All that was registered is gone then, unless `keep_state`: the next start_clipper() brings it back.
+        With `graceful` false nothing is drained.
+        """
+        if not self.connected:
+            self.connect()
+        self.cm.stop_all(graceful=graceful, keep_state=keep_state)
+        self._connected_cluster = None
+        kept = "its state is kept" if keep_state else "its state is gone"
+        logger.info("Stopped cluster %s: %s", self.cm.cluster_name, kept)
+
+    def get_query_addr(self) -> str:
+        """Return where queries are sent: `host:port`, and where it needs one a path."""
+        return self._cluster.manager.get_query_address()
+
+    def get_metric_addr(self) -> str:
+        """Return the `host:port` whose /metrics speaks for the first query frontend."""
+        return self._cluster.manager.get_metric_address()
+
+    def get_clipper_logs(self, logging_dir: str = "clipper_logs/") -> list[str]:
+        """Write all logs of the cluster into a folder, and return the files' names."""
+        return [str(path) for path in self._cluster.manager.get_logs(Path(logging_dir))]
+
+    def inspect_instance(self) -> dict[str, Metrics]:
+        """Return the metrics of each query frontend: by its id and the metric's name, labels and values."""
+        return read_metrics(self._cluster.management)
+
+    # -- applications ----------------------------------------------------------------------------------------
+
+    def register_application(
+        self, name: str, input_type: str, default_output: str, slo_micros: int, *, on_default: str = "default"
+    ) -> None:
+        """Register an application whose queries are answered within `slo_micros` microseconds.
+
+        `on_default` says what happens where no prediction is there in time: `default` answers with the
+        default output, `error` with an error, and `wait` lets the answer come late.
+        """
+        application = names.parse_application(name, input_type, default_output, slo_micros, on_default)
+        self._cluster.applications.register(application)
+
+    def unregister_application(self, name: str) -> None:
+        """Unregister an application."""
+        self._cluster.applications.delete(name)
+
+    def delete_application(self, name: str) -> None:
+        """Unregister an application (Clipper's older name of unregister_application)."""
+        self._cluster.applications.delete(name)
+
+    def link_model_to_app(self, app_name: str, model_name: str) -> None:
+        """Let an application's queries be answered by the current version of a model of its input type."""
+        self._cluster.applications.link(app_name, model_name)
+
+    def unlink_model_from_app(self, app_name: str, model_name: str) -> None:
+        """Take a model away from an application."""
+        self._cluster.applications.unlink(app_name, model_name)
+
+    def get_all_apps(self, verbose: bool = False) -> list[Any]:
+        """Return the names of all applications, or with `verbose` their records."""
+        return self._cluster.applications.get_all(verbose=verbose)
+
+    def get_app_info(self, name: str) -> Record | None:
+        """Return an application's record, or None when it is unknown."""
+        return self._cluster.applications.get_info(name)
+
+    def get_linked_models(self, app_name: str) -> list[str]:
+        """Return the names of the models that an application is linked to."""
+        return self._cluster.applications.get_linked_models(app_name)
+
+    # -- models ----------------------------------------------------------------------------------------------
+
+    def build_and_deploy_model(
+        self,
+        name: str,
+        version: str | int,
+        input_type: str,
+        model_data_path: str | Path,
+        base_image: str,
+        labels: Iterable[str] | None = None,
+        container_registry: str | None = None,
+        num_replicas: int = 1,
+        batch_size: int = -1,
+        pkgs_to_install: Iterable[str] | None = None,
+        *,
+        resources: Resources | None = None,
+        devices: Iterable[Device] = (),
+        timeout_s: float = DEPLOY_TIMEOUT_S,
+    ) -> None:
+        """Build what runs a model's folder, and deploy it; see build_model() and deploy_model()."""
+        registration = names.parse_registration(name, version, input_type, "", labels, batch_size)
+        names.parse_whole_number(num_replicas, "num_replicas")
+        self._cluster.models.refuse_registered(registration.model)
+        image = self.build_model(
+            name, version, model_data_path, base_image, container_registry, pkgs_to_install
+        )
+        self.deploy_model(
+            name,
+            version,
+            input_type,
+            image,
+            labels,
+            num_replicas,
+            batch_size,
+            resources=resources,
+            devices=devices,
+            timeout_s=timeout_s,
+        )
+
+    def build_model(
+        self,
+        name: str,
+        version: str | int,
+        model_data_path: str | Path,
+        base_image: str,
+        container_registry: str | None = None,
+        pkgs_to_install: Iterable[str] | None = None,
+    ) -> str:
+        """Build what runs a model's folder, and return the image that deploy_model() takes."""
+        manager = self._cluster.manager
+        spec = make_build_spec(
+            names.parse_model_version(name, version),
+            model_data_path,
+            base_image,
+            container_registry,
+            pkgs_to_install,
+        )
+        logger.info("Building model version %s", spec.model)
+        return manager.build(spec)
+
+    def deploy_model(
+        self,
+        name: str,
+        version: str | int,
+        input_type: str,
+        image: str,
+        labels: Iterable[str] | None = None,
+        num_replicas: int = 1,
+        batch_size: int = -1,
+        *,
+        resources: Resources | None = None,
+        devices: Iterable[Device] = (),
+        timeout_s: float = DEPLOY_TIMEOUT_S,
+    ) -> None:
+        """Start replicas of a new model version, wait until they are ready, and make it current.
+
+        Raises DeploymentError with the last lines of the log when they do not come up within `timeout_s`.
+        Then nothing is registered or left running, and the same version can be deployed again.
+        """
+        registration = names.parse_registration(name, version, input_type, image, labels, batch_size)
+        spec = DeploySpec(
+            model=registration.model,
+            input_type=registration.input_type,
+            image=image,
+            num_replicas=names.parse_whole_number(num_replicas, "num_replicas"),
+            resources=resources or Resources(),
+            devices=tuple(devices),
+        )
+        self._cluster.deployment.deploy(spec, registration, timeout_s)
+
+    def register_model(
+        self,
+        name: str,
+        version: str | int,
+        input_type: str,
+        image: str | None = None,
+        labels: Iterable[str] | None = None,
+        batch_size: int = -1,
+    ) -> None:
+        """Register a model version whose replicas are started elsewhere, which makes it current."""
+        registration = names.parse_registration(
+            name, version, input_type, image or EXTERNAL_IMAGE, labels, batch_size
+        )
+        self._cluster.models.register(registration)
+
+    def set_model_version(
+        self,
+        name: str,
+        version: str | int,
+        num_replicas: int | None = None,
+        *,
+        timeout_s: float = SCALE_TIMEOUT_S,
+    ) -> None:
+        """Make a registered version current, with `num_replicas` replicas unless that is None."""
+        if num_replicas is not None:
+            num_replicas = names.parse_whole_number(num_replicas, "num_replicas")
+        model = names.parse_model_version(name, version)
+        self._cluster.replicas.make_current(model, num_replicas, timeout_s)
+
+    def get_current_model_version(self, name: str) -> str:
+        """Return a model's current version."""
+        return self._cluster.models.get_current(name).version
+
+    def get_all_models(self, verbose: bool = False) -> list[Any]:
+        """Return all registered versions as `name:version`, or with `verbose` their records."""
+        return self._cluster.models.get_all(verbose=verbose)
+
+    def get_model_info(self, name: str, version: str | int) -> Record | None:
+        """Return a model version's record, or None when it is unknown."""
+        return self._cluster.models.get_info(names.parse_model_version(name, version))
+
+    def test_predict_function(
+        self, query: Mapping[str, Any], func: Callable[[Any], Any], input_type: str
+    ) -> list[Any] | str:
+        """Return what a model made of `func` would answer to a query's `input` or `input_batch`.
+
+        The outputs come in a list; a text says what is wrong with the query or with the function. No
+        cluster is needed.
+        """
+        return try_function(query, func, input_type)
+
+    # -- replicas --------------------------------------------------------------------------------------------
+
+    def get_num_replicas(self, name: str, version: str | int | None = None) -> int:
+        """Return how many replicas a version, by default the current one, is to have."""
+        return self._cluster.replicas.get_num(self._cluster.models.pick(name, version))
+
+    def set_num_replicas(
+        self,
+        name: str,
+        num_replicas: int,
+        version: str | int | None = None,
+        *,
+        timeout_s: float = SCALE_TIMEOUT_S,
+    ) -> None:
+        """Change how many replicas a version (by default the current one) has, and wait for new ones."""
+        num_replicas = names.parse_whole_number(num_replicas, "num_replicas")
+        self._cluster.replicas.set_num(self._cluster.models.pick(name, version), num_replicas, timeout_s)
+
+    def get_all_model_replicas(self, verbose: bool = False) -> list[Any]:
+        """Return all connected replicas as `name:version:replica`, or with `verbose` their records."""
+        return self._cluster.models.get_all_replicas(verbose=verbose)
+
+    def get_model_replica_info(self, name: str, version: str | int, replica_id: int) -> Record | None:
+        """Return a connected replica's record, or None when it is unknown."""
+        return self._cluster.models.get_replica_info(names.parse_model_version(name, version), replica_id)
+
+    def stop_models(self, model_names: Iterable[str]) -> None:
+        """Stop and unregister all versions of these models."""
+        self._cluster.stopping.stop_models(model_names)
+
+    def stop_versioned_models(self, model_versions_dict: Mapping[str, Iterable[str | int]]) -> None:
+        """Stop and unregister these versions: `{"model name": ["version", ...]}`."""
+        self._cluster.stopping.stop_versions(model_versions_dict)
+
+    def stop_inactive_model_versions(self, model_names: Iterable[str]) -> None:
+        """Stop and unregister all versions of these models but the current one and the one that serves."""
+        self._cluster.stopping.stop_inactive(model_names)
+
+    def stop_all_model_containers(self) -> None:
+        """Stop and unregister every version of every model."""
+        self._cluster.stopping.stop_all_models()

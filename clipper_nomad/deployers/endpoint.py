@@ -1,0 +1,35 @@
+"""An endpoint: an application with a model of the same name behind it.
+
+Owns the order in which create_endpoint() of every framework makes the two, so that a deployment that fails
+leaves no application behind. Knows no framework.
+"""
+
+from __future__ import annotations
+
+from clipper_nomad import names
+from clipper_nomad.connection import ClipperConnection
+from clipper_nomad.errors import ClipperException
+from clipper_nomad.types import Application
+
+
+def check_endpoint(
+    clipper_conn: ClipperConnection, name: str, input_type: str, default_output: str, slo_micros: int
+) -> Application:
+    """Return the application that is to be made once its model is deployed.
+
+    Raises ClipperException when there is one of this name.
+    """
+    application = names.parse_application(name, input_type, default_output, slo_micros, "default")
+    if clipper_conn.get_app_info(name) is not None:
+        raise ClipperException(
+            f"Application {name} exists already: use another name, or deploy a new version of its model."
+        )
+    return application
+
+
+def open_endpoint(clipper_conn: ClipperConnection, application: Application) -> None:
+    """Register the application, and link it to the model of its name."""
+    clipper_conn.register_application(
+        application.name, application.input_type, application.default_output, application.slo_micros
+    )
+    clipper_conn.link_model_to_app(application.name, application.name)

@@ -1,0 +1,136 @@
+"""The user's own modules that travel with a closure, as files.
+
+A module is local when its file belongs neither to Python, nor to an installed distribution, nor to this
+project: what is installed here is to be installed in the runtime too, by `pkgs_to_install`. Owns finding the
+files, and what they import in turn. Imports nothing to find it, so that no code of the user's runs.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+import sys
+import sysconfig
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from importlib.machinery import EXTENSION_SUFFIXES, SOURCE_SUFFIXES, ModuleSpec
+from importlib.metadata import PackageNotFoundError, distribution, packages_distributions
+from pathlib import Path, PurePosixPath
+
+from clipper_nomad.deployers.imports import find_imports
+
+_OURS = frozenset({"clipper_nomad", "clipper_frontend", "clipper_container"})
+_INSTALLED_FOLDERS = frozenset({"site-packages", "dist-packages"})
+_PYTHON_FOLDERS = tuple(
+    Path(sysconfig.get_path(kind)).resolve() for kind in ("stdlib", "platstdlib", "purelib", "platlib")
+)
+
+
+def collect_modules(names: Iterable[str]) -> dict[str, bytes]:
+    """Return the files of the local modules among `names`, and of those that they import.
+
+    The keys are paths relative to a folder that is to be on sys.path. Names of other modules, or of what is
+    no module at all, are passed over.
+    """
+    return _Collection().collect(names)
+
+
+class _Collection:
+    def __init__(self) -> None:
+        self._files: dict[str, bytes] = {}
+        self._local: dict[str, bool] = {}
+        self._pending: list[str] = []
+
+    def collect(self, names: Iterable[str]) -> dict[str, bytes]:
+        self._pending = list(names)
+        while self._pending:
+            for name in _with_parents(self._pending.pop()):
+                if name not in self._local:
+                    self._local[name] = self._take(name)
+                if not self._local[name]:
+                    break
+        return self._files
+
+    def _take(self, name: str) -> bool:
+        """Add a module's file; tell whether modules below it may be local."""
+        spec = _find_spec(name)
+        if spec is None or name.partition(".")[0] in _OURS:
+            return False
+        if spec.origin is None:
+            return spec.submodule_search_locations is not None
+        file = Path(spec.origin)
+        if not spec.has_location or not self._is_local(name, file):
+            return False
+        return self._add(name, file, is_package=spec.submodule_search_locations is not None)
+
+    def _add(self, name: str, file: Path, *, is_package: bool) -> bool:
+        suffix = _find_suffix(file)
+        if suffix is None or not file.is_file():
+            return False
+        content = file.read_bytes()
+        path = PurePosixPath(*name.split("."))
+        self._files[str(path / f"__init__{suffix}" if is_package else f"{path}{suffix}")] = content
+        if suffix in SOURCE_SUFFIXES:
+            self._pending += find_imports(content, name, is_package=is_package)
+        return True
+
+    def _is_local(self, name: str, file: Path) -> bool:
+        file = file.resolve()
+        if _INSTALLED_FOLDERS & set(file.parts) or any(file.is_relative_to(path) for path in _PYTHON_FOLDERS):
+            return False
+        return file not in self._find_installed(name.partition(".")[0])
+
+    def _find_installed(self, top_level: str) -> set[Path]:
+        """Return the files of the distributions that bring a top-level module, wherever they are."""
+        found = set()
+        for name in self._distributions.get(top_level, ()):
+            try:
+                installed = distribution(name)
+            except PackageNotFoundError:
+                continue
+            # Without a RECORD the metadata lie beside the sources that somebody works on.
+            if installed.read_text("RECORD"):
+                found |= {Path(str(file.locate())).resolve() for file in installed.files or ()}
+        return found
+
+    @cached_property
+    def _distributions(self) -> dict[str, list[str]]:
+        return dict(packages_distributions())
+
+
+def _with_parents(name: str) -> Iterator[str]:
+    parts = name.split(".")
+    return (".".join(parts[:count]) for count in range(1, len(parts) + 1))
+
+
+def _find_spec(name: str) -> ModuleSpec | None:
+    """Return how a module is found, as importlib.util.find_spec does, but importing no parent package."""
+    if name in sys.modules:
+        return getattr(sys.modules[name], "__spec__", None)
+    parent = name.rpartition(".")[0]
+    if not parent:
+        found = (finder.find_spec(name, None) for finder in sys.meta_path)
+        return next((spec for spec in found if spec), None)
+    parent_spec = _find_spec(parent)
+    locations = parent_spec.submodule_search_locations if parent_spec else None
+    return _find_in(list(locations), name) if locations else None
+
+
+def _find_in(locations: Iterable[str], name: str) -> ModuleSpec | None:
+    """Return how a module in a package is found; the finders of sys.meta_path would ask for its parents."""
+    portions: list[str] = []
+    for location in locations:
+        finder = pkgutil.get_importer(location)
+        spec = finder.find_spec(name) if finder else None
+        if spec and spec.loader:
+            return spec
+        portions += (spec.submodule_search_locations or ()) if spec else ()
+    if not portions:
+        return None
+    namespace = ModuleSpec(name, None, is_package=True)
+    namespace.submodule_search_locations = portions
+    return namespace
+
+
+def _find_suffix(file: Path) -> str | None:
+    suffixes = (*SOURCE_SUFFIXES, *EXTENSION_SUFFIXES)
+    return next((suffix for suffix in suffixes if file.name.endswith(suffix)), None)

@@ -1,0 +1,103 @@
+"""Deploying any Python callable as a model.
+
+Owns the signatures, which are Clipper's; what is new is keyword-only, after them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from clipper_nomad.connection import ClipperConnection
+from clipper_nomad.deployers.closure import packed_closure
+from clipper_nomad.deployers.endpoint import check_endpoint, open_endpoint
+from clipper_nomad.deployment import DEPLOY_TIMEOUT_S
+from clipper_nomad.types import Device, Resources
+
+
+def create_endpoint(
+    clipper_conn: ClipperConnection,
+    name: str,
+    input_type: str,
+    func: Callable[[Any], Any],
+    default_output: str = "None",
+    version: str | int = 1,
+    slo_micros: int = 3000000,
+    labels: Iterable[str] | None = None,
+    registry: str | None = None,
+    base_image: str = "default",
+    num_replicas: int = 1,
+    batch_size: int = -1,
+    pkgs_to_install: Iterable[str] | None = None,
+    *,
+    resources: Resources | None = None,
+    devices: Iterable[Device] = (),
+    timeout_s: float = DEPLOY_TIMEOUT_S,
+) -> None:
+    """Deploy `func` as a model, register an application of the same name, and link the two.
+
+    See deploy_python_closure() for what `func` is given and may return.
+    """
+    application = check_endpoint(clipper_conn, name, input_type, default_output, slo_micros)
+    deploy_python_closure(
+        clipper_conn,
+        name,
+        version,
+        input_type,
+        func,
+        base_image,
+        labels,
+        registry,
+        num_replicas,
+        batch_size,
+        pkgs_to_install,
+        resources=resources,
+        devices=devices,
+        timeout_s=timeout_s,
+    )
+    open_endpoint(clipper_conn, application)
+
+
+def deploy_python_closure(
+    clipper_conn: ClipperConnection,
+    name: str,
+    version: str | int,
+    input_type: str,
+    func: Callable[[Any], Any],
+    base_image: str = "default",
+    labels: Iterable[str] | None = None,
+    registry: str | None = None,
+    num_replicas: int = 1,
+    batch_size: int = -1,
+    pkgs_to_install: Iterable[str] | None = None,
+    *,
+    resources: Resources | None = None,
+    devices: Iterable[Device] = (),
+    timeout_s: float = DEPLOY_TIMEOUT_S,
+) -> None:
+    """Deploy `func` as a model version, and return when it is ready and current.
+
+    `func` is any callable (a bound method such as `clf.predict` too). It is given a batch of inputs: one
+    NumPy matrix (n, d) when they are of equal length, else a list of arrays; for `strings` a list of str. It
+    returns one output for each. What it refers to in the user's script or notebook travels with it, and so do
+    the user's own modules; packages that it needs are named in `pkgs_to_install`, as pip takes them.
+
+    Raises ClipperException when `func` cannot be pickled, BuildError, and DeploymentError with the last lines
+    of the log when its replicas do not come up within `timeout_s`.
+    """
+    with packed_closure(func) as folder:
+        clipper_conn.build_and_deploy_model(
+            name,
+            version,
+            input_type,
+            folder,
+            base_image,
+            labels,
+            registry,
+            num_replicas,
+            batch_size,
+            pkgs_to_install,
+            resources=resources,
+            devices=devices,
+            timeout_s=timeout_s,
+        )

@@ -1,0 +1,1 @@
+"""Container managers: where a cluster runs."""

@@ -1,0 +1,73 @@
+"""Registered models, their versions and their connected replicas, as the admin library sees them.
+
+Owns the checks of what a user passes. Knows the management frontend and no manager: what starts and stops
+replicas is in deployment.py, replicas.py and stopping.py.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from clipper_nomad import names
+from clipper_nomad.errors import ClipperException
+from clipper_nomad.management import ManagementClient, Record
+from clipper_nomad.types import ModelRegistration, ModelVersion
+
+logger = logging.getLogger("clipper")
+
+# Clipper's word for a model whose containers are started elsewhere.
+EXTERNAL_IMAGE = "EXTERNAL"
+
+
+class Models:
+    """The models of one cluster."""
+
+    def __init__(self, management: ManagementClient) -> None:
+        self._management = management
+
+    def register(self, registration: ModelRegistration) -> None:
+        """Register a model version without starting anything, which makes it current."""
+        self._management.add_model(registration)
+        logger.info("Model version %s was successfully registered", registration.model)
+
+    def refuse_registered(self, model: ModelVersion) -> None:
+        """Raise ClipperException when this version is registered already."""
+        if self._management.get_model(model):
+            raise ClipperException(
+                f"Model version {model} is registered already, and a version never changes: "
+                "use another version, or stop this one with stop_versioned_models() first."
+            )
+
+    def get_current(self, name: str) -> ModelVersion:
+        """Return a model's current version. Raises ClipperException when it has none."""
+        name = names.parse_model_name(name)
+        current = self._management.get_model_versions(name).current
+        if current is None:
+            raise ClipperException(
+                f"Model {name} has no current version: deploy one, or choose one with set_model_version()."
+            )
+        return ModelVersion(name, current)
+
+    def pick(self, name: str, version: object) -> ModelVersion:
+        """Return the version that is meant: a version of None means the current one."""
+        return self.get_current(name) if version is None else names.parse_model_version(name, version)
+
+    def get_all(self, *, verbose: bool) -> list[Any]:
+        """Return all registered versions as `name:version`, or their records."""
+        if verbose:
+            return self._management.describe_models()
+        return [str(model) for model in self._management.list_models()]
+
+    def get_info(self, model: ModelVersion) -> Record | None:
+        """Return a version's record, or None when it is unknown."""
+        return self._management.get_model(model) or None
+
+    def get_all_replicas(self, *, verbose: bool) -> list[Any]:
+        """Return all connected replicas as `name:version:replica`, or their records."""
+        return self._management.describe_containers() if verbose else self._management.list_containers()
+
+    def get_replica_info(self, model: ModelVersion, replica_id: object) -> Record | None:
+        """Return a connected replica's record, or None when it is unknown."""
+        number = names.parse_whole_number(replica_id, "replica_id")
+        return self._management.get_container(model, number) or None

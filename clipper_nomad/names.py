@@ -1,0 +1,126 @@
+"""What users may pass as names, versions, labels and numbers, checked before anything is started.
+
+Owns the rules and the messages that say them. Knows nothing of managers or REST.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Iterable
+
+from clipper_container.input_types import InputType
+from clipper_nomad.errors import ClipperException
+from clipper_nomad.types import Application, ModelRegistration, ModelVersion
+
+ON_DEFAULT = ("default", "error", "wait")
+
+# Names and versions become parts of job ids and of DNS names, whose labels end at 63 characters.
+_DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+_MAX_LABEL_LENGTH = 63
+# `:` and `,` separate the parts of keys in Redis, `/` those of a REST path.
+_NOT_IN_APPLICATIONS = ":,/"
+_NOT_IN_LABELS = ":,"
+
+
+def parse_model_version(name: object, version: object) -> ModelVersion:
+    """Return the checked name and version; a whole number is a version too. Raises ClipperException."""
+    if not isinstance(version, str):
+        version = str(parse_whole_number(version, "A model's version that is not text"))
+    return ModelVersion(parse_model_name(name), _parse_dns_label(version, "model version"))
+
+
+def parse_model_name(name: object) -> str:
+    """Return `name` when a model may be called so. Raises ClipperException."""
+    return _parse_dns_label(name, "model name")
+
+
+def parse_application_name(name: object) -> str:
+    """Return `name` when an application may be called so. Raises ClipperException."""
+    if isinstance(name, str) and name.strip() and not set(name) & set(_NOT_IN_APPLICATIONS):
+        return name
+    raise ClipperException(f"{name!r} is not an application name: use text without `:`, `,` and `/`.")
+
+
+def parse_labels(labels: object) -> tuple[str, ...]:
+    """Return the checked labels; None is no labels. Raises ClipperException."""
+    if labels is None:
+        return ()
+    if isinstance(labels, str) or not isinstance(labels, Iterable):
+        raise ClipperException(f"{labels!r} is not a list of labels: pass a list of strings.")
+    checked = tuple(labels)
+    for label in checked:
+        if not isinstance(label, str) or set(label) & set(_NOT_IN_LABELS):
+            raise ClipperException(f"{label!r} is not a label: use text without `:` and `,`.")
+    return checked
+
+
+def parse_input_type(text: object) -> str:
+    """Return the canonical name of an input type, given in any of its forms. Raises ClipperException."""
+    try:
+        return InputType.parse(str(text)).value
+    except ValueError as exc:
+        raise ClipperException(str(exc)) from exc
+
+
+def parse_application(
+    name: object, input_type: object, default_output: object, slo_micros: object, on_default: object
+) -> Application:
+    """Return what register_application() was given, checked. Raises ClipperException."""
+    if not isinstance(default_output, str):
+        raise ClipperException(f"The default output is {default_output!r}: pass it as a string.")
+    if on_default not in ON_DEFAULT:
+        raise ClipperException(f"on_default is {on_default!r}: use one of {', '.join(ON_DEFAULT)}.")
+    return Application(
+        parse_application_name(name),
+        parse_input_type(input_type),
+        default_output,
+        parse_whole_number(slo_micros, "slo_micros", minimum=1),
+        str(on_default),
+    )
+
+
+def parse_registration(
+    name: object, version: object, input_type: object, image: object, labels: object, batch_size: object
+) -> ModelRegistration:
+    """Return what a model version is registered with, checked. Raises ClipperException."""
+    return ModelRegistration(
+        parse_model_version(name, version),
+        parse_input_type(input_type),
+        str(image),
+        parse_labels(labels),
+        parse_batch_size(batch_size),
+    )
+
+
+def parse_batch_size(batch_size: object) -> int:
+    """Return a fixed batch size, or -1 for one that is learnt. Raises ClipperException."""
+    number = parse_whole_number(batch_size, "batch_size", minimum=-1)
+    if number == 0:
+        raise ClipperException("batch_size is 0: use 1 or more, or -1 for a batch size that is learnt.")
+    return number
+
+
+def parse_whole_number(value: object, what: str, minimum: int = 0) -> int:
+    """Return `value` as an int of at least `minimum`; NumPy's integers are whole numbers too.
+
+    Raises ClipperException, calling the value `what`.
+    """
+    if isinstance(value, bool):
+        raise ClipperException(f"{what} is {value}: use a whole number of at least {minimum}.")
+    try:
+        number = operator.index(value)  # type: ignore[arg-type]
+    except TypeError as exc:
+        raise ClipperException(f"{what} is {value!r}: use a whole number of at least {minimum}.") from exc
+    if number < minimum:
+        raise ClipperException(f"{what} is {number}: use a whole number of at least {minimum}.")
+    return number
+
+
+def _parse_dns_label(text: object, what: str) -> str:
+    if isinstance(text, str) and len(text) <= _MAX_LABEL_LENGTH and _DNS_LABEL.fullmatch(text):
+        return text
+    raise ClipperException(
+        f"{text!r} is not a {what}: use lower-case letters, digits and `-`, "
+        f"with a letter or a digit at both ends, and at most {_MAX_LABEL_LENGTH} characters."
+    )

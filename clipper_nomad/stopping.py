@@ -1,0 +1,86 @@
+"""Stopping model versions: which ones are meant, and in which order they go.
+
+Stopping a version unregisters it and removes its replicas. Unregistering comes first: from then on no query
+is routed to the version, and its replicas finish what they have while they drain. The other way round,
+queries would meet a registered version without replicas; and what fails half-way leaves replicas that no
+query needs, which stopping the version again removes.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterable, Mapping
+
+from clipper_nomad import names
+from clipper_nomad.errors import ClipperException
+from clipper_nomad.management import ManagementClient
+from clipper_nomad.managers.base import ContainerManager
+from clipper_nomad.types import ModelVersion
+
+logger = logging.getLogger("clipper")
+
+
+class Stopping:
+    """Stops model versions of one cluster."""
+
+    def __init__(self, manager: ContainerManager, management: ManagementClient) -> None:
+        self._manager = manager
+        self._management = management
+
+    def stop_models(self, model_names: Iterable[str]) -> None:
+        """Stop all versions of these models."""
+        wanted = _parse_names(model_names)
+        self._stop([model for model in self._find_known() if model.name in wanted])
+
+    def stop_versions(self, versions_by_name: Mapping[str, Iterable[object]]) -> None:
+        """Stop these versions. One that is not there is passed over."""
+        wanted = _parse_versions(versions_by_name)
+        known = self._find_known()
+        for model in wanted:
+            if model not in known:
+                logger.warning("Model version %s is not there: nothing to stop", model)
+        self._stop([model for model in wanted if model in known])
+
+    def stop_inactive(self, model_names: Iterable[str]) -> None:
+        """Stop all registered versions of these models but the current one and the one that still serves."""
+        inactive = []
+        for name in _parse_names(model_names):
+            found = self._management.get_model_versions(name)
+            spared = {found.current, found.serving}
+            inactive += [ModelVersion(name, version) for version in found.versions if version not in spared]
+        self._stop(inactive)
+
+    def stop_all_models(self) -> None:
+        """Stop every version of every model."""
+        self._stop(self._find_known())
+
+    def _find_known(self) -> list[ModelVersion]:
+        """Return every version that is registered or, left over from a failure, has replicas only."""
+        return list(dict.fromkeys([*self._management.list_models(), *self._manager.get_replicas()]))
+
+    def _stop(self, models: Collection[ModelVersion]) -> None:
+        registered = set(self._management.list_models())
+        for model in models:
+            if model in registered:
+                self._management.delete_versioned_model(model)
+        self._manager.stop_models(models)
+        for model in models:
+            logger.info("Stopped model version %s", model)
+
+
+def _parse_names(model_names: Iterable[str]) -> list[str]:
+    listed = [model_names] if isinstance(model_names, str) else model_names
+    return [names.parse_model_name(name) for name in listed]
+
+
+def _parse_versions(versions_by_name: Mapping[str, Iterable[object]]) -> list[ModelVersion]:
+    if not isinstance(versions_by_name, Mapping):
+        raise ClipperException(
+            f"{versions_by_name!r} does not say which versions to stop: "
+            'pass {"model name": ["version", ...]}.'
+        )
+    return [
+        names.parse_model_version(name, version)
+        for name, versions in versions_by_name.items()
+        for version in ([versions] if isinstance(versions, str | int) else versions)
+    ]

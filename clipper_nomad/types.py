@@ -1,0 +1,117 @@
+"""The values that cross the admin library's seams, as frozen dataclasses.
+
+They say what is wanted (specs) and what is (records). They do nothing and know neither REST nor managers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """One version of one model, by name."""
+
+    name: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"{self.name}:{self.version}"
+
+
+@dataclass(frozen=True)
+class ClusterSpec:
+    """What start_clipper() asks of a manager. An image of None is the manager's own choice."""
+
+    num_query_frontends: int = 1
+    prediction_cache_bytes: int = 33554432
+    header_timeout_s: float | None = None
+    body_timeout_s: float | None = None
+    query_frontend_image: str | None = None
+    management_frontend_image: str | None = None
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What one replica may use: CPU in cores, memory in MiB. None is the manager's default."""
+
+    cpu: float | None = None
+    memory: int | None = None
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device that each replica needs, such as `nvidia/gpu`."""
+
+    name: str
+    count: int = 1
+    constraints: tuple[str, ...] = ()
+    affinities: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class BuildSpec:
+    """A model's folder, and what is to be installed beside it."""
+
+    model: ModelVersion
+    model_data_path: Path
+    base_image: str = "default"
+    container_registry: str | None = None
+    pkgs_to_install: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class DeploySpec:
+    """The replicas that are wanted of one model version. `image` is what the manager's build() returned."""
+
+    model: ModelVersion
+    input_type: str
+    image: str
+    num_replicas: int = 1
+    resources: Resources = field(default_factory=Resources)
+    devices: tuple[Device, ...] = ()
+
+
+@dataclass(frozen=True)
+class Application:
+    """What register_application() asks for. `on_default` is `default`, `error` or `wait`."""
+
+    name: str
+    input_type: str
+    default_output: str
+    slo_micros: int
+    on_default: str = "default"
+
+
+@dataclass(frozen=True)
+class ModelRegistration:
+    """What the management frontend is told of a model version. A `batch_size` of -1 is learnt."""
+
+    model: ModelVersion
+    input_type: str
+    container_name: str
+    labels: tuple[str, ...] = ()
+    batch_size: int = -1
+
+
+@dataclass(frozen=True)
+class QueryFrontend:
+    """A live query frontend; `ready` maps each version with a replica there to that replica's RPC version."""
+
+    id: str
+    rpc_address: str
+    admin_address: str
+    version: str
+    ready: Mapping[ModelVersion, int]
+
+
+@dataclass(frozen=True)
+class ModelVersions:
+    """The registered versions of one model, which of them is current, and which one serves."""
+
+    name: str
+    current: str | None
+    serving: str | None
+    versions: tuple[str, ...]
