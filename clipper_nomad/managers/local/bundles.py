@@ -1,0 +1,87 @@
+"""Built models: a copy of a model's folder with the interpreter that runs it, named by their content.
+
+Owns the bundle's layout (`model/`, `bundle.json`). Never looks at what the folder holds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from clipper_nomad.errors import BuildError, ContainerManagerError
+
+_CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What a bundle says of itself: the interpreter, and the requirements it was built for."""
+
+    python: str
+    requirements: tuple[str, ...]
+
+
+def make_bundle(bundles_dir: Path, model_data_path: Path, bundle: Bundle) -> Path:
+    """Copy the folder into a bundle named by its content, unless it is there; return its directory."""
+    if not model_data_path.is_dir():
+        raise BuildError(f"Cannot build a model from {model_data_path}: there is no such folder")
+    description = msgspec.json.format(msgspec.json.encode(bundle))
+    try:
+        target = bundles_dir / _content_digest(model_data_path, description)
+        if not target.exists():
+            bundles_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _copy(model_data_path, description, target)
+    except (OSError, shutil.Error) as error:
+        raise BuildError(
+            f"Cannot copy the model's folder {model_data_path} to {bundles_dir}: {error}"
+        ) from error
+    return target
+
+
+def read_bundle(image: str) -> Bundle:
+    """Return what the bundle `image` says of itself; raise ContainerManagerError when there is none."""
+    try:
+        return msgspec.json.decode((Path(image) / "bundle.json").read_bytes(), type=Bundle)
+    except (OSError, msgspec.DecodeError) as error:
+        raise ContainerManagerError(
+            f"Cannot run {image!r}: it is no built model ({error}). "
+            "The local manager deploys what its build() returned, in a cluster whose state is still there."
+        ) from error
+
+
+def _copy(source: Path, description: bytes, target: Path) -> None:
+    """Copy into a temporary directory beside, and rename: a bundle is there whole or not at all."""
+    with tempfile.TemporaryDirectory(prefix=".new-", dir=target.parent) as temporary:
+        content = Path(temporary) / "bundle"
+        shutil.copytree(source, content / "model")
+        (content / "bundle.json").write_bytes(description)
+        try:
+            content.rename(target)
+        except OSError:
+            # Another process built the same meanwhile.
+            if not target.exists():
+                raise
+
+
+def _content_digest(folder: Path, description: bytes) -> str:
+    digest = hashlib.sha256(description)
+    for path in _files(folder):
+        digest.update(f"\0{path.relative_to(folder)}\0{path.stat().st_size}\0".encode())
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK_BYTES):
+                digest.update(chunk)
+    return digest.hexdigest()[:24]
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Yield the files below `folder` in an order that is always the same, links followed as the copy does."""
+    for directory, names, files in os.walk(folder, followlinks=True):
+        names.sort()
+        yield from (Path(directory) / name for name in sorted(files))

@@ -1,0 +1,184 @@
+"""The Python environment that a model version runs in: this one, or one beside it with the missing packages.
+
+Owns which requirements are missing, and the environments made for them (a venv whose own packages come first
+and the current environment's behind them). Knows nothing of models.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from clipper_nomad.errors import BuildError
+from clipper_nomad.managers.local.state import lock_file
+
+_ERROR_LINES = 15
+_REFUSED = re.compile(r"No matching distribution found for (.+)|Invalid requirement: '(.+?)'")
+
+# Run by the interpreter in question, which need not have any package installed.
+_PROBE = """
+import importlib.metadata as m, json, os, platform, site, sys
+packages = {}
+for d in m.distributions():
+    if d.metadata["Name"]:
+        packages.setdefault(d.metadata["Name"], [d.version, d.requires or []])
+v = sys.version_info
+print(json.dumps({
+    "executable": sys.executable,
+    "site_packages": [p for p in sys.path if p.endswith(("site-packages", "dist-packages"))],
+    "packages": packages,
+    "markers": {
+        "implementation_name": sys.implementation.name,
+        "implementation_version": platform.python_version(),
+        "os_name": os.name,
+        "platform_machine": platform.machine(),
+        "platform_python_implementation": platform.python_implementation(),
+        "platform_release": platform.release(),
+        "platform_system": platform.system(),
+        "platform_version": platform.version(),
+        "python_full_version": platform.python_version(),
+        "python_version": "%d.%d" % v[:2],
+        "sys_platform": sys.platform,
+    },
+}))
+"""
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """A Python environment as it is: where, with which packages (name to version and needs), and markers."""
+
+    executable: str
+    site_packages: tuple[str, ...]
+    packages: Mapping[str, tuple[str, tuple[str, ...]]]
+    markers: Mapping[str, str]
+
+    @classmethod
+    def probe(cls, executable: str) -> Interpreter:
+        """Ask the interpreter itself. Raises BuildError when it does not run."""
+        try:
+            result = subprocess.run([executable, "-c", _PROBE], capture_output=True, text=True, check=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            detail = getattr(error, "stderr", None) or error
+            raise BuildError(f"Cannot run the Python interpreter {executable!r}: {detail}") from error
+        found = msgspec.json.decode(result.stdout, type=cls)
+        packages = {str(canonicalize_name(name)): package for name, package in found.packages.items()}
+        return cls(found.executable, found.site_packages, packages, found.markers)
+
+    def satisfies(self, requirement: Requirement) -> bool:
+        """Return whether what is installed meets the requirement, its extras included.
+
+        A requirement by URL is never met: what it points to may have changed.
+        """
+        if requirement.marker and not requirement.marker.evaluate(dict(self.markers)):
+            return True
+        installed = self.packages.get(canonicalize_name(requirement.name))
+        if installed is None or requirement.url:
+            return False
+        version, needs = installed
+        if not requirement.specifier.contains(version, prereleases=True):
+            return False
+        return all(self._satisfies_extra(extra, needs) for extra in requirement.extras)
+
+    def _satisfies_extra(self, extra: str, needs: Iterable[str]) -> bool:
+        for need in map(Requirement, needs):
+            wanted_by_extra = need.marker is not None and not need.marker.evaluate(self._marker_values(""))
+            if wanted_by_extra and need.marker and need.marker.evaluate(self._marker_values(extra)):
+                need.marker = None
+                if not self.satisfies(need):
+                    return False
+        return True
+
+    def _marker_values(self, extra: str) -> dict[str, str | frozenset[str]]:
+        return {**self.markers, "extra": extra}
+
+
+def missing_requirements(requirements: Iterable[str], interpreter: Interpreter) -> tuple[str, ...]:
+    """Return those requirements that the interpreter's environment does not satisfy, sorted.
+
+    What is no requirement but something that pip takes (a VCS URL, a path) is always missing. Raises
+    BuildError for pip's own options.
+    """
+    missing = set()
+    for text in (requirement.strip() for requirement in requirements):
+        if text.startswith("-"):
+            raise BuildError(
+                f"Cannot install {text!r}: pkgs_to_install takes requirements, not options of pip. "
+                "Set options in pip's configuration or environment (PIP_INDEX_URL, PIP_FIND_LINKS, ...)."
+            )
+        if text and not _is_satisfied(text, interpreter):
+            missing.add(text)
+    return tuple(sorted(missing))
+
+
+def _is_satisfied(text: str, interpreter: Interpreter) -> bool:
+    try:
+        return interpreter.satisfies(Requirement(text))
+    except InvalidRequirement:
+        return False
+
+
+def environment_digest(missing: Collection[str], interpreter: Interpreter) -> str:
+    """Return what names the environment that has `missing` on top of the interpreter's packages."""
+    parts = [interpreter.executable, interpreter.markers["python_full_version"], *missing]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]
+
+
+def provide_environment(directory: Path, missing: Collection[str], interpreter: Interpreter) -> str:
+    """Return the interpreter of an environment with `missing`; make it below `directory` if need be.
+
+    Raises BuildError, naming the packages, with pip's last lines; its whole output is in a log beside.
+    """
+    environment = directory / environment_digest(missing, interpreter)
+    python = environment / "bin" / "python"
+    # Written last: an environment cannot be built elsewhere and moved here, since its scripts hold its path.
+    complete = environment / "clipper-complete"
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with contextlib.ExitStack() as stack:
+        lock_file(environment.with_suffix(".lock"), stack)
+        if not complete.exists():
+            shutil.rmtree(environment, ignore_errors=True)
+            _create(environment, interpreter)
+            _install(python, missing, environment.with_suffix(".log"))
+            complete.write_text("\n".join(missing) + "\n")
+    return str(python)
+
+
+def _create(environment: Path, interpreter: Interpreter) -> None:
+    """Make a venv in which the interpreter's packages can be imported too, after its own."""
+    # The interpreter's pip serves the new environment as well; where it has none, the venv gets its own.
+    without_pip = ["--without-pip"] if "pip" in interpreter.packages else []
+    command = [interpreter.executable, "-m", "venv", *without_pip, str(environment)]
+    result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    if result.returncode != 0:
+        raise BuildError(f"Cannot make a Python environment in {environment}: {result.stdout.strip()}")
+    site_packages = next((environment / "lib").glob("python*/site-packages"))
+    # addsitedir, and not the bare path, so that editable installs there work as well.
+    lines = [f"import site; site.addsitedir({path!r})\n" for path in interpreter.site_packages]
+    (site_packages / "zz_clipper_current_environment.pth").write_text("".join(lines))
+
+
+def _install(python: Path, missing: Collection[str], log_path: Path) -> None:
+    options = ["--no-input", "--disable-pip-version-check", "--progress-bar", "off"]
+    command = [str(python), "-m", "pip", "install", *options, *missing]
+    with log_path.open("w") as log:
+        result = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, check=False)
+    if result.returncode != 0:
+        lines = log_path.read_text(errors="replace").splitlines()
+        refused = [match[1] or match[2] for line in lines if (match := _REFUSED.search(line))]
+        last_lines = "\n".join(lines[-_ERROR_LINES:])
+        raise BuildError(
+            f"Cannot install {refused[0] if refused else ', '.join(missing)} (of pkgs_to_install: "
+            f"{', '.join(missing)}). pip's last lines, all of them in {log_path}:\n{last_lines}"
+        )

@@ -1,0 +1,203 @@
+"""Starting a cluster's Redis and frontends, and rolling the frontends of one that runs.
+
+Owns the waits for readiness, and what is undone when a start or a roll fails. Knows of models only that their
+replicas start with the rest. The caller holds the cluster's lock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
+
+from packaging.version import Version
+
+from clipper_nomad.errors import ContainerManagerError
+from clipper_nomad.managers.local import health, leftovers, logs, ports, programs
+from clipper_nomad.managers.local.programs import Program
+from clipper_nomad.managers.local.redis_server import find_redis_server
+from clipper_nomad.managers.local.replicas import give_new_ports, replica_programs
+from clipper_nomad.managers.local.state import ClusterRecord, FrontendRecord, StateDirectory
+from clipper_nomad.managers.local.supervisor import Supervisor
+
+_READY_TIMEOUT_S = 30.0
+_POLL_S = 0.05
+_LOG_LINES = 20
+_LEFTOVER_PATIENCE_S = 10.0
+_ALL_SETTINGS = ("CLIPPER_DNS", "CLIPPER_LOG_LEVEL")
+# Credentials and the like are meant for a Redis elsewhere; the cluster's own has none.
+_REDIS_SETTINGS = ("CLIPPER_REDIS_",)
+
+
+class Frontends:
+    """The processes of one cluster that are no replicas."""
+
+    def __init__(self, state: StateDirectory, supervisor: Supervisor) -> None:
+        self._state = state
+        self._supervisor = supervisor
+
+    def start(self, wanted: ClusterRecord, before: ClusterRecord | None) -> None:
+        """Start a cluster that does not run, with the models of `before`, and wait until it is ready.
+
+        When that fails all is stopped, and what was on disk before is left.
+        """
+        try:
+            # Of a cluster whose supervisord was killed, or whose start was.
+            leftovers.end(leftovers.find(self._state.path), patience_s=_LEFTOVER_PATIENCE_S)
+            ports.require_free(_fixed_ports(wanted))
+            record = _with_frontends(wanted, ())
+            record = replace(record, models=give_new_ports(record, before.models if before else ()))
+            self._state.create()
+            self._state.write(record)
+            self._start_all(record)
+        except BaseException:
+            self._undo_start(before)
+            raise
+
+    def _start_all(self, record: ClusterRecord) -> None:
+        core = programs.frontend_programs(self._state, record)
+        if record.redis_ip is None:
+            core[programs.REDIS] = programs.redis_program(self._state, record, find_redis_server())
+        # supervisord's log is read for what ended; of an earlier start it says nothing of use here.
+        logs.remove(self._state.logs_dir, ["supervisord"])
+        settings = _ALL_SETTINGS if record.redis_ip is None else _ALL_SETTINGS + _REDIS_SETTINGS
+        self._supervisor.start([*core.values(), *replica_programs(self._state, record)], settings)
+        self._wait_ready(record, core)
+
+    def _undo_start(self, before: ClusterRecord | None) -> None:
+        if self._supervisor.is_running():
+            self._supervisor.kill(sparing=[programs.REDIS])
+        leftovers.end(leftovers.find(self._state.path), patience_s=_LEFTOVER_PATIENCE_S)
+        self._supervisor.remove_socket_directory()
+        if before:
+            self._state.write(before)
+        self._state.remove(keep_state=before is not None)
+
+    def update(self, wanted: ClusterRecord, before: ClusterRecord) -> None:
+        """Make a running cluster what is wanted, one frontend after another; change nothing if it is that."""
+        _require_compatible(wanted, before, self._state.cluster_name)
+        after = _with_frontends(replace(wanted, models=before.models), before.frontends)
+        ports.require_free(_fixed_ports(after, new_beside=before))
+        old = programs.frontend_programs(self._state, before)
+        new = programs.frontend_programs(self._state, after)
+        changed = [name for name, program in new.items() if old.get(name) != program]
+        touched: list[str] = []
+        only_one = len(after.frontends) == 1 and programs.query_frontend_name(0) in changed
+        try:
+            with self._stand_in(after) if only_one else contextlib.nullcontext():
+                for name in changed:
+                    touched.append(name)
+                    self._replace([name], new)
+                    self._wait_ready(after, [name])
+        except BaseException:
+            self._replace(touched, old)
+            raise
+        self._supervisor.remove(old.keys() - new.keys())
+        self._state.write(after)
+        self._wait_ready(after, new)
+
+    @contextlib.contextmanager
+    def _stand_in(self, after: ClusterRecord) -> Iterator[None]:
+        """Run one query frontend more in the block, which answers while the only one is rolled."""
+        stand_in = FrontendRecord(1, *ports.choose_free(after.host, 2))
+        extended = replace(after, frontends=(*after.frontends, stand_in))
+        name = programs.query_frontend_name(stand_in.index)
+        try:
+            self._replace([name], programs.frontend_programs(self._state, extended))
+            self._wait_ready(extended, [name])
+            yield
+        finally:
+            self._supervisor.remove([name])
+
+    def _replace(self, names: Collection[str], wanted: Mapping[str, Program]) -> None:
+        self._supervisor.remove(names)
+        self._supervisor.add([wanted[name] for name in names if name in wanted])
+
+    def _wait_ready(self, record: ClusterRecord, names: Collection[str]) -> None:
+        """Wait for the frontends in `names`. Raises ContainerManagerError when one ends or is late."""
+        deadline = time.monotonic() + _READY_TIMEOUT_S
+        for name, port in _health_ports(record).items():
+            while name in names and (reason := health.unready_reason(record.dial_host, port)):
+                self._require_alive(names)
+                if time.monotonic() > deadline:
+                    raise ContainerManagerError(
+                        f"The {name} was not ready within {_READY_TIMEOUT_S:g} s: {reason}. "
+                        f"{self._log_of(name)}"
+                    )
+                time.sleep(_POLL_S)
+
+    def _require_alive(self, names: Collection[str]) -> None:
+        processes = self._supervisor.processes()
+        for name in names:
+            history = self._supervisor.exit_history(processes[name])
+            if history.count or history.last:
+                raise ContainerManagerError(
+                    f"The {name} of cluster {self._state.cluster_name!r} does not start: {history.last}. "
+                    f"{self._log_of(name)}"
+                )
+
+    def _log_of(self, name: str) -> str:
+        lines = logs.tail(self._state.logs_dir / f"{name}.log", _LOG_LINES)
+        return f"The last lines of its log:\n{lines}" if lines else "It logged nothing."
+
+
+def _health_ports(record: ClusterRecord) -> dict[str, int]:
+    """Return where each frontend answers for itself alone (several share the query port)."""
+    found = {programs.MANAGEMENT_FRONTEND: record.management_port}
+    return found | {programs.query_frontend_name(each.index): each.admin_port for each in record.frontends}
+
+
+def _with_frontends(record: ClusterRecord, existing: tuple[FrontendRecord, ...]) -> ClusterRecord:
+    """Return the record with as many frontends as its spec says, those that exist first."""
+    wanted = record.spec.num_query_frontends
+    kept = existing[:wanted]
+    new_indices = range(len(kept), wanted)
+    admin_ports = ports.choose_free(record.host, len(new_indices), _all_ports(record, wanted))
+    new = [
+        FrontendRecord(index, record.rpc_port + index, port)
+        for index, port in zip(new_indices, admin_ports, strict=True)
+    ]
+    return replace(record, frontends=(*kept, *new))
+
+
+def _all_ports(record: ClusterRecord, num_frontends: int) -> set[int]:
+    rpc_ports = range(record.rpc_port, record.rpc_port + num_frontends)
+    return {record.query_port, record.management_port, record.redis_port, *rpc_ports}
+
+
+def _fixed_ports(
+    record: ClusterRecord, new_beside: ClusterRecord | None = None
+) -> list[tuple[str, int, str]]:
+    """Return the ports that the caller chose, with their settings; only those that are not `new_beside`'s."""
+    num_old = new_beside.spec.num_query_frontends if new_beside else 0
+    found = [
+        (record.host, record.rpc_port + index, "rpc_port" + (f" + {index}" if index else ""))
+        for index in range(num_old, record.spec.num_query_frontends)
+    ]
+    if new_beside is None:
+        found.append((record.host, record.query_port, "query_port"))
+        found.append((record.host, record.management_port, "management_port"))
+        if record.redis_ip is None:
+            found.append((programs.REDIS_HOST, record.redis_port, "redis_port"))
+    return found
+
+
+def _require_compatible(wanted: ClusterRecord, before: ClusterRecord, cluster_name: str) -> None:
+    """Raise ContainerManagerError when a running cluster differs in what no roll can change."""
+    if Version(wanted.version) < Version(before.version):
+        raise ContainerManagerError(
+            f"Cluster {cluster_name!r} runs version {before.version}, and this is the older "
+            f"{wanted.version}: upgrade clipper-nomad here, or stop the cluster first"
+        )
+    settings = ("host", "query_port", "management_port", "rpc_port", "redis_ip", "redis_port")
+    different = [
+        f"{name} {getattr(before, name)!r} and not {getattr(wanted, name)!r}"
+        for name in settings
+        if getattr(before, name) != getattr(wanted, name)
+    ]
+    if different:
+        raise ContainerManagerError(
+            f"Cluster {cluster_name!r} is running with {', '.join(different)}: connect() to it as it is, "
+            "stop it first with stop_all(keep_state=True), or choose another cluster_name"
+        )

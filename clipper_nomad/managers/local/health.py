@@ -1,0 +1,25 @@
+"""Whether a process answers that it is ready, over its own HTTP port on this machine.
+
+Owns one question, asked once. Knows nothing of supervisord.
+"""
+
+from __future__ import annotations
+
+import http.client
+
+_TIMEOUT_S = 2.0
+
+
+def unready_reason(host: str, port: int) -> str | None:
+    """Ask `/health/ready`; return None when it says yes, else its reason, or why it gave none."""
+    # No proxy setting of the caller's applies: http.client knows none.
+    connection = http.client.HTTPConnection(host, port, timeout=_TIMEOUT_S)
+    try:
+        connection.request("GET", "/health/ready")
+        response = connection.getresponse()
+        text = response.read().decode(errors="replace").strip()
+    except (OSError, http.client.HTTPException) as error:
+        return f"no answer from {host}:{port} ({error})"
+    finally:
+        connection.close()
+    return None if response.status == 200 else f"{response.status} {text}"

@@ -1,0 +1,254 @@
+"""LocalContainerManager: a cluster as processes of this machine.
+
+Implements the managers' contract by handing each call to the part that owns it, under the cluster's lock. All
+that lasts is in the state directory and in supervisord.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from importlib import metadata
+from pathlib import Path
+
+from clipper_nomad.errors import ClipperWarning, ContainerManagerError, UnconnectedException
+from clipper_nomad.managers.base import ContainerManager
+from clipper_nomad.managers.local import environments, leftovers, logs, programs
+from clipper_nomad.managers.local.bundles import Bundle, make_bundle
+from clipper_nomad.managers.local.frontends import Frontends
+from clipper_nomad.managers.local.replicas import Replicas
+from clipper_nomad.managers.local.state import ClusterRecord, StateDirectory, default_state_root
+from clipper_nomad.managers.local.supervisor import Supervisor
+from clipper_nomad.types import BuildSpec, ClusterSpec, DeploySpec, ModelVersion, Resources
+
+_END_PATIENCE_S = 10.0
+
+
+class LocalContainerManager(ContainerManager):
+    """Runs a cluster as processes of this machine: no container engine and no root are needed.
+
+    The ports are those that start_clipper() uses: RPC ports count up from `rpc_port`, one a frontend.
+    connect() takes those that the cluster was started with. Frontends bind to `host`, Redis and the models'
+    admin ports to 127.0.0.1. With `redis_ip` a Redis that runs elsewhere is used (its credentials come from
+    CLIPPER_REDIS_USERNAME, CLIPPER_REDIS_PASSWORD and so on), whose content stays when the cluster ends.
+    `state_dir` is by default CLIPPER_STATE_DIR, else ~/.local/state/clipper. `python` runs the models. A
+    frontend that is told to stop goes on for `drain_delay_s`, so that a load balancer can notice.
+    """
+
+    def __init__(
+        self,
+        cluster_name: str = "default-cluster",
+        query_port: int = 1337,
+        management_port: int = 1338,
+        rpc_port: int = 7000,
+        redis_port: int = 6379,
+        *,
+        state_dir: str | Path | None = None,
+        host: str = "127.0.0.1",
+        redis_ip: str | None = None,
+        python: str = sys.executable,
+        drain_delay_s: float = 0.0,
+    ) -> None:
+        self.cluster_name = cluster_name
+        root = Path(state_dir).expanduser().absolute() if state_dir else default_state_root()
+        self._state = StateDirectory(root, cluster_name)
+        self._supervisor = Supervisor(self._state)
+        self._frontends = Frontends(self._state, self._supervisor)
+        self._replicas = Replicas(self._state, self._supervisor)
+        self._python = python
+        self._connected = False
+        self._wanted = ClusterRecord(
+            version=metadata.version("clipper-nomad"),
+            host=host,
+            query_port=query_port,
+            management_port=management_port,
+            rpc_port=rpc_port,
+            redis_ip=redis_ip,
+            redis_port=redis_port,
+            drain_delay_s=drain_delay_s,
+            spec=ClusterSpec(),
+        )
+
+    def start_clipper(self, spec: ClusterSpec) -> None:
+        """Start the cluster's processes, or what differs of them, and return when the frontends are ready."""
+        _warn_meaningless(
+            query_frontend_image=spec.query_frontend_image,
+            management_frontend_image=spec.management_frontend_image,
+        )
+        wanted = _replace_spec(self._wanted, spec)
+        with self._state.locked():
+            before = self._state.read()
+            if before and self._supervisor.is_running():
+                self._frontends.update(wanted, before)
+            else:
+                self._frontends.start(wanted, before)
+        self._connected = True
+
+    def connect(self) -> None:
+        """Attach to the cluster of this name in the state directory, on the ports it was started with."""
+        if self._state.read() is None:
+            raise ContainerManagerError(
+                f"Cannot connect to cluster {self.cluster_name!r}: there is none in "
+                f"{self._state.path.parent}. Start it with start_clipper(), or give the cluster_name and "
+                "state_dir that it was started with."
+            )
+        if not self._supervisor.is_running():
+            raise ContainerManagerError(
+                f"Cannot connect to cluster {self.cluster_name!r}: it does not run, but its state is there. "
+                "start_clipper() brings it back with its models; remove_leftovers() or `clipper-nomad stop` "
+                "removes it."
+            )
+        self._connected = True
+
+    def get_query_address(self) -> str:
+        """Return the `host:port` that all query frontends share."""
+        record = self._record()
+        return f"{record.dial_host}:{record.query_port}"
+
+    def get_management_address(self) -> str:
+        """Return the management frontend's `host:port`."""
+        record = self._record()
+        return f"{record.dial_host}:{record.management_port}"
+
+    def get_metric_address(self) -> str:
+        """Return the first query frontend's admin `host:port`."""
+        record = self._record()
+        return f"{record.dial_host}:{record.frontends[0].admin_port}"
+
+    def build(self, spec: BuildSpec) -> str:
+        """Copy the model's folder, provide the packages it lacks here, and return the copy's path."""
+        self._record()
+        _warn_meaningless(
+            base_image=spec.base_image if spec.base_image != "default" else None,
+            container_registry=spec.container_registry,
+        )
+        python = self._python
+        if spec.pkgs_to_install:
+            interpreter = environments.Interpreter.probe(self._python)
+            if missing := environments.missing_requirements(spec.pkgs_to_install, interpreter):
+                python = environments.provide_environment(self._state.environments_dir, missing, interpreter)
+        bundle = Bundle(python, tuple(sorted(spec.pkgs_to_install)))
+        return str(make_bundle(self._state.bundles_dir, spec.model_data_path, bundle))
+
+    def deploy(self, spec: DeploySpec) -> None:
+        """Start the replicas of a version that is not there yet."""
+        self._require_connected()
+        if spec.devices:
+            raise ContainerManagerError(
+                f"Cannot give {spec.devices[0].name!r} to model version {spec.model}: the local manager "
+                "hands out no devices. Its replicas see all that this machine has: deploy without `devices`."
+            )
+        _warn_unlimited(spec.resources)
+        with self._state.locked():
+            self._replicas.deploy(self._record(), spec)
+
+    def check_replicas(self, model: ModelVersion) -> None:
+        """Raise DeploymentError, with the last log lines, when a replica ends again and again."""
+        self._replicas.check(self._record(), model)
+
+    def get_num_replicas(self, model: ModelVersion) -> int:
+        """Return how many replicas are wanted; 0 for a version that is not deployed."""
+        found = self._record().find(model)
+        return len(found.replicas) if found else 0
+
+    def get_replicas(self) -> Mapping[ModelVersion, int]:
+        """Return how many replicas are wanted of each deployed version."""
+        return {each.model: len(each.replicas) for each in self._record().models}
+
+    def set_num_replicas(self, model: ModelVersion, num_replicas: int) -> None:
+        """Start replicas without waiting for them, or drain those of the highest numbers."""
+        self._require_connected()
+        with self._state.locked():
+            self._replicas.scale(self._record(), model, num_replicas)
+
+    def stop_models(self, models: Iterable[ModelVersion]) -> None:
+        """Drain and remove all replicas of these versions; versions that are not there are passed over."""
+        self._require_connected()
+        with self._state.locked():
+            self._replicas.stop(self._record(), set(models))
+
+    def get_logs(self, logging_dir: Path) -> list[Path]:
+        """Copy the logs of all processes, supervisord's too, to `<logging_dir>/<cluster>-<process>.log`."""
+        self._record()
+        return logs.collect(self._state.logs_dir, logging_dir, f"{self.cluster_name}-")
+
+    def tail_logs(self, model: ModelVersion, lines: int = 20) -> str:
+        """Return the last lines of each replica's log; empty where there is none."""
+        self._record()
+        return self._replicas.tail_logs(model, lines)
+
+    def stop_all(self, *, graceful: bool = True, keep_state: bool = False) -> None:
+        """End all processes: frontends, then models, then Redis. What is left on disk is `keep_state`'s.
+
+        The environments of models stay in the state directory's root, for other clusters and the next time.
+        """
+        self._require_connected()
+        with self._state.locked():
+            self._end_processes(graceful=graceful, keep_state=keep_state)
+            self._state.remove(keep_state=keep_state)
+        self._connected = False
+
+    def remove_leftovers(self) -> bool:
+        """End what is left of a cluster that does not run properly, and remove its state, connected or not.
+
+        Returns whether there was anything.
+        """
+        if not self._state.path.exists() and not leftovers.find(self._state.path):
+            return False
+        self._connected = True
+        self.stop_all()
+        return True
+
+    def _end_processes(self, *, graceful: bool, keep_state: bool) -> None:
+        if self._supervisor.is_running() and graceful:
+            names = self._supervisor.processes().keys() - {programs.REDIS}
+            replicas = {name for name in names if programs.is_replica(name)}
+            self._supervisor.remove(names - replicas)
+            self._supervisor.remove(replicas)
+            self._supervisor.remove([programs.REDIS])
+            self._supervisor.shut_down()
+        elif self._supervisor.is_running():
+            # Redis is asked where its state is to be kept, so that it is complete.
+            self._supervisor.kill(sparing=[programs.REDIS] if keep_state else [])
+        patience_s = _END_PATIENCE_S if graceful or keep_state else 0
+        leftovers.end(leftovers.find(self._state.path), patience_s=patience_s)
+        self._supervisor.remove_socket_directory()
+
+    def _require_connected(self) -> None:
+        if not self._connected:
+            raise UnconnectedException
+
+    def _record(self) -> ClusterRecord:
+        """Return what is recorded now: another process may have changed it."""
+        self._require_connected()
+        record = self._state.read()
+        if record is None:
+            raise ContainerManagerError(
+                f"Cluster {self.cluster_name!r} was stopped meanwhile: start it again with start_clipper()"
+            )
+        return record
+
+
+def _replace_spec(record: ClusterRecord, spec: ClusterSpec) -> ClusterRecord:
+    return replace(record, spec=replace(spec, query_frontend_image=None, management_frontend_image=None))
+
+
+def _warn_meaningless(**given: str | None) -> None:
+    for name, value in given.items():
+        if value is not None:
+            warnings.warn(
+                f"{name} is passed over: the local manager runs processes, not images",
+                ClipperWarning,
+                stacklevel=4,
+            )
+
+
+def _warn_unlimited(resources: Resources) -> None:
+    if resources != Resources():
+        warnings.warn(
+            "resources are passed over: the local manager limits neither CPU nor memory",
+            ClipperWarning,
+            stacklevel=4,
+        )

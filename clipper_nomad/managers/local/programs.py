@@ -1,0 +1,226 @@
+"""Which processes a cluster is made of: command lines, environments, and their supervisord configuration.
+
+Pure functions from what is recorded to what is run. Starts nothing and reads nothing.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from clipper_nomad.errors import ContainerManagerError
+from clipper_nomad.managers.local.state import (
+    ClusterRecord,
+    FrontendRecord,
+    ModelRecord,
+    ReplicaRecord,
+    StateDirectory,
+)
+from clipper_nomad.types import ModelVersion
+
+REDIS = "redis"
+MANAGEMENT_FRONTEND = "management-frontend"
+# Only processes of this machine need Redis, and it has no password, so it listens to no other.
+REDIS_HOST = "127.0.0.1"
+
+# The time that a frontend or a replica has for what it is doing, and what supervisord waits beyond that.
+_DRAIN_TIMEOUT_S = 30
+_DRAIN_MARGIN_S = 5
+# A replica may need this long to import its packages and fail: dying sooner counts as a failed start, which
+# backs off. Frontends fail sooner.
+_REPLICA_START_S = 10
+_FRONTEND_START_S = 3
+# Each failed start waits one second more than the last; this many take years, so supervisord never gives up.
+_START_RETRIES = 10_000
+_LOG_BYTES = 10_000_000
+_LOG_BACKUPS = 2
+# supervisord's parser cuts a value at these, whatever the quotes.
+_UNQUOTABLE = re.compile(r"[\n\r]|\s[;#]")
+
+
+@dataclass(frozen=True)
+class Program:
+    """One process that supervisord keeps. Two that are equal need no restart to become one another."""
+
+    name: str
+    argv: tuple[str, ...]
+    directory: Path
+    log_path: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+    start_s: int = _FRONTEND_START_S
+    stop_wait_s: float = _DRAIN_TIMEOUT_S + _DRAIN_MARGIN_S
+    priority: int = 100
+
+    def render(self, process_name: str) -> str:
+        """Return the section that runs this program; supervisord's log will call it `process_name`."""
+        environment = ",".join(f'{key}="{_plain(value)}"' for key, value in sorted(self.environment.items()))
+        settings = {
+            "process_name": process_name,
+            "command": shlex.join(_plain(part) for part in self.argv),
+            "directory": _plain(str(self.directory)),
+            "environment": environment,
+            "priority": self.priority,
+            "autostart": "true",
+            "autorestart": "true",
+            "startsecs": self.start_s,
+            "startretries": _START_RETRIES,
+            "stopsignal": "TERM",
+            "stopwaitsecs": int(self.stop_wait_s),
+            # TERM is for the process alone, whose drain may still need its children; KILL is for all.
+            "stopasgroup": "false",
+            "killasgroup": "true",
+            "redirect_stderr": "true",
+            "stdout_logfile": _plain(str(self.log_path)),
+            "stdout_logfile_maxbytes": _LOG_BYTES,
+            "stdout_logfile_backups": _LOG_BACKUPS,
+        }
+        lines = (f"{key}={str(value).replace('%', '%%')}" for key, value in settings.items())
+        return f"[program:{self.name}]\n" + "\n".join(lines) + "\n"
+
+
+def _plain(text: str) -> str:
+    """Return `text`, or raise ContainerManagerError when supervisord's configuration cannot hold it."""
+    if _UNQUOTABLE.search(text) or '"' in text:
+        raise ContainerManagerError(
+            f"Cannot run a process with {text!r} in its command line, environment or paths: line breaks, "
+            "double quotes, and ';' or '#' after a space cannot be passed on. Choose another "
+            "path (state_dir, python)."
+        )
+    return text
+
+
+def query_frontend_name(index: int) -> str:
+    """Return the program name of a query frontend."""
+    return f"query-frontend-{index}"
+
+
+def replica_name(model: ModelVersion, index: int) -> str:
+    """Return the program name of a replica; names and versions hold no dot, so it can be read back."""
+    return f"model.{model.name}.{model.version}.{index}"
+
+
+def is_replica(name: str) -> bool:
+    """Return whether a program of this name is a replica."""
+    return name.startswith("model.")
+
+
+def redis_program(state: StateDirectory, record: ClusterRecord, executable: Path) -> Program:
+    """Return the cluster's own Redis: state on disk within a second, changes told to who follows them."""
+    options = {
+        "port": str(record.redis_port),
+        "bind": REDIS_HOST,
+        "dir": str(state.redis_dir),
+        "appendonly": "yes",
+        "appendfsync": "everysec",
+        "save": "",
+        "notify-keyspace-events": "AKE",
+        "daemonize": "no",
+    }
+    argv = [str(executable)]
+    for option, value in options.items():
+        argv += [f"--{option}", value]
+    return Program(
+        REDIS, tuple(argv), state.work_dir, _log_path(state, REDIS), priority=1, start_s=1, stop_wait_s=30
+    )
+
+
+def frontend_programs(state: StateDirectory, record: ClusterRecord) -> dict[str, Program]:
+    """Return the management frontend and the query frontends, by program name."""
+    programs = [_management_program(state, record)]
+    programs += [_query_program(state, record, frontend) for frontend in record.frontends]
+    return {program.name: program for program in programs}
+
+
+def _management_program(state: StateDirectory, record: ClusterRecord) -> Program:
+    argv = (
+        *_python_entry_point("clipper_frontend.management.main"),
+        *_common_flags(state, record),
+        *("--port", str(record.management_port)),
+    )
+    return _frontend(state, record, MANAGEMENT_FRONTEND, argv)
+
+
+def _query_program(state: StateDirectory, record: ClusterRecord, frontend: FrontendRecord) -> Program:
+    spec = record.spec
+    argv = [
+        *_python_entry_point("clipper_frontend.query.main"),
+        *_common_flags(state, record),
+        *("--port", str(record.query_port), "--reuse-port"),
+        *("--rpc-host", record.host, "--rpc-port", str(frontend.rpc_port)),
+        *("--advertise-rpc", _rpc_address(record, frontend)),
+        *("--admin-host", record.host, "--admin-port", str(frontend.admin_port)),
+        *("--prediction-cache-bytes", str(spec.prediction_cache_bytes)),
+    ]
+    if spec.header_timeout_s is not None:
+        argv += ["--header-timeout-s", str(spec.header_timeout_s)]
+    if spec.body_timeout_s is not None:
+        argv += ["--body-timeout-s", str(spec.body_timeout_s)]
+    return _frontend(state, record, query_frontend_name(frontend.index), tuple(argv))
+
+
+def _frontend(state: StateDirectory, record: ClusterRecord, name: str, argv: tuple[str, ...]) -> Program:
+    return Program(
+        name,
+        argv,
+        state.work_dir,
+        _log_path(state, name),
+        # The version is part of what is run: another one is another program, and so frontends are rolled.
+        environment={"CLIPPER_NOMAD_VERSION": record.version},
+        stop_wait_s=record.drain_delay_s + _DRAIN_TIMEOUT_S + _DRAIN_MARGIN_S,
+        priority=20,
+    )
+
+
+def _python_entry_point(module: str) -> tuple[str, ...]:
+    return (sys.executable, "-c", f"import sys; from {module} import main; sys.exit(main())")
+
+
+def _common_flags(state: StateDirectory, record: ClusterRecord) -> tuple[str, ...]:
+    return (
+        *("--cluster-name", state.cluster_name),
+        *("--redis", f"{record.redis_ip or REDIS_HOST}:{record.redis_port}"),
+        *("--host", record.host),
+        *("--drain-delay-s", str(record.drain_delay_s), "--drain-timeout-s", str(_DRAIN_TIMEOUT_S)),
+    )
+
+
+def _rpc_address(record: ClusterRecord, frontend: FrontendRecord) -> str:
+    return f"{record.dial_host}:{frontend.rpc_port}"
+
+
+def replica_program(
+    state: StateDirectory, record: ClusterRecord, model: ModelRecord, replica: ReplicaRecord, python: str
+) -> Program:
+    """Return one replica of a deployed version, run by the interpreter that its build chose."""
+    name = replica_name(model.model, replica.index)
+    environment = {
+        "CLIPPER_MODEL_NAME": model.model.name,
+        "CLIPPER_MODEL_VERSION": model.model.version,
+        "CLIPPER_INPUT_TYPE": model.input_type,
+        "CLIPPER_MODEL_PATH": str(Path(model.image) / "model"),
+        "CLIPPER_CLUSTER_NAME": state.cluster_name,
+        "CLIPPER_RPC_ADDRESS": ",".join(_rpc_address(record, frontend) for frontend in record.frontends),
+        "CLIPPER_ADMIN_HOST": "127.0.0.1",
+        "CLIPPER_ADMIN_PORT": str(replica.admin_port),
+        "CLIPPER_EXIT_WHEN_HUNG": "1",
+        "CLIPPER_DRAIN_TIMEOUT_S": str(_DRAIN_TIMEOUT_S),
+        # What the model prints is in its log when it is printed.
+        "PYTHONUNBUFFERED": "1",
+    }
+    return Program(
+        name,
+        (python, "-c", "import sys; from clipper_container.main import main; sys.exit(main())"),
+        state.work_dir,
+        _log_path(state, name),
+        environment,
+        start_s=_REPLICA_START_S,
+        priority=10,
+    )
+
+
+def _log_path(state: StateDirectory, name: str) -> Path:
+    return state.logs_dir / f"{name}.log"

@@ -1,0 +1,140 @@
+"""The replicas of a local cluster's models: started, counted, watched and drained.
+
+Owns the models' part of the record and the programs that it stands for. Knows models by name and version, and
+what runs them by the path of a bundle. The caller holds the cluster's lock where something changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+
+from clipper_nomad.errors import ContainerManagerError, DeploymentError
+from clipper_nomad.managers.local import health, logs, ports, programs
+from clipper_nomad.managers.local.bundles import read_bundle
+from clipper_nomad.managers.local.programs import Program
+from clipper_nomad.managers.local.state import (
+    ClusterRecord,
+    ModelRecord,
+    ReplicaRecord,
+    StateDirectory,
+    require_label,
+)
+from clipper_nomad.managers.local.supervisor import Supervisor
+from clipper_nomad.types import DeploySpec, ModelVersion
+
+_LOG_LINES = 20
+# The first end may be that of a replica which had long served; a second, while it is not ready, is a pattern.
+_ENDS_THAT_ARE_A_PATTERN = 2
+
+
+class Replicas:
+    """The replicas of one cluster."""
+
+    def __init__(self, state: StateDirectory, supervisor: Supervisor) -> None:
+        self._state = state
+        self._supervisor = supervisor
+
+    def deploy(self, record: ClusterRecord, spec: DeploySpec) -> None:
+        """Start the replicas of a version that is not there yet."""
+        require_label(spec.model.name, "model name")
+        require_label(spec.model.version, "model version")
+        read_bundle(spec.image)
+        if record.find(spec.model):
+            raise ContainerManagerError(
+                f"Model version {spec.model} is deployed already: use another version, or stop this one first"
+            )
+        model = ModelRecord(spec.model, spec.input_type, spec.image)
+        model = replace(model, replicas=_with_replicas(record, model, spec.num_replicas))
+        started = _programs_of(self._state, record, model)
+        logs.remove(self._state.logs_dir, [program.name for program in started])
+        self._state.write(replace(record, models=(*record.models, model)))
+        try:
+            self._supervisor.add(started)
+        except BaseException:
+            self._state.write(record)
+            self._supervisor.remove([program.name for program in started])
+            raise
+
+    def scale(self, record: ClusterRecord, model: ModelVersion, num_replicas: int) -> None:
+        """Start replicas, or drain those of the highest numbers, until there are `num_replicas`."""
+        found = record.find(model)
+        if found is None:
+            raise ContainerManagerError(
+                f"Cannot set the number of replicas of model version {model}: it is not deployed. "
+                "Deploy it first."
+            )
+        scaled = replace(found, replicas=_with_replicas(record, found, num_replicas))
+        before = {program.name for program in _programs_of(self._state, record, found)}
+        after = {program.name: program for program in _programs_of(self._state, record, scaled)}
+        models = tuple(scaled if each is found else each for each in record.models)
+        self._state.write(replace(record, models=models))
+        self._supervisor.add([program for name, program in after.items() if name not in before])
+        self._supervisor.remove(before - after.keys())
+
+    def stop(self, record: ClusterRecord, models: Collection[ModelVersion]) -> None:
+        """Drain and remove all replicas of these versions."""
+        stopped = [each for each in record.models if each.model in models]
+        names = [programs.replica_name(each.model, r.index) for each in stopped for r in each.replicas]
+        self._state.write(
+            replace(record, models=tuple(each for each in record.models if each not in stopped))
+        )
+        self._supervisor.remove(names)
+
+    def check(self, record: ClusterRecord, model: ModelVersion) -> None:
+        """Raise DeploymentError when a replica ended and is not ready: at its start, or more than once."""
+        found = record.find(model)
+        processes = self._supervisor.processes()
+        for replica in found.replicas if found else ():
+            name = programs.replica_name(model, replica.index)
+            log_path = self._state.logs_dir / f"{name}.log"
+            history = self._supervisor.exit_history(processes[name])
+            ended = history.count or (history.last and not processes[name].pid)
+            failing = ended and (not history.started or history.count >= _ENDS_THAT_ARE_A_PATTERN)
+            if failing and health.unready_reason("127.0.0.1", replica.admin_port):
+                raise DeploymentError(
+                    f"Replica {replica.index} of model version {model} keeps failing: it ended "
+                    f"{max(history.count, 1)} times, the last time with {history.last}. "
+                    f"The last lines of its log:\n{logs.tail(log_path, _LOG_LINES)}"
+                )
+
+    def tail_logs(self, model: ModelVersion, lines: int) -> str:
+        """Return the last lines of each replica's log, under a heading where there are several."""
+        prefix = programs.replica_name(model, 0).removesuffix("0")
+        paths = sorted(self._state.logs_dir.glob(f"{prefix}*.log"))
+        tails = {path.stem.removeprefix(prefix): logs.tail(path, lines) for path in paths}
+        if len(tails) == 1:
+            return next(iter(tails.values()))
+        return "\n".join(f"==> replica {index} <==\n{text}" for index, text in tails.items() if text)
+
+
+def give_new_ports(record: ClusterRecord, models: Iterable[ModelRecord]) -> tuple[ModelRecord, ...]:
+    """Return the models with as many replicas as they had, on ports that are free now."""
+    fresh: list[ModelRecord] = []
+    for model in models:
+        so_far = replace(record, models=tuple(fresh))
+        bare = replace(model, replicas=())
+        fresh.append(replace(bare, replicas=_with_replicas(so_far, bare, len(model.replicas))))
+    return tuple(fresh)
+
+
+def replica_programs(state: StateDirectory, record: ClusterRecord) -> list[Program]:
+    """Return all replicas of the record as programs."""
+    return [program for model in record.models for program in _programs_of(state, record, model)]
+
+
+def _programs_of(state: StateDirectory, record: ClusterRecord, model: ModelRecord) -> list[Program]:
+    python = read_bundle(model.image).python
+    return [programs.replica_program(state, record, model, replica, python) for replica in model.replicas]
+
+
+def _with_replicas(record: ClusterRecord, model: ModelRecord, num_replicas: int) -> tuple[ReplicaRecord, ...]:
+    """Return `num_replicas` replicas: those that are there, numbered from 0, then new ones on free ports."""
+    kept = model.replicas[:num_replicas]
+    taken = {each.admin_port for each in record.frontends}
+    taken |= {replica.admin_port for each in record.models for replica in each.replicas}
+    taken |= {record.query_port, record.management_port, record.redis_port}
+    taken |= {each.rpc_port for each in record.frontends}
+    new_ports = ports.choose_free("127.0.0.1", num_replicas - len(kept), taken)
+    new = [ReplicaRecord(index, port) for index, port in enumerate(new_ports, start=len(kept))]
+    return (*kept, *new)

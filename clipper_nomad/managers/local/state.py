@@ -1,0 +1,175 @@
+"""What a local cluster leaves on disk: its directory, its record, and the lock that guards both.
+
+Owns the paths below the state root and the record's format (JSON, replaced whole). The record says what is
+wanted: ports, settings, models and their replicas. Knows nothing of processes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from clipper_nomad.errors import ContainerManagerError
+from clipper_nomad.types import ClusterSpec, ModelVersion
+
+_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+
+
+@dataclass(frozen=True)
+class FrontendRecord:
+    """One query frontend, and the ports that are its own."""
+
+    index: int
+    rpc_port: int
+    admin_port: int
+
+
+@dataclass(frozen=True)
+class ReplicaRecord:
+    """One replica, and the port that is its own."""
+
+    index: int
+    admin_port: int
+
+
+@dataclass(frozen=True)
+class ModelRecord:
+    """A deployed model version: what it runs (the id that build() gave) and the replicas wanted."""
+
+    model: ModelVersion
+    input_type: str
+    image: str
+    replicas: tuple[ReplicaRecord, ...] = ()
+
+
+@dataclass(frozen=True)
+class ClusterRecord:
+    """A cluster as it is wanted. `redis_ip` is None where the cluster runs a Redis of its own."""
+
+    version: str
+    host: str
+    query_port: int
+    management_port: int
+    rpc_port: int
+    redis_ip: str | None
+    redis_port: int
+    drain_delay_s: float
+    spec: ClusterSpec
+    frontends: tuple[FrontendRecord, ...] = ()
+    models: tuple[ModelRecord, ...] = ()
+
+    @property
+    def dial_host(self) -> str:
+        """Return the address at which this machine reaches what is bound to `host`."""
+        return {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(self.host, self.host)
+
+    def find(self, model: ModelVersion) -> ModelRecord | None:
+        """Return the record of a model version, or None when it is not deployed."""
+        return next((record for record in self.models if record.model == model), None)
+
+
+def default_state_root() -> Path:
+    """Return where clusters are kept: CLIPPER_STATE_DIR, else `clipper` in XDG_STATE_HOME, ~/.local/state."""
+    if chosen := os.environ.get("CLIPPER_STATE_DIR"):
+        return Path(chosen).expanduser().absolute()
+    base = os.environ.get("XDG_STATE_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "state").absolute() / "clipper"
+
+
+def require_label(name: str, what: str) -> None:
+    """Raise ContainerManagerError unless `name` is a DNS-1123 label: it becomes part of paths and names."""
+    if not _LABEL.fullmatch(name):
+        raise ContainerManagerError(
+            f"The {what} {name!r} cannot be used: use lower-case letters, digits and inner hyphens only, "
+            "as in 'my-model'"
+        )
+
+
+class StateDirectory:
+    """The directory of one cluster, `<root>/<cluster name>`, readable by its owner alone."""
+
+    def __init__(self, root: Path, cluster_name: str) -> None:
+        require_label(cluster_name, "cluster name")
+        self.cluster_name = cluster_name
+        # Resolved, as the system names the directories of processes.
+        self.path = root.resolve() / cluster_name
+        self.record_path = self.path / "cluster.json"
+        self.redis_dir = self.path / "redis"
+        self.bundles_dir = self.path / "bundles"
+        self.logs_dir = self.path / "logs"
+        self.supervisor_dir = self.path / "supervisor"
+        self.work_dir = self.path / "work"
+        # Shared by all clusters of this root; no cluster can have this name.
+        self.environments_dir = self.path.parent / ".environments"
+
+    def create(self) -> None:
+        """Make the directories that the cluster's processes expect."""
+        for path in (self.path, self.redis_dir, self.bundles_dir, self.logs_dir, self.work_dir):
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def read(self) -> ClusterRecord | None:
+        """Return the record, or None where there is none. Raises ContainerManagerError when it is damaged."""
+        try:
+            data = self.record_path.read_bytes()
+        except FileNotFoundError:
+            return None
+        try:
+            return msgspec.json.decode(data, type=ClusterRecord)
+        except msgspec.DecodeError as error:
+            raise ContainerManagerError(
+                f"The record of cluster {self.cluster_name!r}, {self.record_path}, cannot be read ({error}): "
+                f"restore it, or remove {self.path} to start anew"
+            ) from error
+
+    def write(self, record: ClusterRecord) -> None:
+        """Replace the record: a reader sees the old one or the new one, whole."""
+        data = msgspec.json.format(msgspec.json.encode(record), indent=2)
+        temporary = self.record_path.with_suffix(".json.new")
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(self.record_path)
+
+    def remove(self, *, keep_state: bool) -> None:
+        """Delete the directory, or with `keep_state` only what the next start makes anew."""
+        paths = (self.supervisor_dir, self.work_dir) if keep_state else (self.path,)
+        for path in filter(Path.exists, paths):
+            try:
+                shutil.rmtree(path)
+            except OSError as error:
+                raise ContainerManagerError(
+                    f"Cluster {self.cluster_name!r} was stopped, but {path} cannot be removed ({error}): "
+                    "remove it"
+                ) from error
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the cluster's lock, once whoever has it lets go: one process at a time changes a cluster."""
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with contextlib.ExitStack() as stack:
+            while not lock_file(self.path / "lock", stack):
+                self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            yield
+
+
+def lock_file(path: Path, stack: contextlib.ExitStack) -> bool:
+    """Lock `path` until `stack` closes; False when it was deleted meanwhile, so that it guards nothing."""
+    try:
+        file = path.open("ab")
+    except FileNotFoundError:
+        return False
+    stack.callback(file.close)
+    fcntl.flock(file, fcntl.LOCK_EX)
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False

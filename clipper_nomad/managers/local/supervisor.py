@@ -1,0 +1,248 @@
+"""supervisord: the process that keeps a cluster's processes, and outlives the one that started it.
+
+Owns its configuration files, its start and end, and the calls over its unix socket. Knows programs by name
+only, not what they are for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import http.client
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import xmlrpc.client
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from supervisor.xmlrpc import Faults, SupervisorTransport
+
+from clipper_nomad.errors import ContainerManagerError
+from clipper_nomad.managers.local import leftovers
+from clipper_nomad.managers.local.logs import tail_text
+from clipper_nomad.managers.local.programs import Program
+from clipper_nomad.managers.local.state import StateDirectory
+
+# A unix socket's path has 107 bytes; supervisord binds `<path>.<its pid>` first.
+_SOCKET_PATH_BYTES = 107 - len(".4194304")
+_POLL_S = 0.05
+_START_TIMEOUT_S = 30
+_SHUTDOWN_TIMEOUT_S = 45.0
+_HISTORY_BYTES = 1_000_000
+
+
+@dataclass(frozen=True)
+class ProcessStatus:
+    """A process as supervisord sees it: its id (0 while there is none) and what went wrong last, if any."""
+
+    process_name: str
+    pid: int
+    error: str
+
+
+@dataclass(frozen=True)
+class ExitHistory:
+    """How often a process ended unasked, how the last time, and whether it ever counted as started."""
+
+    count: int
+    last: str
+    started: bool
+
+
+class Supervisor:
+    """One cluster's supervisord."""
+
+    def __init__(self, state: StateDirectory) -> None:
+        self._state = state
+        self._directory = state.supervisor_dir
+        self._programs_dir = self._directory / "programs"
+        self._config_path = self._directory / "supervisord.conf"
+        self._log_path = state.logs_dir / "supervisord.log"
+
+    @property
+    def _socket_path(self) -> Path:
+        path = self._directory / "supervisor.sock"
+        if len(os.fsencode(path)) <= _SOCKET_PATH_BYTES:
+            return path
+        digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"clipper-{os.getuid()}-{digest}" / "supervisor.sock"
+
+    def is_running(self) -> bool:
+        """Return whether supervisord is there and answers."""
+        try:
+            self._call("getState")
+        except ContainerManagerError:
+            return False
+        return True
+
+    def start(self, programs: Iterable[Program], settings: tuple[str, ...] = ()) -> None:
+        """Start supervisord with these programs and no others, all at once; they may not be up on return.
+
+        Of the caller's CLIPPER_ variables, the processes see those that start with one of `settings`.
+        """
+        shutil.rmtree(self._directory, ignore_errors=True)
+        self._programs_dir.mkdir(mode=0o700, parents=True)
+        self._make_socket_directory()
+        for program in programs:
+            self._write(program)
+        self._config_path.write_text(self._render())
+        result = subprocess.run(
+            [sys.executable, "-m", "supervisor.supervisord", "-c", str(self._config_path)],
+            cwd=self._state.work_dir,
+            env=_environment(self._state.path, settings),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            timeout=_START_TIMEOUT_S,
+            check=False,
+        )
+        # It listens before it leaves to the background, which is what run() has waited for.
+        if result.returncode != 0:
+            raise ContainerManagerError(
+                f"Cannot start supervisord for cluster {self._state.cluster_name!r}: "
+                f"{result.stdout.decode(errors='replace').strip()}"
+            )
+
+    def add(self, programs: Collection[Program]) -> None:
+        """Start programs that supervisord does not keep yet; returns at once."""
+        if not programs:
+            return
+        for program in programs:
+            self._write(program)
+        with self._proxy() as proxy:
+            proxy.supervisor.reloadConfig()
+            for program in programs:
+                proxy.supervisor.addProcessGroup(program.name)
+
+    def remove(self, names: Collection[str]) -> None:
+        """Stop programs, all at once, wait until each has drained or was killed, and forget them."""
+        present = self.processes()
+        groups = [present[name].pid for name in names if name in present and present[name].pid]
+        pending = set(names)
+        # supervisord kills what does not end in time, so that this ends too.
+        while pending := {name for name in pending if not self._is_removed(name)}:
+            time.sleep(_POLL_S)
+        for name in names:
+            self._program_path(name).unlink(missing_ok=True)
+        # What a process leaves behind in its group (a model's workers) ends with it.
+        leftovers.end(leftovers.find_groups(self._state.path, groups), patience_s=0)
+
+    def _is_removed(self, name: str) -> bool:
+        """Ask a program to stop unless it was asked before, and forget it once it has."""
+        with self._proxy() as proxy:
+            try:
+                # Asked each time: one that had just died may have been started again since.
+                proxy.supervisor.stopProcessGroup(name, False)
+                proxy.supervisor.removeProcessGroup(name)
+            except xmlrpc.client.Fault as fault:
+                if fault.faultCode not in (Faults.BAD_NAME, Faults.STILL_RUNNING):
+                    raise
+                return bool(fault.faultCode == Faults.BAD_NAME)
+            return True
+
+    def processes(self) -> dict[str, ProcessStatus]:
+        """Return what supervisord keeps, by program name."""
+        rows: list[dict[str, Any]] = self._call("getAllProcessInfo")
+        return {row["group"]: ProcessStatus(row["name"], row["pid"], row["spawnerr"]) for row in rows}
+
+    def exit_history(self, status: ProcessStatus) -> ExitHistory:
+        """Return what supervisord's log says of a process's unasked ends since its program was added."""
+        name = status.process_name
+        text = tail_text(self._log_path, _HISTORY_BYTES)
+        ends = [line for line in text.splitlines() if f"exited: {name} (" in line]
+        last = ends[-1].partition(f"{name} (")[2].partition(";")[0] if ends else status.error
+        return ExitHistory(len(ends), last, started=f"success: {name} entered RUNNING" in text)
+
+    def shut_down(self) -> None:
+        """End supervisord and what it keeps, each process by its drain; return when they are gone."""
+        pids: list[int] = [self._call("getPID"), *self._pids()]
+        self._call("shutdown")
+        leftovers.wait_gone(pids, _SHUTDOWN_TIMEOUT_S)
+
+    def kill(self, *, sparing: Collection[str]) -> None:
+        """End supervisord and what it keeps at once; what `sparing` names is asked to end, and awaited."""
+        spared = self._pids(sparing)
+        killed = [pid for pid in self._pids() if pid not in spared]
+        # It goes first, so that it starts nothing again.
+        leftovers.end([self._call("getPID")], patience_s=0)
+        for pid in killed:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
+        leftovers.end(spared, patience_s=_SHUTDOWN_TIMEOUT_S)
+        leftovers.wait_gone(killed, _SHUTDOWN_TIMEOUT_S)
+
+    def _pids(self, names: Collection[str] | None = None) -> list[int]:
+        processes = self.processes().items()
+        return [each.pid for name, each in processes if each.pid and (names is None or name in names)]
+
+    def remove_socket_directory(self) -> None:
+        """Delete the socket's directory where it is outside of the cluster's."""
+        if self._socket_path.parent != self._directory:
+            shutil.rmtree(self._socket_path.parent, ignore_errors=True)
+
+    def _make_socket_directory(self) -> None:
+        directory = self._socket_path.parent
+        directory.mkdir(mode=0o700, exist_ok=True)
+        if directory.stat().st_uid != os.getuid() or directory.is_symlink():
+            raise ContainerManagerError(
+                f"Cannot put supervisord's socket into {directory}: it belongs to another user. "
+                "Choose a state_dir with a shorter path, so that the socket fits there."
+            )
+
+    def _render(self) -> str:
+        socket, directory = (str(p).replace("%", "%%") for p in (self._socket_path, self._directory))
+        log = str(self._log_path).replace("%", "%%")
+        return (
+            f"[unix_http_server]\nfile={socket}\nchmod=0700\n"
+            f"[supervisord]\nlogfile={log}\nlogfile_maxbytes=10MB\nlogfile_backups=1\nloglevel=info\n"
+            f"pidfile={directory}/supervisord.pid\nidentifier=clipper-{self._state.cluster_name}\n"
+            "[rpcinterface:supervisor]\n"
+            "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface\n"
+            "[include]\nfiles=programs/*.conf\n"
+        )
+
+    def _program_path(self, name: str) -> Path:
+        return self._programs_dir / f"{name}.conf"
+
+    def _write(self, program: Program) -> None:
+        # A new name at each start: what supervisord's log says of an old one is not said of this one.
+        process_name = f"{program.name}.{secrets.token_hex(4)}"
+        self._program_path(program.name).write_text(program.render(process_name))
+
+    def _call(self, method: str, *arguments: object) -> Any:
+        with self._proxy() as proxy:
+            return getattr(proxy.supervisor, method)(*arguments)
+
+    @contextlib.contextmanager
+    def _proxy(self) -> Iterator[Any]:
+        transport = SupervisorTransport(None, None, serverurl=f"unix://{self._socket_path}")
+        try:
+            # The URL names no host: the transport has the socket.
+            yield xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport)
+        except (OSError, http.client.HTTPException, xmlrpc.client.Error) as error:
+            raise ContainerManagerError(
+                f"Supervisord of cluster {self._state.cluster_name!r} does not answer as it should "
+                f"({error}): see {self._log_path}, or call start_clipper() to bring the cluster back"
+            ) from error
+        finally:
+            transport.close()
+
+
+def _environment(cluster_path: Path, settings: tuple[str, ...]) -> dict[str, str]:
+    # Any other CLIPPER_ variable is about another process (the command line's, a container's), and would be
+    # taken for a default.
+    kept = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith("CLIPPER_") or key.startswith(settings)
+    }
+    return kept | leftovers.mark(cluster_path)
