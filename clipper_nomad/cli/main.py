@@ -1,0 +1,65 @@
+"""The command line's root: the options of every command, the groups, and how errors end.
+
+Owns the exit codes: 0, 1 for what the library refused, 2 for wrong usage. An error is never a stack trace.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clipper_nomad.cli import apps, cluster, demonstration, models, query
+from clipper_nomad.cli.output import say_error, say_warning
+from clipper_nomad.cli.session import MANAGERS, Session
+from clipper_nomad.errors import ClipperException
+
+app = typer.Typer(
+    name="clipper-nomad",
+    help="Serve models behind REST, with latency objectives and versions.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(apps.app, name="apps")
+app.add_typer(models.app, name="models")
+cluster.add_to(app)
+query.add_to(app)
+demonstration.add_to(app)
+
+
+@app.callback()
+def choose_cluster(
+    context: typer.Context,
+    manager: Annotated[
+        str, typer.Option(envvar="CLIPPER_MANAGER", help=f"Where the cluster runs: {', '.join(MANAGERS)}.")
+    ] = "local",
+    cluster_name: Annotated[
+        str, typer.Option(envvar="CLIPPER_CLUSTER_NAME", help="Which cluster is meant.")
+    ] = "default-cluster",
+    state_dir: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="CLIPPER_STATE_DIR",
+            help="Where local clusters are kept.  [default: ~/.local/state/clipper]",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Take the options that say which cluster all commands are about."""
+    if manager not in MANAGERS:
+        raise typer.BadParameter(f"{manager!r} is unknown: use {', '.join(MANAGERS)}", param_hint="--manager")
+    context.obj = Session(manager, cluster_name, state_dir)
+
+
+def main() -> None:
+    """Run the command line, and exit with its code."""
+    warnings.showwarning = lambda message, *_: say_warning(str(message))
+    try:
+        app()
+    except ClipperException as error:
+        say_error(str(error))
+        sys.exit(1)

@@ -1,0 +1,53 @@
+"""Which cluster a command is about, and how it is reached.
+
+Owns the table of managers. Reads no options and prints nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from clipper_nomad.connection import ClipperConnection
+from clipper_nomad.management import ManagementClient
+from clipper_nomad.managers.base import ContainerManager
+from clipper_nomad.managers.local import LocalContainerManager
+
+#: What --manager names. A factory is given cluster_name, state_dir, and the settings of `start`.
+MANAGERS: Mapping[str, Callable[..., ContainerManager]] = {"local": LocalContainerManager}
+
+
+@dataclass(frozen=True)
+class Session:
+    """One run of the command line."""
+
+    manager_name: str
+    cluster_name: str
+    state_dir: Path | None
+
+    def make_manager(self, **settings: Any) -> ContainerManager:
+        """Return the manager of the cluster; `settings` are those of a cluster that is to be started."""
+        factory = MANAGERS[self.manager_name]
+        return factory(cluster_name=self.cluster_name, state_dir=self.state_dir, **settings)
+
+    def connect(self) -> ClipperConnection:
+        """Return a connection to the running cluster."""
+        connection = ClipperConnection(self.make_manager())
+        connection.connect()
+        return connection
+
+
+def session_of(context: typer.Context) -> Session:
+    """Return the session that the root options chose."""
+    session = context.obj
+    assert isinstance(session, Session)
+    return session
+
+
+def management_of(connection: ClipperConnection) -> ManagementClient:
+    """Return a client of the management frontend, for what the connection's methods do not tell."""
+    return ManagementClient(connection.cm.get_management_address)
