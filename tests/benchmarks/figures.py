@@ -1,0 +1,57 @@
+"""A benchmark's figures: what was measured, what was promised, and how they are shown and kept."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured number beside its target. `at_most` says which side is good, `raw` what it is from."""
+
+    name: str
+    measured: float
+    target: float
+    unit: str = ""
+    at_most: bool = False
+    valid: bool = True
+    raw: Any = field(default=None, repr=False)
+
+    @property
+    def met(self) -> bool:
+        """Return whether the target is met by a valid measurement."""
+        good = self.measured <= self.target if self.at_most else self.measured >= self.target
+        return self.valid and good
+
+    @property
+    def verdict(self) -> str:
+        """Return the figure's outcome in words."""
+        if not self.valid:
+            return "INVALID"
+        return "met" if self.met else "NOT MET"
+
+
+def show(figures: Sequence[Figure]) -> None:
+    """Print a table of all figures."""
+    table = Table("figure", "measured", "target", "")
+    for figure in figures:
+        sign = "≤" if figure.at_most else "≥"
+        target = f"{sign} {figure.target:g} {figure.unit}"
+        table.add_row(figure.name, f"{figure.measured:,.4g} {figure.unit}", target, figure.verdict)
+    Console(width=110).print(table)
+
+
+def keep(figures: Sequence[Figure], path: Path) -> None:
+    """Write all figures with their raw results and what the machine is."""
+    machine = {"python": platform.python_version(), "system": platform.platform(), "cores": os.cpu_count()}
+    kept = [{**asdict(figure), "met": figure.met} for figure in figures]
+    path.write_text(json.dumps({"machine": machine, "figures": kept}, indent=1) + "\n")

@@ -1,0 +1,90 @@
+"""More replicas, and more registered applications and models."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from statistics import median
+
+import redis
+
+from tests.benchmarks.figures import Figure
+from tests.benchmarks.plan import Plan
+from tests.benchmarks.useful import measure
+from tests.cluster import Cluster
+from tests.models import row_sums, sleeping_sums
+
+REPLICAS = 8
+CONNECTIONS = 64
+SLO_S = 10.0
+_APPLICATIONS_DB = 5
+#: Sleeping is little disturbed by what else runs here, but a hundred answers per second need a while.
+_SLEEPER_ROUNDS = 3
+_SLEEPER_ROUND_S = 5
+
+
+def measure_replicas(_: Plan) -> list[Figure]:
+    """Compare eight replicas of a model that sleeps 10 ms for each query with one."""
+    sleeper = sleeping_sums(per_batch_s=0.01)
+    with Cluster() as cluster:
+        cluster.serve(sleeper, app="one", model="sleep-one", batch_size=1, slo_s=SLO_S)
+        cluster.serve(sleeper, app="many", model="sleep-many", batch_size=1, slo_s=SLO_S, replicas=REPLICAS)
+        rounds = [
+            {
+                app: measure(cluster.frontend, app, connections=CONNECTIONS, seconds=_SLEEPER_ROUND_S)
+                for app in ("one", "many")
+            }
+            for _ in range(_SLEEPER_ROUNDS)
+        ]
+    ratio = median(runs["many"].per_s / runs["one"].per_s for runs in rounds)
+    clean = all(run.is_clean for runs in rounds for run in runs.values())
+    raw = [{app: asdict(run) for app, run in runs.items()} for runs in rounds]
+    return [Figure(f"{REPLICAS} replicas, of one replica", ratio, 7.5, valid=clean, raw=raw)]
+
+
+def measure_registrations(plan: Plan) -> list[Figure]:
+    """Compare one application that is alone with one among many, in turns; then time a resync of the many."""
+    with Cluster() as alone, Cluster() as crowded:
+        for cluster in (alone, crowded):
+            cluster.serve(row_sums(), slo_s=SLO_S)
+        _register_others(crowded, plan.other_applications)
+        rounds = [
+            {
+                name: measure(cluster.frontend, "app", connections=CONNECTIONS, seconds=plan.round_s)
+                for name, cluster in (("alone", alone), ("crowded", crowded))
+            }
+            for _ in range(plan.rounds)
+        ]
+        resync_s = _time_resync(crowded)
+    ratio = median(runs["crowded"].per_s / runs["alone"].per_s for runs in rounds)
+    clean = all(run.is_clean for runs in rounds for run in runs.values())
+    raw = [{name: asdict(run) for name, run in runs.items()} for runs in rounds]
+    count = plan.other_applications
+    return [
+        Figure(f"one among {count} applications and models, of alone", ratio, 0.95, valid=clean, raw=raw),
+        Figure(f"resync of {count} applications and models", resync_s, 1, "s", at_most=True),
+    ]
+
+
+def _register_others(cluster: Cluster, count: int) -> None:
+    for number in range(count):
+        cluster.add_app(f"other-{number}")
+        cluster.add_model(f"other-{number}")
+    cluster.wait_until_known(cluster.frontend, f"other-{count - 1}")
+
+
+def _time_resync(cluster: Cluster) -> float:
+    """Return how long after a lost link the frontend knows an application that only a resync can tell it of.
+
+    It is written in the transaction that cuts all links, so no event reaches anyone.
+    """
+    with redis.Redis.from_url(f"redis://{cluster.redis.address}", db=_APPLICATIONS_DB) as store:
+        fields = store.hgetall("app")
+        with store.pipeline(transaction=True) as writes:
+            writes.client_kill_filter(_type="pubsub")
+            writes.client_kill_filter(_type="normal")
+            writes.hset("unheard-of", mapping=fields)
+            writes.execute()
+    started_s = time.perf_counter()
+    cluster.wait_until_known(cluster.frontend, "unheard-of")
+    return time.perf_counter() - started_s

@@ -1,0 +1,53 @@
+"""wrk, the load generator: runs it and reads its result. Knows nothing of the server that it loads."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+_SCRIPT = Path(__file__).with_name("queries.lua")
+
+
+@dataclass(frozen=True)
+class Queries:
+    """What is asked: numbers in a query, their decimals, and whether it is always the same query."""
+
+    features: int = 10
+    decimals: int = 16
+    same: bool = False
+    per_write: int = 1
+
+
+@dataclass(frozen=True)
+class WrkResult:
+    """What wrk counted; `errors` are lost connections, time-outs and statuses that are not 2xx or 3xx."""
+
+    requests: int
+    seconds: float
+    p50_ms: float
+    p99_ms: float
+    errors: int
+
+    @property
+    def per_s(self) -> float:
+        """Return answered requests per second."""
+        return self.requests / self.seconds
+
+
+RANDOM = Queries()
+SAME = Queries(same=True)
+
+
+def load(address: str, app: str, *, connections: int, seconds: float, queries: Queries = RANDOM) -> WrkResult:
+    """Ask over `connections` keep-alive connections, each with one write on its way, for so long."""
+    command = ["wrk", "--threads", "1", "--connections", str(connections), "--duration", f"{round(seconds)}s"]
+    command += ["--timeout", "30s", "--script", str(_SCRIPT), f"http://{address}/{app}/predict", "--"]
+    command += [str(queries.features), str(queries.decimals), "fixed" if queries.same else "random"]
+    command += [str(queries.per_write)]
+    finished = subprocess.run(command, capture_output=True, text=True, check=False)
+    for line in finished.stdout.splitlines():
+        if line.startswith("RESULT "):
+            return WrkResult(**json.loads(line.removeprefix("RESULT ")))
+    raise RuntimeError(f"wrk failed ({finished.returncode}):\n{finished.stdout}{finished.stderr}")

@@ -1,0 +1,55 @@
+"""Model functions that tests and benchmarks deploy.
+
+Each is returned by a factory, so that it travels by value into a container that cannot import this module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+Model = Callable[[Any], list[str]]
+
+
+def row_sums() -> Model:
+    """Return the sum of each input's numbers."""
+
+    def predict(inputs: Any) -> list[str]:
+        return list(map(str, inputs.sum(axis=1).tolist()))
+
+    return predict
+
+
+def constant(output: str) -> Model:
+    """Return the same output for every input."""
+
+    def predict(inputs: Any) -> list[str]:
+        return [output for _ in inputs]
+
+    return predict
+
+
+def sleeping_sums(per_batch_s: float = 0.0, per_input_s: float = 0.0) -> Model:
+    """Return the sums as `row_sums` does, after a sleep of so long for the batch and for each input."""
+
+    def predict(inputs: Any) -> list[str]:
+        import time
+
+        time.sleep(per_batch_s + per_input_s * len(inputs))
+        return list(map(str, inputs.sum(axis=1).tolist()))
+
+    return predict
+
+
+def hanging_sums() -> Model:
+    """Return the sums, but never answer where HANGS is set in the environment."""
+
+    def predict(inputs: Any) -> list[str]:
+        import os
+        import threading
+
+        if "HANGS" in os.environ:
+            threading.Event().wait()
+        return list(map(str, inputs.sum(axis=1).tolist()))
+
+    return predict
