@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from clipper_nomad.cli import apps, cluster, demonstration, models, query
+from clipper_nomad.cli import apps, cluster, demonstration, images, models, query
 from clipper_nomad.cli.output import say_error, say_warning
 from clipper_nomad.cli.session import MANAGERS, Session
 from clipper_nomad.errors import ClipperException
@@ -26,6 +26,7 @@ app = typer.Typer(
 )
 app.add_typer(apps.app, name="apps")
 app.add_typer(models.app, name="models")
+app.add_typer(images.app, name="images")
 cluster.add_to(app)
 query.add_to(app)
 demonstration.add_to(app)

@@ -1,0 +1,28 @@
+"""Images: build context -> image -> registry, for this project's own and for models.
+
+Owns what images are made from, how they are named and how they are found. Knows no cluster: running an image
+is a container manager's.
+"""
+
+from clipper_nomad.images.components import build_component_images
+from clipper_nomad.images.engine import Progress, connect_engine, is_noise
+from clipper_nomad.images.models import build_model_image
+from clipper_nomad.images.names import COMPONENTS, component_image, model_image, project_version
+from clipper_nomad.images.registries import find_image, push_image, resolve_image
+from clipper_nomad.images.settings import ImageSettings
+
+__all__ = [
+    "COMPONENTS",
+    "ImageSettings",
+    "Progress",
+    "build_component_images",
+    "build_model_image",
+    "component_image",
+    "connect_engine",
+    "find_image",
+    "is_noise",
+    "model_image",
+    "project_version",
+    "push_image",
+    "resolve_image",
+]

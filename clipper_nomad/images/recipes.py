@@ -1,0 +1,55 @@
+"""Where the Dockerfiles and what goes with them lie: in the installed package, or in a checkout.
+
+Owns finding them, and the part of a context that they make. Asks no engine.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import metadata
+from pathlib import Path
+
+from clipper_nomad.errors import BuildError
+from clipper_nomad.images.names import project_version
+from clipper_nomad.images.settings import ImageSettings
+
+_PACKAGE = Path(__file__).parents[1]
+# Installed, the wheel brought them; in a checkout they are beside.
+_FOLDERS = (_PACKAGE / "_containers", _PACKAGE.parent / "containers")
+
+
+def read_recipe(name: str) -> bytes:
+    """Return a file of `containers/`, such as `redis/Dockerfile`."""
+    for folder in _FOLDERS:
+        if (folder / name).is_file():
+            return (folder / name).read_bytes()
+    raise BuildError(
+        f"Cannot build images: {name} is neither in {_FOLDERS[0]} nor in {_FOLDERS[1]}. "
+        "Install clipper-nomad again: its wheel brings it."
+    )
+
+
+def installer_files(requirements: bytes, settings: ImageSettings) -> dict[str, bytes]:
+    """Return the files of `installer/`: what installs `requirements` in an image's first stage."""
+    files = {
+        "installer/install.py": read_recipe("installer/install.py"),
+        "installer/requirements.txt": requirements,
+    }
+    if certificates := _read_certificates(settings.ca_certificates):
+        files["installer/ca-certificates.pem"] = certificates
+    return files
+
+
+def source_label() -> str:
+    """Return where this project comes from: the address that its distribution tells, else a package URL."""
+    for entry in metadata("clipper-nomad").get_all("Project-URL") or ():
+        label, _, url = str(entry).partition(", ")
+        if label.lower() in ("source", "repository", "homepage"):
+            return url
+    return f"pkg:pypi/clipper-nomad@{project_version()}"
+
+
+def _read_certificates(paths: tuple[Path, ...]) -> bytes:
+    try:
+        return b"\n".join(path.expanduser().read_bytes() for path in paths)
+    except OSError as error:
+        raise BuildError(f"Cannot read the certificates of ca_certificates: {error}") from error
