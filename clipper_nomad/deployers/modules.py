@@ -1,4 +1,4 @@
-"""The user's own modules that travel with a closure, as files.
+"""The user's own modules that travel with a closure, as files, and the names of those that do not.
 
 A module is local when its file belongs neither to Python, nor to an installed distribution, nor to this
 project: what is installed here is to be installed in the runtime too, by `pkgs_to_install`. Owns finding the
@@ -10,7 +10,8 @@ from __future__ import annotations
 import pkgutil
 import sys
 import sysconfig
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from importlib.machinery import EXTENSION_SUFFIXES, SOURCE_SUFFIXES, ModuleSpec
 from importlib.metadata import PackageNotFoundError, distribution, packages_distributions
@@ -25,12 +26,19 @@ _PYTHON_FOLDERS = tuple(
 )
 
 
-def collect_modules(names: Iterable[str]) -> dict[str, bytes]:
-    """Return the files of the local modules among `names`, and of those that they import.
+@dataclass(frozen=True)
+class Modules:
+    """The files of local modules, by paths relative to a folder that is to be on sys.path, and other names.
 
-    The keys are paths relative to a folder that is to be on sys.path. Names of other modules, or of what is
-    no module at all, are passed over.
+    The names are of modules that do not travel, or of what is no module at all.
     """
+
+    files: Mapping[str, bytes]
+    others: frozenset[str]
+
+
+def collect_modules(names: Iterable[str]) -> Modules:
+    """Tell the local modules among `names`, with those that they import, from the others."""
     return _Collection().collect(names)
 
 
@@ -40,19 +48,22 @@ class _Collection:
         self._local: dict[str, bool] = {}
         self._pending: list[str] = []
 
-    def collect(self, names: Iterable[str]) -> dict[str, bytes]:
+    def collect(self, names: Iterable[str]) -> Modules:
         self._pending = list(names)
+        others = set()
         while self._pending:
-            for name in _with_parents(self._pending.pop()):
+            wanted = self._pending.pop()
+            for name in _with_parents(wanted):
                 if name not in self._local:
                     self._local[name] = self._take(name)
                 if not self._local[name]:
+                    others.add(wanted)
                     break
-        return self._files
+        return Modules(self._files, frozenset(others))
 
     def _take(self, name: str) -> bool:
         """Add a module's file; tell whether modules below it may be local."""
-        spec = _find_spec(name)
+        spec = find_module(name)
         if spec is None or name.partition(".")[0] in _OURS:
             return False
         if spec.origin is None:
@@ -102,7 +113,7 @@ def _with_parents(name: str) -> Iterator[str]:
     return (".".join(parts[:count]) for count in range(1, len(parts) + 1))
 
 
-def _find_spec(name: str) -> ModuleSpec | None:
+def find_module(name: str) -> ModuleSpec | None:
     """Return how a module is found, as importlib.util.find_spec does, but importing no parent package."""
     if name in sys.modules:
         return getattr(sys.modules[name], "__spec__", None)
@@ -110,7 +121,7 @@ def _find_spec(name: str) -> ModuleSpec | None:
     if not parent:
         found = (finder.find_spec(name, None) for finder in sys.meta_path)
         return next((spec for spec in found if spec), None)
-    parent_spec = _find_spec(parent)
+    parent_spec = find_module(parent)
     locations = parent_spec.submodule_search_locations if parent_spec else None
     return _find_in(list(locations), name) if locations else None
 

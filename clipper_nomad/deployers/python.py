@@ -80,23 +80,24 @@ def deploy_python_closure(
     `func` is any callable (a bound method such as `clf.predict` too). It is given a batch of inputs: one
     NumPy matrix (n, d) when they are of equal length, else a list of arrays; for `strings` a list of str. It
     returns one output for each. What it refers to in the user's script or notebook travels with it, and so do
-    the user's own modules; packages that it needs are named in `pkgs_to_install`, as pip takes them.
+    the user's own modules. The packages that it refers to are installed in the versions that are here, unless
+    `pkgs_to_install` names others, as pip takes them.
 
     Raises ClipperException when `func` cannot be pickled, BuildError, and DeploymentError with the last lines
     of the log when its replicas do not come up within `timeout_s`.
     """
-    with packed_closure(func) as folder:
+    with packed_closure(func, pkgs_to_install) as packed:
         clipper_conn.build_and_deploy_model(
             name,
             version,
             input_type,
-            folder,
+            packed.folder,
             base_image,
             labels,
             registry,
             num_replicas,
             batch_size,
-            pkgs_to_install,
+            packed.pkgs_to_install,
             resources=resources,
             devices=devices,
             timeout_s=timeout_s,

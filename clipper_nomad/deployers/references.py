@@ -58,11 +58,17 @@ class _Recorder(cloudpickle.Pickler):  # type: ignore[misc]
 
     def _record_callable(self, obj: Callable[..., Any]) -> None:
         module = getattr(obj, "__module__", None)
-        if isinstance(module, str):
+        if isinstance(module, str) and not _travels_by_value(obj):
             self.modules.add(module)
         if isinstance(obj, FunctionType):
             package = obj.__globals__.get("__package__") or ""
             self.modules |= find_imports_in_code(obj.__code__, package)
+
+
+def _travels_by_value(obj: Callable[..., Any]) -> bool:
+    """Tell whether the pickle holds a function or class itself, and not the name of its module."""
+    qualname = getattr(obj, "__qualname__", "")
+    return isinstance(qualname, str) and ("<locals>" in qualname or "<lambda>" in qualname)
 
 
 def _explain(func: Callable[..., Any], exc: Exception) -> str:

@@ -41,9 +41,9 @@ FUNCTIONS = {
     "partial": functools.partial(flat, 3),
     "lambda": lambda xs: flat(1, xs),
 }
-with packed_closure(FUNCTIONS[sys.argv[1]]) as folder:
-    shutil.copytree(folder, sys.argv[2])
-assert not folder.exists()
+with packed_closure(FUNCTIONS[sys.argv[1]]) as packed:
+    shutil.copytree(packed.folder, sys.argv[2])
+assert not packed.folder.exists()
 """
 FILES = {
     "beside.py": "def double(x):\n    return 2 * x\n",
@@ -81,10 +81,10 @@ def test_a_packed_function_serves_elsewhere(tmp_path: Path, function: str, outpu
 
 
 def test_the_folder_is_gone_when_building_failed() -> None:
-    with pytest.raises(RuntimeError), packed_closure(len) as folder:
-        assert folder.is_dir()
+    with pytest.raises(RuntimeError), packed_closure(len) as packed:
+        assert packed.folder.is_dir()
         raise RuntimeError
-    assert not folder.exists()
+    assert not packed.folder.exists()
 
 
 def test_what_cannot_be_pickled_is_told() -> None:

@@ -45,7 +45,7 @@ def test_a_module_travels_with_what_it_imports(beside: Path) -> None:
             "clipper_test_unused.py": "",
         },
     )
-    found = collect_modules({"clipper_test_a"})
+    found = collect_modules({"clipper_test_a"}).files
     assert set(found) == {
         "clipper_test_a.py",
         "clipper_test_b.py",
@@ -60,29 +60,38 @@ def test_a_module_travels_with_what_it_imports(beside: Path) -> None:
 
 def test_a_submodule_travels_with_the_packages_around_it(beside: Path) -> None:
     write(beside, {"clipper_test_p/__init__.py": "", "clipper_test_p/q.py": "", "clipper_test_p/r.py": ""})
-    assert set(collect_modules({"clipper_test_p.q"})) == {"clipper_test_p/__init__.py", "clipper_test_p/q.py"}
+    assert set(collect_modules({"clipper_test_p.q"}).files) == {
+        "clipper_test_p/__init__.py",
+        "clipper_test_p/q.py",
+    }
 
 
 def test_a_namespace_package_has_no_file_of_its_own(beside: Path) -> None:
     write(beside, {"clipper_test_n/m.py": "from clipper_test_n.o import x", "clipper_test_n/o/x.py": ""})
-    assert set(collect_modules({"clipper_test_n.m"})) == {"clipper_test_n/m.py", "clipper_test_n/o/x.py"}
+    assert set(collect_modules({"clipper_test_n.m"}).files) == {
+        "clipper_test_n/m.py",
+        "clipper_test_n/o/x.py",
+    }
 
 
 def test_nothing_is_run_to_find_a_module(beside: Path) -> None:
     write(beside, {"clipper_test_r/__init__.py": "raise RuntimeError", "clipper_test_r/m.py": "1 / 0"})
-    assert set(collect_modules({"clipper_test_r.m"})) == {"clipper_test_r/__init__.py", "clipper_test_r/m.py"}
+    assert set(collect_modules({"clipper_test_r.m"}).files) == {
+        "clipper_test_r/__init__.py",
+        "clipper_test_r/m.py",
+    }
     assert "clipper_test_r" not in sys.modules
 
 
 def test_an_extension_module_travels_as_it_is(beside: Path) -> None:
     name = f"clipper_test_x{importlib.machinery.EXTENSION_SUFFIXES[0]}"
     (beside / name).write_bytes(b"\x7fELF")
-    assert collect_modules({"clipper_test_x"}) == {name: b"\x7fELF"}
+    assert collect_modules({"clipper_test_x"}).files == {name: b"\x7fELF"}
 
 
 def test_a_source_that_is_no_python_travels_too(beside: Path) -> None:
     write(beside, {"clipper_test_s.py": "print 'of old'"})
-    assert set(collect_modules({"clipper_test_s"})) == {"clipper_test_s.py"}
+    assert set(collect_modules({"clipper_test_s"}).files) == {"clipper_test_s.py"}
 
 
 @pytest.mark.parametrize(
@@ -99,14 +108,14 @@ def test_a_source_that_is_no_python_travels_too(beside: Path) -> None:
     ],
 )
 def test_what_is_not_the_users_stays(name: str) -> None:
-    assert collect_modules({name}) == {}
+    assert collect_modules({name}).files == {}
 
 
 def test_what_another_environment_installed_stays(beside: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = beside / "lib" / "site-packages"
     write(folder, {"clipper_test_o.py": ""})
     monkeypatch.syspath_prepend(str(folder))
-    assert collect_modules({"clipper_test_o"}) == {}
+    assert collect_modules({"clipper_test_o"}).files == {}
 
 
 def test_what_a_distribution_installed_stays_wherever_it_is(beside: Path) -> None:
@@ -119,7 +128,7 @@ def test_what_a_distribution_installed_stays_wherever_it_is(beside: Path) -> Non
             "clipper_test_j.py": "",
         },
     )
-    assert set(collect_modules({"clipper_test_i", "clipper_test_j"})) == {"clipper_test_j.py"}
+    assert set(collect_modules({"clipper_test_i", "clipper_test_j"}).files) == {"clipper_test_j.py"}
 
 
 SCRIPT = """
@@ -139,7 +148,7 @@ class Model:
         from clipper_test_late import late
         return late(clipper_test_helper.double(self.scaler(xs)))
 
-print(json.dumps(sorted(collect_modules(find_references(Model().predict)))))
+print(json.dumps(sorted(collect_modules(find_references(Model().predict)).files)))
 """
 
 
