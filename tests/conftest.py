@@ -1,0 +1,80 @@
+"""What tests of several folders share: the Docker engine, its base image, a registry."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import docker
+import pytest
+
+from clipper_nomad.errors import ClipperException
+from clipper_nomad.images import ImageSettings, build_component_images
+from tests.docker_engine import Engine, MissingServiceError, Registry, give_up, require_base_image
+
+#: Parameters that ask for an engine where a test's fixtures do not tell by name.
+_NEEDS_ENGINE = "docker"
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Make what is slow to make at the first time, before any test's time is taken."""
+    if session.config.option.collectonly or not any(map(_needs_engine, session.items)):
+        return
+    # What is missing is told by the tests that need it.
+    with contextlib.suppress(MissingServiceError, ClipperException), contextlib.ExitStack() as stack:
+        client = stack.enter_context(Engine())
+        session.config.add_cleanup(stack.pop_all().close)
+        build_component_images(client, _settings(require_base_image(client)))
+
+
+def _needs_engine(item: pytest.Item) -> bool:
+    parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
+    return "docker_client" in getattr(item, "fixturenames", ()) or _NEEDS_ENGINE in parameters
+
+
+def _settings(base_image: str) -> ImageSettings:
+    # On the engine's own network builds reach neither a package index nor a proxy of this machine.
+    return ImageSettings(base_image=base_image, build_network="host")
+
+
+@pytest.fixture(scope="session")
+def docker_client() -> Iterator[docker.DockerClient]:
+    """A client of a Docker engine, which is started where none runs."""
+    engine = Engine()
+    try:
+        client = engine.__enter__()
+    except MissingServiceError as error:
+        give_up(str(error))
+    try:
+        yield client
+    finally:
+        engine.__exit__()
+
+
+@pytest.fixture(scope="session")
+def base_image(docker_client: docker.DockerClient) -> str:
+    """The image that all others are built from: Debian with Python 3.11."""
+    try:
+        return require_base_image(docker_client)
+    except MissingServiceError as error:
+        give_up(str(error))
+        raise
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    """A registry without a password."""
+    try:
+        made = Registry(tmp_path_factory.mktemp("registry"))
+    except MissingServiceError as error:
+        give_up(str(error))
+    with made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def image_settings(docker_client: docker.DockerClient, base_image: str) -> ImageSettings:
+    """Settings with which images are built here, all of which are there: frontends, Redis, runtime."""
+    settings = _settings(base_image)
+    build_component_images(docker_client, settings)
+    return settings
