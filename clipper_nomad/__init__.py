@@ -14,6 +14,7 @@ from clipper_nomad.errors import (
     UnconnectedException,
 )
 from clipper_nomad.managers.base import ContainerManager
+from clipper_nomad.managers.docker import DockerContainerManager
 from clipper_nomad.managers.local import LocalContainerManager
 from clipper_nomad.types import (
     Application,
@@ -43,6 +44,7 @@ __all__ = [
     "DeploySpec",
     "DeploymentError",
     "Device",
+    "DockerContainerManager",
     "LocalContainerManager",
     "ManagementError",
     "ModelRegistration",

@@ -15,10 +15,41 @@ import typer
 from clipper_nomad.connection import ClipperConnection
 from clipper_nomad.management import ManagementClient
 from clipper_nomad.managers.base import ContainerManager
+from clipper_nomad.managers.docker import DockerContainerManager
 from clipper_nomad.managers.local import LocalContainerManager
 
+_LOOPBACK = "127.0.0.1"
+
+
+def make_docker_manager(
+    cluster_name: str,
+    state_dir: Path | None,
+    *,
+    host: str = _LOOPBACK,
+    query_port: int = 1337,
+    management_port: int = 1338,
+    rpc_port: int = 7000,
+    redis_port: int = 6379,
+    redis_ip: str | None = None,
+) -> DockerContainerManager:
+    """Return the Docker manager of these settings; a cluster's state is all in the engine."""
+    del state_dir
+    return DockerContainerManager(
+        cluster_name,
+        "localhost" if host == _LOOPBACK else host,
+        clipper_query_port=query_port,
+        clipper_management_port=management_port,
+        clipper_rpc_port=rpc_port,
+        redis_ip=redis_ip,
+        redis_port=redis_port,
+    )
+
+
 #: What --manager names. A factory is given cluster_name, state_dir, and the settings of `start`.
-MANAGERS: Mapping[str, Callable[..., ContainerManager]] = {"local": LocalContainerManager}
+MANAGERS: Mapping[str, Callable[..., ContainerManager]] = {
+    "local": LocalContainerManager,
+    "docker": make_docker_manager,
+}
 
 
 @dataclass(frozen=True)

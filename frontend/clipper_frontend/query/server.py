@@ -213,7 +213,7 @@ class QueryFrontend:
         return FrontendRecord(
             id=self._settings.frontend_id,
             rpc_address=self._rpc_address(),
-            admin_address=admin_address,
+            admin_address=self._settings.advertise_admin or admin_address,
             version=distribution_version("clipper-nomad"),
             started_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         )

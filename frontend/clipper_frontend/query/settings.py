@@ -25,7 +25,8 @@ _FRONTEND_ID_BYTES = 6
 class QuerySettings:
     """What a query frontend is told. Sizes in bytes, times in seconds; a port of 0 is any free one.
 
-    `advertise_rpc` is the `host:port` at which containers reach the RPC port, None: where it listens.
+    `advertise_rpc` is the `host:port` at which containers reach the RPC port, and `advertise_admin` the one
+    at which the admin library reaches /metrics; None: where it listens.
     """
 
     common: CommonSettings
@@ -33,6 +34,7 @@ class QuerySettings:
     rpc_host: str
     rpc_port: int
     advertise_rpc: str | None
+    advertise_admin: str | None
     frontend_id: str
     reuse_port: bool
     prediction_cache_bytes: int
@@ -55,6 +57,7 @@ def parse_settings(argv: Sequence[str] | None = None) -> QuerySettings:
         rpc_host=args.rpc_host,
         rpc_port=args.rpc_port,
         advertise_rpc=args.advertise_rpc,
+        advertise_admin=args.advertise_admin,
         frontend_id=args.frontend_id or secrets.token_hex(_FRONTEND_ID_BYTES),
         reuse_port=args.reuse_port,
         prediction_cache_bytes=args.prediction_cache_bytes,
@@ -80,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     add_setting(parser, "--rpc-host", default="127.0.0.1", help="the address that containers connect to")
     add_setting(parser, "--rpc-port", parse=port, default=7000, help="the port that containers connect to")
     add_setting(parser, "--advertise-rpc", parse=_advertised, help="host:port at which containers reach it")
+    add_setting(parser, "--advertise-admin", parse=_advertised, help="host:port at which /metrics is reached")
     add_setting(
         parser, "--frontend-id", parse=_frontend_id, help="what names this frontend (default: random)"
     )

@@ -1,0 +1,238 @@
+"""Which containers a cluster is made of: environments, ports, limits, labels.
+
+Pure functions from what is wanted to what the engine is asked for. Starts nothing and reads nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import msgspec
+
+from clipper_nomad.errors import ClipperWarning, ContainerManagerError
+from clipper_nomad.managers.docker import labels
+from clipper_nomad.managers.docker.labels import ClusterSettings, ModelRecord
+from clipper_nomad.types import ClusterSpec, Device, Resources
+
+REDIS_PORT = 6379
+QUERY_PORT = 1337
+MANAGEMENT_PORT = 1338
+RPC_PORT = 7000
+ADMIN_PORT = 1390
+
+# The time that a frontend or a replica has for what it is doing, and what the engine waits beyond that.
+DRAIN_TIMEOUT_S = 30
+_DRAIN_MARGIN_S = 5
+# Redis has all but the last second on disk at any time.
+_REDIS_STOP_S = 30
+_MIB = 1024 * 1024
+_CORES_TO_NANO_CPUS = 1_000_000_000
+_GPU = "nvidia/gpu"
+
+
+@dataclass(frozen=True)
+class Published:
+    """A container's port, where the host has it, and the setting by which that was chosen."""
+
+    container_port: int
+    host_ip: str
+    host_port: int
+    setting: str
+
+
+@dataclass(frozen=True)
+class Definition:
+    """One container. Two whose `digest` is equal need no restart to become one another. `image` is an id."""
+
+    name: str
+    image: str
+    network: str
+    labels: Mapping[str, str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    published: tuple[Published, ...] = ()
+    volumes: Mapping[str, str] = field(default_factory=dict)
+    stop_timeout_s: int = DRAIN_TIMEOUT_S + _DRAIN_MARGIN_S
+    resources: Resources = field(default_factory=Resources)
+    num_gpus: int = 0
+
+    @property
+    def digest(self) -> str:
+        """Return what tells this definition from others."""
+        return hashlib.sha256(msgspec.json.encode(self, order="deterministic")).hexdigest()
+
+    @property
+    def all_labels(self) -> dict[str, str]:
+        """Return the labels with the digest."""
+        return {**self.labels, labels.DEFINITION_HASH: self.digest}
+
+    def limits(self) -> dict[str, int]:
+        """Return the limits in the engine's words."""
+        found = {}
+        if self.resources.cpu is not None:
+            found["nano_cpus"] = int(self.resources.cpu * _CORES_TO_NANO_CPUS)
+        if self.resources.memory is not None:
+            # The same with swap: a replica that swaps misses its deadlines anyway.
+            found["mem_limit"] = found["memswap_limit"] = self.resources.memory * _MIB
+        return found
+
+
+def host_ip(docker_ip: str) -> str:
+    """Return the address of the engine's machine that ports are bound to.
+
+    That is where `docker_ip` is one, and all of them where it is a name: it may lead anywhere.
+    """
+    if docker_ip in ("localhost", "127.0.0.1"):
+        return "127.0.0.1"
+    is_address = docker_ip.replace(".", "").isdecimal() or ":" in docker_ip
+    return docker_ip if is_address else "0.0.0.0"
+
+
+def redis(cluster_name: str, settings: ClusterSettings, image: str) -> Definition:
+    """Return the cluster's own Redis, whose state is in a named volume."""
+    name = labels.join(cluster_name, labels.REDIS)
+    return Definition(
+        name,
+        image,
+        settings.network,
+        labels.of_cluster(cluster_name, labels.REDIS, settings.version),
+        volumes={name: "/data"},
+        stop_timeout_s=_REDIS_STOP_S,
+    )
+
+
+def management_frontend(
+    cluster_name: str, settings: ClusterSettings, image: str, environment: Mapping[str, str]
+) -> Definition:
+    """Return the management frontend."""
+    found = labels.of_cluster(cluster_name, labels.MANAGEMENT_FRONTEND, settings.version)
+    return Definition(
+        labels.join(cluster_name, labels.MANAGEMENT_FRONTEND),
+        image,
+        settings.network,
+        {**found, **labels.with_settings(settings)},
+        {**environment, **_common_environment(cluster_name, settings), "CLIPPER_PORT": str(MANAGEMENT_PORT)},
+        (_publish(settings, MANAGEMENT_PORT, settings.management_port, "clipper_management_port"),),
+    )
+
+
+def query_frontend(
+    cluster_name: str,
+    settings: ClusterSettings,
+    spec: ClusterSpec,
+    image: str,
+    environment: Mapping[str, str],
+    *,
+    index: int,
+    query_port: int,
+) -> Definition:
+    """Return a query frontend. The first one also publishes the RPC port."""
+    name = labels.query_frontend_name(cluster_name, index)
+    own = {
+        "CLIPPER_PORT": str(QUERY_PORT),
+        "CLIPPER_RPC_HOST": "0.0.0.0",
+        "CLIPPER_RPC_PORT": str(RPC_PORT),
+        "CLIPPER_ADVERTISE_RPC": f"{name}:{RPC_PORT}",
+        "CLIPPER_ADVERTISE_ADMIN": f"{settings.docker_ip}:{query_port}",
+        "CLIPPER_PREDICTION_CACHE_BYTES": str(spec.prediction_cache_bytes),
+    }
+    if spec.header_timeout_s is not None:
+        own["CLIPPER_HEADER_TIMEOUT_S"] = str(spec.header_timeout_s)
+    if spec.body_timeout_s is not None:
+        own["CLIPPER_BODY_TIMEOUT_S"] = str(spec.body_timeout_s)
+    published = [_publish(settings, QUERY_PORT, query_port, "clipper_query_port")]
+    if index == 0:
+        published.append(_publish(settings, RPC_PORT, settings.rpc_port, "clipper_rpc_port"))
+    return Definition(
+        name,
+        image,
+        settings.network,
+        labels.of_cluster(cluster_name, labels.QUERY_FRONTEND, settings.version, index)
+        | labels.with_settings(settings),
+        {**environment, **_common_environment(cluster_name, settings), **own},
+        tuple(published),
+    )
+
+
+def rpc_address(cluster_name: str, index: int) -> str:
+    """Return where replicas reach a query frontend."""
+    return f"{labels.query_frontend_name(cluster_name, index)}:{RPC_PORT}"
+
+
+def replica(cluster_name: str, settings: ClusterSettings, record: ModelRecord, index: int) -> Definition:
+    """Return one replica of a deployed version."""
+    first_host, _, first_port = record.rpc_addresses[0].rpartition(":")
+    environment = {
+        "CLIPPER_MODEL_NAME": record.model.name,
+        "CLIPPER_MODEL_VERSION": record.model.version,
+        "CLIPPER_INPUT_TYPE": record.input_type,
+        "CLIPPER_CLUSTER_NAME": cluster_name,
+        "CLIPPER_RPC_ADDRESS": ",".join(record.rpc_addresses),
+        # Containers of RPC version 3 know these two instead.
+        "CLIPPER_IP": first_host,
+        "CLIPPER_PORT": first_port,
+        "CLIPPER_ADMIN_HOST": "0.0.0.0",
+        "CLIPPER_ADMIN_PORT": str(ADMIN_PORT),
+        "CLIPPER_EXIT_WHEN_HUNG": "1",
+        "CLIPPER_DRAIN_TIMEOUT_S": str(DRAIN_TIMEOUT_S),
+    }
+    return Definition(
+        labels.replica_name(cluster_name, record.model, index),
+        record.image_id,
+        settings.network,
+        labels.of_cluster(cluster_name, labels.REPLICA, settings.version, index) | labels.of_model(record),
+        environment,
+        resources=record.resources,
+        num_gpus=count_gpus(record.devices),
+    )
+
+
+def placeholder(cluster_name: str, settings: ClusterSettings, record: ModelRecord) -> Definition:
+    """Return what is created, and never started, for a version that is deployed with no replicas."""
+    definition = replica(cluster_name, settings, record, 0)
+    return replace(
+        definition,
+        name=labels.placeholder_name(cluster_name, record.model),
+        labels=labels.of_cluster(cluster_name, labels.PLACEHOLDER, settings.version)
+        | labels.of_model(record),
+    )
+
+
+def count_gpus(devices: tuple[Device, ...]) -> int:
+    """Return how many GPUs a replica asks for. Raises ContainerManagerError for other devices.
+
+    Warns of constraints and affinities: there is one machine, so there is nothing to choose.
+    """
+    for device in devices:
+        if device.name != _GPU:
+            raise ContainerManagerError(
+                f"Cannot give the device {device.name!r} to a model: the Docker manager knows {_GPU!r} only. "
+                "Other devices go through extra_container_kwargs={'devices': ...} to all containers."
+            )
+        if device.constraints or device.affinities:
+            warnings.warn(
+                f"constraints and affinities of {device.name} are passed over: there is one machine only",
+                ClipperWarning,
+                stacklevel=2,
+            )
+    return sum(device.count for device in devices)
+
+
+def _publish(settings: ClusterSettings, container_port: int, host_port: int, setting: str) -> Published:
+    return Published(container_port, host_ip(settings.docker_ip), host_port, setting)
+
+
+def _common_environment(cluster_name: str, settings: ClusterSettings) -> dict[str, str]:
+    own_redis = f"{labels.join(cluster_name, labels.REDIS)}:{REDIS_PORT}"
+    return {
+        "CLIPPER_CLUSTER_NAME": cluster_name,
+        "CLIPPER_REDIS": f"{settings.redis_ip}:{settings.redis_port}" if settings.redis_ip else own_redis,
+        "CLIPPER_HOST": "0.0.0.0",
+        "CLIPPER_ADMIN_HOST": "0.0.0.0",
+        "CLIPPER_ADMIN_PORT": str(ADMIN_PORT),
+        # The port is the container's own: no load balancer has to notice before it goes.
+        "CLIPPER_DRAIN_DELAY_S": "0",
+        "CLIPPER_DRAIN_TIMEOUT_S": str(DRAIN_TIMEOUT_S),
+    }

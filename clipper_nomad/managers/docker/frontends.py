@@ -1,0 +1,277 @@
+"""Starting a cluster's Redis and frontends, and rolling the frontends of one that runs.
+
+Owns the waits for readiness, and what is undone when a start or a roll fails. Knows of models only that their
+replicas start with the rest.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from packaging.version import Version
+
+from clipper_nomad.errors import ContainerManagerError
+from clipper_nomad.images import ImageSettings, component_image, resolve_image
+from clipper_nomad.managers.docker import definitions, labels
+from clipper_nomad.managers.docker.containers import Container
+from clipper_nomad.managers.docker.definitions import Definition
+from clipper_nomad.managers.docker.engine import Engine
+from clipper_nomad.managers.docker.labels import ClusterSettings
+from clipper_nomad.managers.docker.replicas import Replicas
+from clipper_nomad.managers.docker.undo import Undo
+from clipper_nomad.managers.local import health, ports
+from clipper_nomad.types import ClusterSpec
+
+_READY_TIMEOUT_S = 60.0
+_POLL_S = 0.1
+_LOG_LINES = 20
+_REPLACED = ".replaced"
+_ALL_SETTINGS = ("CLIPPER_DNS", "CLIPPER_LOG_LEVEL")
+# Credentials and the like are meant for a Redis elsewhere; the cluster's own has none.
+_REDIS_SETTINGS = "CLIPPER_REDIS_"
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What a cluster is to be: its Redis where it has one of its own, and its frontends."""
+
+    settings: ClusterSettings
+    redis: Definition | None
+    management: Definition
+    query: tuple[Definition, ...]
+
+
+class Frontends:
+    """The containers of one cluster that are no replicas."""
+
+    def __init__(self, engine: Engine, cluster_name: str, images: ImageSettings, replicas: Replicas) -> None:
+        self._engine = engine
+        self._cluster_name = cluster_name
+        self._images = images
+        self._replicas = replicas
+
+    def find(self) -> list[Container]:
+        """Return all containers of the cluster, its replicas among them."""
+        return self._engine.find({labels.CLUSTER: self._cluster_name})
+
+    def read_settings(self) -> ClusterSettings | None:
+        """Return the settings of the cluster, None where there is no management frontend to tell them."""
+        found = self._find_component(labels.MANAGEMENT_FRONTEND)
+        return labels.read_settings(found[0].labels) if found else None
+
+    def query_addresses(self, settings: ClusterSettings) -> list[str]:
+        """Return where each query frontend answers, the first one first."""
+        found = sorted(self._find_component(labels.QUERY_FRONTEND), key=_index)
+        return [f"{settings.docker_ip}:{each.published[definitions.QUERY_PORT]}" for each in found]
+
+    def start(self, settings: ClusterSettings, spec: ClusterSpec) -> None:
+        """Make the cluster what is wanted, and return when its frontends are ready.
+
+        What is so already is left alone. When it fails, all is as it was.
+        """
+        before = self.read_settings()
+        if before is not None:
+            _require_compatible(settings, before, self._cluster_name)
+        existing = self._remove_interrupted(self.find())
+        wanted = self._plan(settings, spec, existing)
+        with Undo() as undo:
+            self._provide(settings, undo)
+            outdated = self._start_missing(wanted, existing, undo)
+            self._replicas.bring_back(settings.network, undo)
+            current = [each for each in (wanted.management, *wanted.query) if each not in outdated]
+            for definition in current:
+                self._wait_ready(definition, settings)
+            for definition in outdated:
+                self._replace(definition, existing[definition.name], settings, undo)
+            undo.forget()
+        self._remove_surplus(wanted)
+
+    def _plan(
+        self, settings: ClusterSettings, spec: ClusterSpec, existing: Mapping[str, Container]
+    ) -> _Wanted:
+        """Find the images and ports. Raises ClipperException for an image that is nowhere."""
+        name = self._cluster_name
+        management_image = self._resolve(spec.management_frontend_image, "management-frontend")
+        query_image = self._resolve(spec.query_frontend_image, "query-frontend")
+        redis = None
+        if settings.redis_ip is None:
+            redis = definitions.redis(name, settings, self._resolve(None, "redis"))
+        environment = _environment(settings)
+        query_ports = _choose_query_ports(name, settings, spec.num_query_frontends, existing)
+        query = tuple(
+            definitions.query_frontend(
+                name, settings, spec, query_image, environment, index=index, query_port=port
+            )
+            for index, port in enumerate(query_ports)
+        )
+        management = definitions.management_frontend(name, settings, management_image, environment)
+        return _Wanted(settings, redis, management, query)
+
+    def _resolve(self, chosen: str | None, component: str) -> str:
+        return resolve_image(
+            self._engine.client, chosen or component_image(component, self._images), self._images
+        )
+
+    def _provide(self, settings: ClusterSettings, undo: Undo) -> None:
+        """Make the network, and the volume of the cluster's own Redis, where they are missing."""
+        if self._engine.provide_network(settings.network, {labels.CLUSTER: self._cluster_name}):
+            undo.add(lambda: self._engine.remove_network(settings.network, labels.CLUSTER))
+        volume = labels.join(self._cluster_name, labels.REDIS)
+        if settings.redis_ip is None and self._engine.provide_volume(
+            volume, {labels.CLUSTER: self._cluster_name}
+        ):
+            undo.add(lambda: self._engine.remove_volume(volume))
+
+    def _start_missing(
+        self, wanted: _Wanted, existing: Mapping[str, Container], undo: Undo
+    ) -> list[Definition]:
+        """Create and start what is not there or was stopped; return the frontends that are outdated."""
+        outdated = []
+        for definition in filter(None, (wanted.redis, wanted.management, *wanted.query)):
+            container = existing.get(definition.name)
+            if container is None:
+                self._create(definition, undo)
+            elif definition is not wanted.redis and _digest(container) != definition.digest:
+                outdated.append(definition)
+            elif not container.is_running:
+                self._engine.attach(container, definition.network)
+                self._engine.start(definition, container.id)
+        return outdated
+
+    def _create(self, definition: Definition, undo: Undo) -> None:
+        container_id = self._engine.create(definition)
+        undo.add(lambda: self._engine.remove([container_id]))
+        self._engine.start(definition, container_id)
+
+    def _replace(
+        self,
+        definition: Definition,
+        outdated: Container,
+        settings: ClusterSettings,
+        undo: Undo,
+    ) -> None:
+        """Put a new frontend in the place of one that drains, which is kept until the new one is ready."""
+        self._engine.rename(outdated.id, f"{definition.name}{_REPLACED}")
+        undo.add(lambda: self._engine.start_as_it_is(outdated))
+        undo.add(lambda: self._engine.rename(outdated.id, definition.name))
+        container_id = self._engine.create(definition)
+        undo.add(lambda: self._engine.remove([container_id]))
+        # Both publish the same port, so the old one has to go first.
+        self._engine.stop([outdated])
+        self._engine.start(definition, container_id)
+        self._wait_ready(definition, settings)
+
+    def _remove_interrupted(self, found: Iterable[Container]) -> dict[str, Container]:
+        """Remove what a roll that was cut off had replaced; return the rest by name."""
+        by_name = {each.name: each for each in found}
+        left = [each for name, each in by_name.items() if name.endswith(_REPLACED)]
+        for each in left:
+            del by_name[each.name]
+        self._engine.stop([each for each in left if each.is_running])
+        self._engine.remove([each.id for each in left])
+        return by_name
+
+    def _remove_surplus(self, wanted: _Wanted) -> None:
+        """Drain and remove the frontends that have been replaced or are too many."""
+        kept = {each.name for each in (wanted.management, *wanted.query)}
+        found = [
+            *self._find_component(labels.QUERY_FRONTEND),
+            *self._find_component(labels.MANAGEMENT_FRONTEND),
+        ]
+        surplus = [each for each in found if each.name not in kept]
+        self._engine.stop([each for each in surplus if each.is_running])
+        self._engine.remove([each.id for each in surplus])
+
+    def _find_component(self, component: str) -> list[Container]:
+        found = self._engine.find({labels.CLUSTER: self._cluster_name, labels.COMPONENT: component})
+        return [each for each in found if not each.name.endswith(_REPLACED)] or found
+
+    def _wait_ready(self, definition: Definition, settings: ClusterSettings) -> None:
+        """Wait for a frontend. Raises ContainerManagerError when it or Redis keeps ending, or it is late."""
+        deadline = time.monotonic() + _READY_TIMEOUT_S
+        port = definition.published[0].host_port
+        while reason := health.unready_reason(settings.docker_ip, port):
+            self._require_alive({definition.name, labels.join(self._cluster_name, labels.REDIS)})
+            if time.monotonic() > deadline:
+                raise ContainerManagerError(
+                    f"The container {definition.name} was not ready within {_READY_TIMEOUT_S:g} s: {reason}. "
+                    f"{self._log_of(definition.name)}"
+                )
+            time.sleep(_POLL_S)
+
+    def _require_alive(self, names: set[str]) -> None:
+        for container in self.find():
+            if container.name in names and container.keeps_failing(self._engine.now):
+                raise ContainerManagerError(
+                    f"The container {container.name} keeps ending: {container.describe_end()}. "
+                    f"{self._log_of(container.name)}"
+                )
+
+    def _log_of(self, name: str) -> str:
+        found = [each for each in self.find() if each.name == name]
+        lines = self._engine.logs(found[0], _LOG_LINES).rstrip() if found else ""
+        return f"The last lines of its log:\n{lines}" if lines else "It logged nothing."
+
+
+def _index(container: Container) -> int:
+    return int(container.labels[labels.INDEX])
+
+
+def _digest(container: Container) -> str | None:
+    return container.labels.get(labels.DEFINITION_HASH)
+
+
+def _environment(settings: ClusterSettings) -> dict[str, str]:
+    """Return what of the caller's environment is meant for frontends."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name in _ALL_SETTINGS or (settings.redis_ip and name.startswith(_REDIS_SETTINGS))
+    }
+
+
+def _choose_query_ports(
+    cluster_name: str, settings: ClusterSettings, count: int, existing: Mapping[str, Container]
+) -> list[int]:
+    """Return the query frontends' ports: the first is chosen by the caller, others keep what they have."""
+    chosen = [settings.query_port]
+    for index in range(1, count):
+        there = existing.get(labels.query_frontend_name(cluster_name, index))
+        if there:
+            chosen.append(there.published[definitions.QUERY_PORT])
+        else:
+            avoided = {*chosen, settings.management_port, settings.rpc_port}
+            # Of an engine elsewhere nobody can tell here; there the engine refuses a port that is taken.
+            chosen += ports.choose_free("127.0.0.1", 1, avoided)
+    return chosen
+
+
+def _require_compatible(wanted: ClusterSettings, before: ClusterSettings, cluster_name: str) -> None:
+    """Raise ContainerManagerError when a running cluster differs in what no roll can change."""
+    if Version(wanted.version) < Version(before.version):
+        raise ContainerManagerError(
+            f"Cluster {cluster_name!r} runs version {before.version}, and this is the older "
+            f"{wanted.version}: upgrade clipper-nomad here, or stop the cluster first"
+        )
+    arguments = {
+        "docker_ip": "docker_ip_address",
+        "network": "docker_network",
+        "query_port": "clipper_query_port",
+        "management_port": "clipper_management_port",
+        "rpc_port": "clipper_rpc_port",
+        "redis_ip": "redis_ip",
+        "redis_port": "redis_port",
+    }
+    different = [
+        f"{argument} {getattr(before, name)!r} and not {getattr(wanted, name)!r}"
+        for name, argument in arguments.items()
+        if getattr(before, name) != getattr(wanted, name)
+    ]
+    if different:
+        raise ContainerManagerError(
+            f"Cluster {cluster_name!r} is running with {', '.join(different)}: connect() to it as it is, "
+            "stop it first with stop_all(keep_state=True), or choose another cluster_name"
+        )

@@ -1,0 +1,141 @@
+"""How a cluster's containers are named, and the labels by which they are found again.
+
+Owns names, label keys, and the settings that labels carry from one process to another. Pure. Names join their
+parts by dots, which no part may contain, so two different lists of parts never give the same name. A name is
+also the container's address on the cluster's network.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import msgspec
+
+from clipper_nomad.errors import ContainerManagerError
+from clipper_nomad.types import Device, ModelVersion, Resources
+
+CLUSTER = "clipper-nomad.cluster"
+COMPONENT = "clipper-nomad.component"
+PROJECT_VERSION = "clipper-nomad.version"
+DEFINITION_HASH = "clipper-nomad.definition-hash"
+INDEX = "clipper-nomad.index"
+SETTINGS = "clipper-nomad.settings"
+MODEL_NAME = "clipper-nomad.model-name"
+MODEL_VERSION = "clipper-nomad.model-version"
+MODEL = "clipper-nomad.model"
+
+REDIS = "redis"
+QUERY_FRONTEND = "query-frontend"
+MANAGEMENT_FRONTEND = "management-frontend"
+REPLICA = "model"
+#: Never started: it stands for a version that is deployed with no replicas.
+PLACEHOLDER = "model-placeholder"
+
+_T = TypeVar("_T")
+_PREFIX = "clipper"
+_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+# A part of a DNS name, which container names are.
+_MAX_LABEL_LENGTH = 63
+
+
+@dataclass(frozen=True)
+class ClusterSettings:
+    """What a cluster's containers have in common, as start_clipper() was told; they carry it in a label.
+
+    `redis_ip` is None where the cluster runs a Redis of its own.
+    """
+
+    version: str
+    docker_ip: str
+    network: str
+    query_port: int
+    management_port: int
+    rpc_port: int
+    redis_ip: str | None
+    redis_port: int
+
+
+@dataclass(frozen=True)
+class ModelRecord:
+    """A deployed version. `image` is what deploy() was given, `image_id` what that meant at the time."""
+
+    model: ModelVersion
+    input_type: str
+    image: str
+    image_id: str
+    rpc_addresses: tuple[str, ...]
+    resources: Resources = field(default_factory=Resources)
+    devices: tuple[Device, ...] = ()
+
+
+def require_label(name: str, what: str) -> str:
+    """Return `name`. Raises ContainerManagerError unless it is a DNS-1123 label: it becomes part of names."""
+    if len(name) > _MAX_LABEL_LENGTH or not _LABEL.fullmatch(name):
+        raise ContainerManagerError(
+            f"The {what} {name!r} cannot be used: use lower-case letters, digits and inner hyphens only, "
+            f"at most {_MAX_LABEL_LENGTH}, as in 'my-model'"
+        )
+    return name
+
+
+def join(*parts: str | int) -> str:
+    """Return the name of something that belongs to a cluster, which is the first of the parts."""
+    return ".".join([_PREFIX, *map(str, parts)])
+
+
+def query_frontend_name(cluster_name: str, index: int) -> str:
+    """Return the name of a query frontend."""
+    return join(cluster_name, QUERY_FRONTEND, index)
+
+
+def replica_name(cluster_name: str, model: ModelVersion, index: int) -> str:
+    """Return the name of a replica."""
+    return join(cluster_name, REPLICA, model.name, model.version, index)
+
+
+def placeholder_name(cluster_name: str, model: ModelVersion) -> str:
+    """Return the name of what stands for a version without replicas."""
+    return join(cluster_name, PLACEHOLDER, model.name, model.version)
+
+
+def of_cluster(cluster_name: str, component: str, version: str, index: int | None = None) -> dict[str, str]:
+    """Return the labels that each container of a cluster has."""
+    found = {CLUSTER: cluster_name, COMPONENT: component, PROJECT_VERSION: version}
+    return found if index is None else {**found, INDEX: str(index)}
+
+
+def of_model(record: ModelRecord) -> dict[str, str]:
+    """Return the labels that say which version a container serves, and how more of them are made."""
+    return {
+        MODEL_NAME: record.model.name,
+        MODEL_VERSION: record.model.version,
+        MODEL: msgspec.json.encode(record).decode(),
+    }
+
+
+def with_settings(settings: ClusterSettings) -> dict[str, str]:
+    """Return the label that carries a cluster's settings."""
+    return {SETTINGS: msgspec.json.encode(settings).decode()}
+
+
+def read_settings(found: Mapping[str, str]) -> ClusterSettings:
+    """Return the settings that labels carry. Raises ContainerManagerError when they are not understood."""
+    return _read(found, SETTINGS, ClusterSettings)
+
+
+def read_model(found: Mapping[str, str]) -> ModelRecord:
+    """Return the deployed version that labels carry. Raises ContainerManagerError as read_settings() does."""
+    return _read(found, MODEL, ModelRecord)
+
+
+def _read(found: Mapping[str, str], key: str, kind: type[_T]) -> _T:
+    try:
+        return msgspec.json.decode(found.get(key, ""), type=kind)
+    except msgspec.DecodeError as error:
+        raise ContainerManagerError(
+            f"The label {key} of a container of cluster {found.get(CLUSTER)!r} cannot be read ({error}): "
+            "another version of clipper-nomad made it. Use that version, or stop the cluster first."
+        ) from error

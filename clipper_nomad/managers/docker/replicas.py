@@ -1,0 +1,178 @@
+"""The replicas of a cluster's models: started, counted, watched and drained.
+
+Owns the containers that serve models. Their labels are the only record of what is deployed: a version is
+deployed while it has a container, and a container that was stopped is wanted all the same. Knows models by
+name and version, and what runs them by the id of an image.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Collection
+from dataclasses import replace
+
+import docker.errors
+
+from clipper_nomad.errors import ContainerManagerError, DeploymentError
+from clipper_nomad.images import ImageSettings, resolve_image
+from clipper_nomad.managers.docker import definitions, labels
+from clipper_nomad.managers.docker.containers import Container
+from clipper_nomad.managers.docker.engine import Engine, is_name_taken
+from clipper_nomad.managers.docker.labels import ClusterSettings, ModelRecord
+from clipper_nomad.managers.docker.undo import Undo
+from clipper_nomad.types import DeploySpec, ModelVersion
+
+_LOG_LINES = 20
+
+
+class Replicas:
+    """The replicas of one cluster."""
+
+    def __init__(self, engine: Engine, cluster_name: str, images: ImageSettings) -> None:
+        self._engine = engine
+        self._cluster_name = cluster_name
+        self._images = images
+
+    def count(self) -> dict[ModelVersion, int]:
+        """Return how many replicas are wanted of each deployed version."""
+        counts: dict[ModelVersion, int] = {}
+        for container in self._find():
+            model = _model_of(container)
+            counts[model] = counts.get(model, 0) + _is_replica(container)
+        return counts
+
+    def deploy(self, settings: ClusterSettings, spec: DeploySpec) -> None:
+        """Start the replicas of a version that is not there yet."""
+        labels.require_label(spec.model.name, "model name")
+        labels.require_label(spec.model.version, "model version")
+        definitions.count_gpus(spec.devices)
+        if self._find(spec.model):
+            raise _deployed_already(spec.model)
+        record = ModelRecord(
+            spec.model,
+            spec.input_type,
+            spec.image,
+            resolve_image(self._engine.client, spec.image, self._images),
+            self._rpc_addresses(),
+            spec.resources,
+            spec.devices,
+        )
+        try:
+            self._add(settings, record, range(spec.num_replicas))
+        except ContainerManagerError as error:
+            if is_name_taken(error):
+                raise _deployed_already(spec.model) from error
+            raise
+
+    def scale(self, settings: ClusterSettings, model: ModelVersion, num_replicas: int) -> None:
+        """Start replicas, or drain those of the highest numbers, until there are `num_replicas`."""
+        found = self._find(model)
+        if not found:
+            raise ContainerManagerError(
+                f"Cannot set the number of replicas of model version {model}: it is not deployed. "
+                "Deploy it first."
+            )
+        by_index = {int(each.labels[labels.INDEX]): each for each in found if _is_replica(each)}
+        kept = sorted(by_index)[:num_replicas]
+        free = (index for index in range(num_replicas) if index not in kept)
+        new = [next(free) for _ in range(num_replicas - len(kept))]
+        if new or not kept:
+            record = self._renew(labels.read_model(found[0].labels))
+            # A placeholder that is there already is what is wanted.
+            if new or not any(not _is_replica(each) for each in found):
+                self._add(settings, record, new)
+        gone = [each for index, each in by_index.items() if index not in kept]
+        if num_replicas:
+            gone += [each for each in found if not _is_replica(each)]
+        self._end(gone)
+
+    def stop(self, models: Collection[ModelVersion]) -> None:
+        """Drain and remove all replicas of these versions."""
+        self._end([each for each in self._find() if _model_of(each) in models])
+
+    def bring_back(self, network: str, undo: Undo) -> None:
+        """Start the replicas that were stopped, and let `undo` stop them again."""
+        stopped = [
+            each for each in self._find() if _is_replica(each) and each.status in ("exited", "created")
+        ]
+        for container in stopped:
+            undo.add(functools.partial(self._engine.stop, [container]))
+            self._engine.attach(container, network)
+            self._engine.start_as_it_is(container)
+
+    def check(self, model: ModelVersion) -> None:
+        """Raise DeploymentError when a replica ended at its start, or more than once, and is not well."""
+        for container in self._find(model):
+            if _is_replica(container) and container.keeps_failing(self._engine.now):
+                log = self._engine.logs(container, _LOG_LINES).rstrip()
+                raise DeploymentError(
+                    f"Replica {container.labels[labels.INDEX]} of model version {model} keeps failing: it "
+                    f"ended {max(container.restart_count, 1)} times, the last time with "
+                    f"{container.describe_end()}. The last lines of its log:\n{log}"
+                )
+
+    def tail_logs(self, model: ModelVersion, lines: int) -> str:
+        """Return the last lines of each replica's log, under a heading where there are several."""
+        replicas = [each for each in self._find(model) if _is_replica(each)]
+        tails = {each.labels[labels.INDEX]: self._engine.logs(each, lines).rstrip("\n") for each in replicas}
+        if len(tails) == 1:
+            return next(iter(tails.values()))
+        return "\n".join(f"==> replica {index} <==\n{text}" for index, text in tails.items() if text)
+
+    def _add(self, settings: ClusterSettings, record: ModelRecord, indices: Collection[int]) -> None:
+        """Create and start replicas, or a placeholder for none; all go again when one of them fails."""
+        wanted = [definitions.replica(self._cluster_name, settings, record, index) for index in indices]
+        made: list[str] = []
+        try:
+            if not wanted:
+                made.append(
+                    self._engine.create(definitions.placeholder(self._cluster_name, settings, record))
+                )
+            made += [self._engine.create(definition) for definition in wanted]
+            for definition, container_id in zip(wanted, made, strict=False):
+                self._engine.start(definition, container_id)
+        except BaseException:
+            self._engine.remove(made)
+            raise
+
+    def _renew(self, record: ModelRecord) -> ModelRecord:
+        """Return a record for further replicas, which run what the others do."""
+        image_id = record.image_id
+        try:
+            self._engine.client.images.get(image_id)
+        except docker.errors.ImageNotFound:
+            image_id = resolve_image(self._engine.client, record.image, self._images)
+        return replace(record, image_id=image_id, rpc_addresses=self._rpc_addresses())
+
+    def _rpc_addresses(self) -> tuple[str, ...]:
+        frontends = self._engine.find(
+            {labels.CLUSTER: self._cluster_name, labels.COMPONENT: labels.QUERY_FRONTEND}
+        )
+        indices = sorted({int(each.labels[labels.INDEX]) for each in frontends})
+        return tuple(definitions.rpc_address(self._cluster_name, index) for index in indices)
+
+    def _find(self, model: ModelVersion | None = None) -> list[Container]:
+        """Return the replicas and placeholders of a version, or of all."""
+        wanted = {labels.CLUSTER: self._cluster_name}
+        if model is not None:
+            wanted |= {labels.MODEL_NAME: model.name, labels.MODEL_VERSION: model.version}
+        found = [each for each in self._engine.find(wanted) if labels.MODEL_NAME in each.labels]
+        return sorted(found, key=lambda each: (_model_of(each).name, int(each.labels.get(labels.INDEX, -1))))
+
+    def _end(self, found: Collection[Container]) -> None:
+        self._engine.stop([each for each in found if _is_replica(each)])
+        self._engine.remove([each.id for each in found])
+
+
+def _deployed_already(model: ModelVersion) -> ContainerManagerError:
+    return ContainerManagerError(
+        f"Model version {model} is deployed already: use another version, or stop this one first"
+    )
+
+
+def _is_replica(container: Container) -> bool:
+    return container.labels.get(labels.COMPONENT) == labels.REPLICA
+
+
+def _model_of(container: Container) -> ModelVersion:
+    return ModelVersion(container.labels[labels.MODEL_NAME], container.labels[labels.MODEL_VERSION])

@@ -1,0 +1,133 @@
+"""Which containers the Docker manager asks for: environments, ports, names, limits."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clipper_nomad.errors import ClipperWarning, ContainerManagerError
+from clipper_nomad.managers.docker import definitions, labels
+from clipper_nomad.managers.docker.definitions import Definition
+from clipper_nomad.managers.docker.labels import ClusterSettings, ModelRecord
+from clipper_nomad.types import ClusterSpec, Device, ModelVersion, Resources
+
+SETTINGS = ClusterSettings(
+    version="0.1.0",
+    docker_ip="localhost",
+    network="clipper_network",
+    query_port=1337,
+    management_port=1338,
+    rpc_port=7000,
+    redis_ip=None,
+    redis_port=6379,
+)
+MODEL = ModelRecord(
+    ModelVersion("m", "1"), "doubles", "repository/m:1", "sha256:abc", ("f.0:7000", "f.1:7000")
+)
+NAMES = st.from_regex(r"[a-z0-9]([-a-z0-9]{0,5}[a-z0-9])?", fullmatch=True)
+
+
+def query_frontend(index: int = 0, settings: ClusterSettings = SETTINGS, **spec: Any) -> Definition:
+    return definitions.query_frontend(
+        "iris", settings, ClusterSpec(**spec), "sha256:q", {}, index=index, query_port=1337 + index
+    )
+
+
+@given(NAMES, NAMES, NAMES, NAMES, NAMES, NAMES, st.integers(0, 9), st.integers(0, 9))
+def test_no_two_replicas_share_a_name(a: str, b: str, c: str, d: str, e: str, f: str, i: int, j: int) -> None:
+    one = labels.replica_name(a, ModelVersion(b, c), i)
+    other = labels.replica_name(d, ModelVersion(e, f), j)
+    assert (one == other) == ((a, b, c, i) == (d, e, f, j))
+
+
+@pytest.mark.parametrize("name", ["", "a.b", "A", "-a", "a-", "a_b", "a" * 64])
+def test_a_name_that_could_be_taken_for_several_is_refused(name: str) -> None:
+    with pytest.raises(ContainerManagerError, match="cluster name"):
+        labels.require_label(name, "cluster name")
+
+
+def test_frontends_find_redis_and_are_found_by_their_names() -> None:
+    environment = query_frontend(1).environment
+    assert environment["CLIPPER_REDIS"] == "clipper.iris.redis:6379"
+    assert environment["CLIPPER_ADVERTISE_RPC"] == "clipper.iris.query-frontend.1:7000"
+    assert environment["CLIPPER_ADVERTISE_ADMIN"] == "localhost:1338"
+    assert definitions.rpc_address("iris", 1) == environment["CLIPPER_ADVERTISE_RPC"]
+
+
+def test_a_redis_elsewhere_is_used() -> None:
+    settings = replace(SETTINGS, redis_ip="10.0.0.1", redis_port=6380)
+    assert query_frontend(settings=settings).environment["CLIPPER_REDIS"] == "10.0.0.1:6380"
+
+
+def test_the_first_frontend_publishes_the_rpc_port_too() -> None:
+    assert [each.host_port for each in query_frontend(0).published] == [1337, 7000]
+    assert [each.host_port for each in query_frontend(1).published] == [1338]
+
+
+@pytest.mark.parametrize(
+    ("docker_ip", "bound"),
+    [
+        ("localhost", "127.0.0.1"),
+        ("127.0.0.1", "127.0.0.1"),
+        ("192.168.1.5", "192.168.1.5"),
+        ("fd00::5", "fd00::5"),
+        ("gpu-box.example", "0.0.0.0"),
+    ],
+)
+def test_ports_are_bound_to_the_address_where_it_is_one(docker_ip: str, bound: str) -> None:
+    assert definitions.host_ip(docker_ip) == bound
+
+
+def test_another_spec_version_or_image_is_another_definition() -> None:
+    one = query_frontend()
+    assert query_frontend().digest == one.digest
+    assert query_frontend(prediction_cache_bytes=5).digest != one.digest
+    assert query_frontend(settings=replace(SETTINGS, version="0.2.0")).digest != one.digest
+    assert replace(one, image="sha256:other").digest != one.digest
+
+
+def test_replicas_know_every_frontend_and_those_of_rpc_version_3_the_first() -> None:
+    environment = definitions.replica("iris", SETTINGS, MODEL, 0).environment
+    assert environment["CLIPPER_RPC_ADDRESS"] == "f.0:7000,f.1:7000"
+    assert (environment["CLIPPER_IP"], environment["CLIPPER_PORT"]) == ("f.0", "7000")
+    assert environment["CLIPPER_CLUSTER_NAME"] == "iris"
+
+
+def test_a_replica_runs_the_image_that_the_name_meant_when_it_was_deployed() -> None:
+    definition = definitions.replica("iris", SETTINGS, MODEL, 0)
+    assert definition.image == "sha256:abc"
+    assert labels.read_model(definition.all_labels) == MODEL
+
+
+def test_stopping_leaves_the_time_to_drain() -> None:
+    drain_s = int(query_frontend().environment["CLIPPER_DRAIN_TIMEOUT_S"])
+    assert query_frontend().stop_timeout_s > drain_s
+    assert definitions.replica("iris", SETTINGS, MODEL, 0).stop_timeout_s > drain_s
+
+
+def test_limits_are_in_the_engines_units() -> None:
+    model = replace(MODEL, resources=Resources(cpu=1.5, memory=100))
+    assert definitions.replica("iris", SETTINGS, model, 0).limits() == {
+        "nano_cpus": 1_500_000_000,
+        "mem_limit": 104_857_600,
+        "memswap_limit": 104_857_600,
+    }
+    assert definitions.replica("iris", SETTINGS, MODEL, 0).limits() == {}
+
+
+def test_gpus_are_counted_and_other_devices_refused() -> None:
+    assert definitions.count_gpus((Device("nvidia/gpu", 2), Device("nvidia/gpu"))) == 3
+    with pytest.raises(ContainerManagerError, match="'intel/gpu'"):
+        definitions.count_gpus((Device("intel/gpu"),))
+    with pytest.warns(ClipperWarning, match="one machine only"):
+        definitions.count_gpus((Device("nvidia/gpu", constraints=("${device.attr.memory} > 1",)),))
+
+
+def test_settings_that_are_not_understood_are_said_to_be_another_versions() -> None:
+    assert labels.read_settings(labels.with_settings(SETTINGS)) == SETTINGS
+    with pytest.raises(ContainerManagerError, match="another version of clipper-nomad"):
+        labels.read_settings({labels.SETTINGS: '{"new": 1}', labels.CLUSTER: "iris"})
