@@ -132,14 +132,28 @@ class ServedVersion:
             replica = self._free_replica()
             if replica is None:
                 break
-            batch = self._next_batch(replica, now, dropped)
-            if batch:
-                for prediction in batch:
-                    prediction.sends += 1
-                self.statistics.batch_sizes.observe(len(batch))
-                send(replica, replica.sent(batch, now), batch)
+            self._send(replica, self._next_batch(replica, now, dropped), now, send)
         self.learn()
         return dropped
+
+    def drain(self, replica: Replica, now: float, send: Send) -> list[Prediction]:
+        """Take a replica out that still answers what it is sent now: the last one gets all queued ones.
+
+        Returns what was dropped on the way, as dispatch() does.
+        """
+        dropped: list[Prediction] = []
+        if self.replicas == [replica]:
+            while self.queue:
+                self._send(replica, self._next_batch(replica, now, dropped), now, send)
+        self.remove(replica)
+        return dropped
+
+    def _send(self, replica: Replica, batch: list[Prediction], now: float, send: Send) -> None:
+        if batch:
+            for prediction in batch:
+                prediction.sends += 1
+            self.statistics.batch_sizes.observe(len(batch))
+            send(replica, replica.sent(batch, now), batch)
 
     def _free_replica(self) -> Replica | None:
         queued = len(self.queue)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
@@ -167,6 +168,18 @@ def test_a_hanging_replica_leaves_the_rotation_and_comes_back_when_it_answers() 
     assert all(reply.reason is None for reply in replies)
 
 
+def test_a_query_asked_again_is_not_bound_to_one_that_nobody_waits_for() -> None:
+    simulation = cluster(slo_s=0.05, cache_bytes=10_000)
+    hanging = simulation.replica(lambda n: 1e9)
+    simulation.ask(1.0)
+    simulation.run_until(0.1)
+    simulation.replica()
+    again = simulation.ask(1.0)
+    simulation.run_until(0.2)
+    assert len(hanging.batches) == 1
+    assert again.answer["output"] == 1.0
+
+
 def test_a_fixed_batch_size_wins() -> None:
     simulation = cluster(batch_size=3)
     replica = simulation.replica()
@@ -241,6 +254,10 @@ def test_a_model_that_turns_slow_is_found_out_and_its_recovery_too() -> None:
     assert all(reply.reason is None for reply in recovered)
 
 
+def _constant(seconds: float, _: int) -> float:
+    return seconds
+
+
 @settings(max_examples=40)
 @given(
     st.lists(
@@ -263,7 +280,7 @@ def test_whatever_happens_every_query_is_answered_once_and_in_time(
         if what == "ask":
             replies += [simulation.ask(float(value)) for value in range(which + 1)]
         elif what == "join":
-            alive.append(simulation.replica(lambda n, seconds=seconds: seconds))
+            alive.append(simulation.replica(partial(_constant, seconds)))
         elif alive and what == "kill":
             simulation.kill(alive.pop(which % len(alive)))
         elif alive and what == "hang":
