@@ -23,7 +23,7 @@ Start = Callable[..., Container]
 
 
 def told_by_its_input() -> Callable[[Any], list[Any]]:
-    """Return a model whose input says what it does: a negative number fails, 1000 and more sleeps as many ms."""
+    """Return a model whose input says what it does: less than 0 fails, 1000 and more sleeps as many ms."""
 
     def predict(inputs: Any) -> list[Any]:
         import time

@@ -161,7 +161,7 @@ class Sessions:
             if reason:
                 self._give_up(link, reason, now)
             elif link.heartbeat_is_due(now):
-                self._send(link, wire.encode_container_heartbeat(), now)
+                self._send_heartbeat(link, now)
         if self._goodbye_at is None:
             for dial in self._peers.due(self._accepted, now):
                 link = Link(dial.address, dial.attempt, now)
@@ -186,6 +186,10 @@ class Sessions:
         self._transport.send(link, frames)
         link.sent(now)
 
+    def _send_heartbeat(self, link: Link, now: float) -> None:
+        self._transport.send(link, wire.encode_container_heartbeat())
+        link.sent_heartbeat(now)
+
     # -- the end ---------------------------------------------------------------------------------------------
 
     def say_goodbye(self, now: float) -> None:
@@ -196,12 +200,12 @@ class Sessions:
         self._goodbye_at = now
         self.needs_upkeep = True
         for link in list(self._links):
-            if link.state is not State.ACCEPTED:
+            if link.state is State.HELLO_SENT:
                 self._close(link)
                 continue
-            link.said_goodbye = True
+            link.said_goodbye = True  # also to one that may have accepted without this being known here yet
             self._send(link, wire.encode_goodbye(), now)
-            self._send(link, wire.encode_container_heartbeat(), now)
+            self._send_heartbeat(link, now)
 
     def is_settled(self, now: float) -> bool:
         """Return whether, after say_goodbye(), no batch waits and none can come any more."""
