@@ -19,6 +19,7 @@ from clipper_container.peers import Peers
 _LOG = logging.getLogger("clipper.container")
 #: How long after a goodbye a frontend may take to confirm that no further batch is under way.
 SETTLE_LIMIT_S = 1.0
+_MICROS_PER_S = 1_000_000
 
 
 class Job(NamedTuple):
@@ -176,10 +177,16 @@ class Sessions:
         settled_at = self._goodbye_at + SETTLE_LIMIT_S
         return min(due, settled_at) if now < settled_at else due
 
-    def answer(self, job: Job, outputs: Sequence[bytes], statuses: bytes, now: float) -> None:
-        """Send a batch's answer; where its link is lost it is dropped, as the batch was by the frontend."""
+    def answer(
+        self, job: Job, outputs: Sequence[bytes], statuses: bytes, now: float, *, run_s: float = 0.0
+    ) -> None:
+        """Send a batch's answer, on which the model ran for `run_s`.
+
+        Where its link is lost it is dropped, as the batch was by the frontend.
+        """
         if job.link.state is State.ACCEPTED:
-            answer = wire.Answer(job.request.message_id, outputs, statuses)
+            run_micros = int(run_s * _MICROS_PER_S)
+            answer = wire.Answer(job.request.message_id, outputs, statuses, run_micros)
             self._send(job.link, wire.encode_answer(answer), now)
 
     def _send(self, link: Link, frames: Sequence[bytes], now: float) -> None:

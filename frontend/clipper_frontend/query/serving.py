@@ -123,7 +123,7 @@ class Serving:
         """Resolve the predictions of a batch."""
         statuses = answer.statuses
         run = statuses.count(STATUS_OK) + statuses.count(STATUS_MODEL_ERROR)
-        batch = replica.answered(answer.message_id, now, learn=run > 0)
+        batch = replica.answered(answer.message_id, now, answer.run_micros, learn=run > 0)
         version.learn()
         if version.queue:
             self._needs_dispatch(version)

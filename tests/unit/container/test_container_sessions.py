@@ -202,10 +202,10 @@ def test_an_answer_carries_its_batch_s_id_and_counts_as_a_heartbeat() -> None:
     replica.sessions.received(link, REQUEST, 1.0)
     job = replica.sessions.next_job()
     assert job is not None
-    replica.sessions.answer(job, [b"x"], b"\0", 1.5)
-    assert replica.notes.sent[-1] == (link, wire.Answer(7, [b"x"], b"\0"))
+    replica.sessions.answer(job, [b"x"], b"\0", 1.5, run_s=0.25)
+    assert replica.notes.sent[-1] == (link, wire.Answer(7, [b"x"], b"\0", 250_000))
     replica.sessions.upkeep(3.0)
-    assert replica.notes.sent[-1] == (link, wire.Answer(7, [b"x"], b"\0"))
+    assert replica.notes.sent[-1] == (link, wire.Answer(7, [b"x"], b"\0", 250_000))
 
 
 def test_a_refusal_is_logged_once_and_tried_again(caplog: pytest.LogCaptureFixture) -> None:
@@ -264,8 +264,8 @@ def test_a_goodbye_that_crosses_an_acceptance_leaves_no_batch_unanswered() -> No
     replica.sessions.received(link, REQUEST, 0.2)
     job = replica.sessions.next_job()
     assert job is not None
-    replica.sessions.answer(job, [b"x"], b"\0", 0.2)
-    assert replica.notes.sent[-1] == (link, wire.Answer(7, [b"x"], b"\0"))
+    replica.sessions.answer(job, [b"x"], b"\0", 0.2, run_s=0.25)
+    assert replica.notes.sent[-1] == (link, wire.Answer(7, [b"x"], b"\0", 250_000))
     replica.hear(link, wire.KEEPALIVE, "a", {}, 0.3)
     assert replica.sessions.is_settled(0.3)
 

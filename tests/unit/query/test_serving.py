@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from functools import partial
 
@@ -239,6 +240,22 @@ def test_at_twice_the_capacity_useful_throughput_stays(
     assert all(reply.latency_s <= slo_s + 0.003 for reply in replies)
     refused = [reply for reply in replies if reply.reason == "overloaded"]
     assert sum(reply.latency_s < 0.001 for reply in refused) > 0.9 * len(refused)
+
+
+@pytest.mark.parametrize(("fixed_s", "per_input_s"), [(0.005, 5e-5), (0.008, 2e-5), (0.0005, 5e-5)])
+def test_clients_that_ask_again_at_once_are_served_in_large_batches(
+    fixed_s: float, per_input_s: float
+) -> None:
+    simulation = cluster(slo_s=0.02)
+    replica = simulation.replica(lambda n: fixed_s + per_input_s * n)
+    asked, late, waiting = itertools.count(), 0, list[SimulatedReply]()
+    while simulation.now < 0.6:
+        waiting += [simulation.ask(float(next(asked))) for _ in range(64 - len(waiting))]
+        simulation.run_until(simulation.now + 0.0002)
+        late += sum(reply.reason is not None and simulation.now > 0.2 for reply in waiting)
+        waiting = [reply for reply in waiting if reply.answered_at is None]
+    assert late == 0
+    assert sum(map(len, replica.batches)) > 10 * len(replica.batches)
 
 
 def test_a_model_that_turns_slow_is_found_out_and_its_recovery_too() -> None:
