@@ -15,7 +15,7 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import pytest
 import redis
@@ -113,7 +113,7 @@ class RedisServer:
         self._signal(signal.SIGCONT)
 
     @contextlib.contextmanager
-    def client(self, database: int = 0) -> Iterator[redis.Redis]:
+    def client(self, database: int = 0) -> Iterator[Any]:
         """Return a plain client of one database, for what other tools than the product's would see."""
         client = redis.Redis(
             host="127.0.0.1",

@@ -55,7 +55,7 @@ class RpcFrontend:
         self._context.term()
 
     def expect(self, kind: type[Message], timeout_s: float = TIMEOUT_S) -> tuple[bytes, Message]:
-        """Return the sender and the next message, which must be a `kind`; heartbeats in between are answered."""
+        """Return the sender and the next message, which must be a `kind`; heartbeats may come before it."""
         while True:
             identity, message = self._receive(timeout_s)
             if isinstance(message, kind):

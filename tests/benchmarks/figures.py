@@ -16,27 +16,30 @@ from rich.table import Table
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured number beside its target. `at_most` says which side is good, `raw` what it is from."""
+    """One measured number beside its target. `at_most` says which side is good, `raw` what it is from.
+
+    One with `invalid_because` says nothing, on whichever side of its target it is.
+    """
 
     name: str
     measured: float
     target: float
     unit: str = ""
     at_most: bool = False
-    valid: bool = True
+    invalid_because: str = ""
     raw: Any = field(default=None, repr=False)
 
     @property
     def met(self) -> bool:
         """Return whether the target is met by a valid measurement."""
         good = self.measured <= self.target if self.at_most else self.measured >= self.target
-        return self.valid and good
+        return not self.invalid_because and good
 
     @property
     def verdict(self) -> str:
         """Return the figure's outcome in words."""
-        if not self.valid:
-            return "INVALID"
+        if self.invalid_because:
+            return f"INVALID: {self.invalid_because}"
         return "met" if self.met else "NOT MET"
 
 
@@ -47,7 +50,7 @@ def show(figures: Sequence[Figure]) -> None:
         sign = "≤" if figure.at_most else "≥"
         target = f"{sign} {figure.target:g} {figure.unit}"
         table.add_row(figure.name, f"{figure.measured:,.4g} {figure.unit}", target, figure.verdict)
-    Console(width=110).print(table)
+    Console(width=140).print(table)
 
 
 def keep(figures: Sequence[Figure], path: Path) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from statistics import median
 
 import redis
 
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.plan import Plan
-from tests.benchmarks.useful import measure
+from tests.benchmarks.rounds import Comparison, Pair
+from tests.benchmarks.useful import Useful, measure
 from tests.cluster import Cluster
 from tests.models import row_sums, sleeping_sums
 
@@ -36,10 +37,17 @@ def measure_replicas(_: Plan) -> list[Figure]:
             }
             for _ in range(_SLEEPER_ROUNDS)
         ]
-    ratio = median(runs["many"].per_s / runs["one"].per_s for runs in rounds)
-    clean = all(run.is_clean for runs in rounds for run in runs.values())
+    comparison = _compare(rounds, "many", "one")
     raw = [{app: asdict(run) for app, run in runs.items()} for runs in rounds]
-    return [Figure(f"{REPLICAS} replicas, of one replica", ratio, 7.5, valid=clean, raw=raw)]
+    return [
+        Figure(
+            f"{REPLICAS} replicas, of one replica",
+            comparison.ratio,
+            7.5,
+            invalid_because=comparison.invalid_because,
+            raw=raw,
+        )
+    ]
 
 
 def measure_registrations(plan: Plan) -> list[Figure]:
@@ -56,14 +64,28 @@ def measure_registrations(plan: Plan) -> list[Figure]:
             for _ in range(plan.rounds)
         ]
         resync_s = _time_resync(crowded)
-    ratio = median(runs["crowded"].per_s / runs["alone"].per_s for runs in rounds)
-    clean = all(run.is_clean for runs in rounds for run in runs.values())
+    comparison = _compare(rounds, "crowded", "alone")
     raw = [{name: asdict(run) for name, run in runs.items()} for runs in rounds]
     count = plan.other_applications
     return [
-        Figure(f"one among {count} applications and models, of alone", ratio, 0.95, valid=clean, raw=raw),
+        Figure(
+            f"one among {count} applications and models, of alone",
+            comparison.ratio,
+            0.95,
+            invalid_because=comparison.invalid_because,
+            raw=raw,
+        ),
         Figure(f"resync of {count} applications and models", resync_s, 1, "s", at_most=True),
     ]
+
+
+def _compare(rounds: Sequence[Mapping[str, Useful]], ours: str, other: str) -> Comparison:
+    return Comparison(
+        [
+            Pair(a.wrk, b.wrk, a.per_s, b.per_s, a.is_clean and b.is_clean)
+            for a, b in ((runs[ours], runs[other]) for runs in rounds)
+        ]
+    )
 
 
 def _register_others(cluster: Cluster, count: int) -> None:

@@ -7,6 +7,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.benchmarks.machine import MOST_OTHERS_CORES, OthersWatch
+
 _SCRIPT = Path(__file__).with_name("queries.lua")
 
 
@@ -22,13 +24,22 @@ class Queries:
 
 @dataclass(frozen=True)
 class WrkResult:
-    """What wrk counted; `errors` are lost connections, time-outs and statuses that are not 2xx or 3xx."""
+    """What wrk counted; `errors` are lost connections, time-outs and statuses that are not 2xx or 3xx.
+
+    `others_cores` is what processes outside of the benchmark used meanwhile.
+    """
 
     requests: int
     seconds: float
     p50_ms: float
     p99_ms: float
     errors: int
+    others_cores: float
+
+    @property
+    def undisturbed(self) -> bool:
+        """Return whether others left the machine to this run."""
+        return self.others_cores <= MOST_OTHERS_CORES
 
     @property
     def per_s(self) -> float:
@@ -46,8 +57,10 @@ def load(address: str, app: str, *, connections: int, seconds: float, queries: Q
     command += ["--timeout", "30s", "--script", str(_SCRIPT), f"http://{address}/{app}/predict", "--"]
     command += [str(queries.features), str(queries.decimals), "fixed" if queries.same else "random"]
     command += [str(queries.per_write)]
+    watch = OthersWatch()
     finished = subprocess.run(command, capture_output=True, text=True, check=False)
+    others_cores = watch.cores()
     for line in finished.stdout.splitlines():
         if line.startswith("RESULT "):
-            return WrkResult(**json.loads(line.removeprefix("RESULT ")))
+            return WrkResult(**json.loads(line.removeprefix("RESULT ")), others_cores=others_cores)
     raise RuntimeError(f"wrk failed ({finished.returncode}):\n{finished.stdout}{finished.stderr}")

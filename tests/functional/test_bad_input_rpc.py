@@ -47,7 +47,7 @@ def rogue(cluster: Cluster, context: zmq.Context[Rogue]) -> Iterator[Rogue]:
 def connect(cluster: Cluster, context: zmq.Context[Rogue]) -> Rogue:
     socket = context.socket(zmq.DEALER)
     socket.linger = 1000
-    socket.rcvtimeo = 10_000
+    socket.rcvtimeo = 5_000
     socket.connect(f"tcp://{cluster.frontend.rpc}")
     return socket
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import struct
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import zmq
 
 from tests.cluster import Cluster
 from tests.letter.letter_client import LetterClient
@@ -124,3 +126,19 @@ def test_a_container_comes_back_to_a_frontend_that_was_restarted(cluster: Cluste
     client = client_of(restarted)
     assert client.predict("app", [1.0, 2.0])["output"] == 3.0
     client.close()
+
+
+def test_each_heartbeat_is_answered(cluster: Cluster) -> None:
+    heartbeat = [b"", u32(2)]
+    with zmq.Context() as context, context.socket(zmq.DEALER) as container:
+        container.rcvtimeo, container.linger = 10_000, 0
+        container.connect(f"tcp://{cluster.frontend.rpc}")
+        container.send_multipart(heartbeat)
+        assert container.recv_multipart() == [b"", u32(3), u32(2), u32(1)]
+        container.send_multipart([b"", u32(0), b"model", b"1", b"3", u32(3)])
+        container.send_multipart(heartbeat)
+        assert container.recv_multipart() == [b"", u32(3), u32(2), u32(0)]
+
+
+def u32(value: int) -> bytes:
+    return struct.pack("<I", value)

@@ -23,7 +23,7 @@ Start = Callable[..., Container]
 
 
 def told_by_its_input() -> Callable[[Any], list[Any]]:
-    """Return a model whose input says what it does: a negative number fails, 1000 and more sleeps as many ms."""
+    """Return a model whose input says what it does: less than 0 fails, 1000 and more sleeps as many ms."""
 
     def predict(inputs: Any) -> list[Any]:
         import time
@@ -98,7 +98,7 @@ def test_batches_are_answered_in_order(frontend: RpcFrontend, replica: Replica) 
         frontend.request(replica.identity, [[message_id, 1.0], [2.0, 0.5]], message_id=message_id)
     for message_id in (5, 6, 7):
         answer = frontend.expect(wire.Answer)[1]
-        assert answer == wire.Answer(message_id, [f"{message_id + 1.0}".encode(), b"2.5"], b"\0\0")
+        assert answer[:3] == (message_id, [f"{message_id + 1.0}".encode(), b"2.5"], b"\0\0")
 
 
 def test_inputs_of_different_lengths_and_empty_batches_are_answered(
@@ -126,7 +126,7 @@ def test_a_batch_that_waited_too_long_is_not_run(frontend: RpcFrontend, replica:
     frontend.request(replica.identity, [[1.0], [2.0]], message_id=2, left_s=0.3)
     frontend.request(replica.identity, [[3.0]], message_id=3)
     assert frontend.expect(wire.Answer)[1].message_id == 1
-    assert frontend.expect(wire.Answer)[1] == wire.Answer(2, [b"", b""], bytes([STATUS_TOO_LATE] * 2))
+    assert frontend.expect(wire.Answer)[1][:3] == (2, [b"", b""], bytes([STATUS_TOO_LATE] * 2))
     assert frontend.expect(wire.Answer)[1].outputs == [b"3.0"]
 
 

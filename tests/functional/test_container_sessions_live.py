@@ -95,14 +95,14 @@ def test_one_frontend_under_two_addresses_gets_one_session(start: Start) -> None
         assert works(frontend, replica)
 
 
-def test_a_frontend_that_restarts_is_reached_again_within_a_second(start: Start) -> None:
+def test_a_frontend_that_restarts_is_reached_again_soon(start: Start) -> None:
     with RpcFrontend("a") as frontend:
         container = start(frontend.address)
         replica = frontend.accept()
         assert works(frontend, replica)
     container.wait_for_line("lost query frontend a")
     with RpcFrontend("b", port=frontend.port) as fresh:
-        identity, _ = fresh.expect(wire.Hello, timeout_s=1.0)
+        identity, _ = fresh.expect(wire.Hello, timeout_s=2.0)
         assert identity != replica.identity, "a fresh socket has an identity of its own"
         assert works(fresh, fresh.accept_hello(identity))
 
@@ -256,7 +256,7 @@ def test_an_unknown_name_says_who_was_asked() -> None:
 def test_a_dns_server_that_is_not_there_is_an_address_error() -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as held:
         port = held.getsockname()[1]
-    with pytest.raises(AddressError, match="cannot look up srv:rpc.tests"):
+    with pytest.raises(AddressError, match=r"cannot look up srv:rpc\.tests"):
         resolve(SrvName("rpc.tests"), f"127.0.0.1:{port}", timeout_s=0.5)
 
 

@@ -105,9 +105,8 @@ def test_check_fails_with_the_reason_that_the_model_cannot_be_loaded(saved: Path
 
 def test_modules_travel_and_come_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def predict(inputs: Any) -> list[str]:
-        import closure_tests_package.part
-
-        return [closure_tests_package.part.WORD for _ in inputs]
+        word = importlib.import_module("closure_tests_package.part").WORD
+        return [word for _ in inputs]
 
     modules = {"closure_tests_package/__init__.py": b"", "closure_tests_package/part.py": b"WORD = 'there'\n"}
     save_closure(predict, tmp_path, modules)

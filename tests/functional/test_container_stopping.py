@@ -1,4 +1,4 @@
-"""How the real model runtime ends: drained by SIGTERM, at once by a second, or with what it can no longer do."""
+"""How the real model runtime ends: drained by a signal, at once by a second, or out of time."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_goodbye_is_said_to_every_frontend(start: Start) -> None:
 def test_without_a_frontend_it_stops_at_once(start: Start) -> None:
     container = start("127.0.0.1:1")
     container.wait_for_line("trying again")
-    assert container.stop(timeout_s=2.0) == 0
+    assert container.stop(timeout_s=5.0) == 0
 
 
 def test_a_second_signal_stops_at_once(start: Start) -> None:
@@ -98,7 +98,7 @@ def test_a_second_signal_stops_at_once(start: Start) -> None:
         container.signal(signal.SIGTERM)
         frontend.expect(wire.Goodbye)
         container.signal(signal.SIGTERM)
-        assert container.wait(timeout_s=2.0) == 128 + signal.SIGTERM
+        assert container.wait(timeout_s=5.0) == 128 + signal.SIGTERM
 
 
 def test_a_batch_that_outlasts_the_drain_timeout_is_left(start: Start) -> None:
@@ -108,18 +108,20 @@ def test_a_batch_that_outlasts_the_drain_timeout_is_left(start: Start) -> None:
         frontend.request(replica.identity, [[1.0]])
         container.signal(signal.SIGTERM)
         frontend.expect(wire.Goodbye)
-        assert container.wait(timeout_s=2.0) == 0
+        assert container.wait(timeout_s=5.0) == 0
         assert "drain timeout has passed" in container.log
 
 
-def test_batches_that_the_drain_timeout_leaves_no_time_for_are_counted(start: Start) -> None:
+def test_batches_that_the_drain_timeout_leaves_no_time_for_are_counted(tmp_path: Path, start: Start) -> None:
+    save_closure(sleeping_sums(per_batch_s=0.02), tmp_path)
     with RpcFrontend("a") as frontend:
-        container = start(frontend.address, CLIPPER_DRAIN_TIMEOUT_S="1")
+        container = start(frontend.address, CLIPPER_DRAIN_TIMEOUT_S="0.2", CLIPPER_MODEL_PATH=str(tmp_path))
         replica = frontend.accept()
-        for message_id in range(20):
+        for message_id in range(200):
             frontend.request(replica.identity, [[1.0]], message_id=message_id)
-        container.signal(signal.SIGTERM)
-        assert container.wait(timeout_s=4.0) == 0
+        frontend.expect(wire.Answer)
+        assert container.stop(timeout_s=5.0) == 0
+        container.wait_for_line(r"[1-9]\d+ batches were left unanswered")
 
 
 def test_a_signal_while_the_model_loads_stops_at_once(tmp_path: Path, start: Start) -> None:
@@ -127,7 +129,7 @@ def test_a_signal_while_the_model_loads_stops_at_once(tmp_path: Path, start: Sta
     save_closure(imported_by_name(), tmp_path, {"slow_import.py": slow_import})
     container = start("127.0.0.1:1", CLIPPER_MODEL_PATH=str(tmp_path))
     container.wait_for_line("loading")
-    assert container.stop(timeout_s=2.0) == 0
+    assert container.stop(timeout_s=5.0) == 0
 
 
 class _ImportsOnLoad:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
+from tests.benchmarks.scrape import count_queries
 from tests.cluster import Cluster
 from tests.load import SteadyLoad
 from tests.models import row_sums
@@ -17,14 +18,15 @@ async def test_the_other_frontend_serves_on() -> None:
     with Cluster(2, share_port=True) as cluster:
         cluster.serve(row_sums(), slo_s=1.0)
         async with SteadyLoad(cluster.frontend.rest, connections=connections) as load:
-            await load.more(200)
+            # Both are served by then: the kernel deals the connections out among the two.
+            await load.more(400)
+            settled_s = time.perf_counter()
+            assert count_queries(cluster.frontends[1], "app") > 0
             cluster.frontends[1].kill()
-            killed_s = time.perf_counter()
             await load.more(1000)
         # What the dead frontend had in its hands is lost with its connections, one query on each at most.
         assert len(load.lost) <= connections
-        assert len(load.since(killed_s)) >= 1000
-        assert load.defaults == []
+        assert [answer for answer in load.since(settled_s) if answer.is_default] == []
 
 
 async def test_a_fresh_frontend_has_every_model_within_five_seconds() -> None:

@@ -72,3 +72,17 @@ async def test_a_version_registered_again_never_answers_from_the_old_cache(clust
     cluster.add_model("model", "1")
     eventually(lambda: not predict(address, "app", input=[7.0])["default"], "the version is back")
     assert predict(address, "app", input=[7.0])["output"] == 9
+
+
+async def test_a_frontend_that_never_gets_ready_is_waited_for_ten_seconds(cluster: Cluster) -> None:
+    cluster.serve(constant("1"))
+    with cluster.redis.client(4) as redis:
+        redis.hset("QUERY_FRONTEND:other", "id", "other")  # It lives on, without a replica.
+    cluster.start_container(constant("2"), "model", "2")
+    address = cluster.frontend.rest
+    with cluster.redis.client(6) as redis:
+        eventually(lambda: redis.exists("FIRST_READY:model:2") == 1, "version 2 is ready at one frontend")
+        cluster.add_model("model", "2")
+        assert predict(address, "app", input=[1.0])["output"] == 1
+        redis.incrby("FIRST_READY:model:2", -10_000)
+    eventually(lambda: predict(address, "app", input=[1.0])["output"] == 2, "version 2 serves", timeout_s=5)

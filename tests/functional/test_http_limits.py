@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import cast
 
 import pytest
 
@@ -249,7 +250,7 @@ def test_unanswered_request_has_no_time_limit_here() -> None:
 def test_client_that_takes_nothing_is_cut_off() -> None:
     async def scenario(edge: Edge) -> None:
         client = await edge.connect(receive_buffer_bytes=65536)
-        client.writer.transport.pause_reading()
+        cast("asyncio.Transport", client.writer.transport).pause_reading()
         client.send(get("/large"))
         (await handler.next()).respond(200, b"x" * (64 * MIB))
         assert await edge.connections.wait_closed(timeout_s=10) == 0

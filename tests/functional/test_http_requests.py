@@ -285,7 +285,8 @@ def test_client_that_has_gone_is_told_nothing() -> None:
         client = await edge.connect()
         client.send(get("/a"), get("/b"))
         first, second = await handler.take(2)
-        assert not first.closed
+        was_closed = first.closed
+        assert not was_closed
         second.respond(200, b"kept, for the first was not answered")
         client.reset()
         assert await edge.connections.wait_closed(timeout_s=10) == 0

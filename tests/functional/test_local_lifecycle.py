@@ -20,6 +20,7 @@ from clipper_nomad.types import BuildSpec, ClusterSpec, DeploySpec, ModelVersion
 from tests.local_clusters import CLUSTER_NAME, LocalCluster, build_model
 from tests.models import row_sums
 from tests.processes import eventually
+from tests.redis_server import RedisServer
 
 MODEL = ModelVersion("sums", "1")
 
@@ -241,3 +242,19 @@ def test_the_callers_settings_of_other_processes_do_not_reach_the_cluster(
     cluster.make_manager().start_clipper(ClusterSpec())
     environment = Path(f"/proc/{cluster.pid('query-frontend-0')}/environ").read_bytes()
     assert b"CLIPPER_MAX_INPUTS" not in environment
+
+
+def test_a_redis_that_runs_elsewhere_is_used_and_left(
+    cluster: LocalCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLIPPER_REDIS_PASSWORD", "secret")
+    with RedisServer(tmp_path / "elsewhere", password="secret") as redis:
+        address, port = redis.address.split(":")
+        connection = ClipperConnection(cluster.make_manager(redis_ip=address, redis_port=int(port)))
+        connection.start_clipper()
+        assert "redis" not in cluster.processes()
+        connection.register_application("app", "doubles", "none", 1_000_000)
+        connection.stop_all()
+        assert not cluster.live_processes()
+        with redis.client(database=5) as client:
+            assert client.exists("app")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,7 @@ def test_deployed_replicas_become_ready(
 ) -> None:
     manager.deploy(DeploySpec(SUMS, "doubles", sums_image, num_replicas=2))
     for name in ("model.sums.1.0", "model.sums.1.1"):
-        eventually(lambda name=name: cluster.is_ready(name), f"{name} is ready")
+        eventually(partial(cluster.is_ready, name), f"{name} is ready")
     manager.check_replicas(SUMS)
 
 
@@ -147,7 +148,7 @@ def test_a_killed_replica_comes_back(
 
 
 def test_processes_that_a_model_started_end_with_its_replica(
-    cluster: LocalCluster, manager: LocalContainerManager, tmp_path: Path
+    manager: LocalContainerManager, tmp_path: Path
 ) -> None:
     pid_path = tmp_path / "pid"
     target = str(pid_path)

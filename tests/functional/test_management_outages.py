@@ -9,6 +9,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -43,7 +44,14 @@ def client(frontend: ManagementFrontend) -> LetterManagementClient:
 
 
 def start(server: RedisServer, *arguments: str) -> Process:
-    command = [BIN / "clipper-management-frontend", "--redis", server.address, "--port", "0", *arguments]
+    command: list[str | Path] = [
+        BIN / "clipper-management-frontend",
+        "--redis",
+        server.address,
+        "--port",
+        "0",
+        *arguments,
+    ]
     return Process("management frontend", command)
 
 
@@ -159,7 +167,7 @@ def test_a_port_that_is_taken_ends_it_with_code_1(frontend: ManagementFrontend, 
 
 
 def test_bad_settings_end_it_with_code_2() -> None:
-    command = [BIN / "clipper-management-frontend", "--redis", "nowhere"]
+    command: list[str | Path] = [BIN / "clipper-management-frontend", "--redis", "nowhere"]
     ended = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ})
     assert ended.returncode == 2
     assert "nowhere" in ended.stderr
@@ -170,4 +178,4 @@ def test_records_are_one_line_each(frontend: ManagementFrontend, client: LetterM
     pattern = (
         r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z INFO clipper\.management listening: rest=127\.0\.0\.1:\d+$"
     )
-    assert frontend.wait_for_line(pattern)
+    assert frontend.wait_for_line(pattern).group()

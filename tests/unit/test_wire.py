@@ -23,7 +23,7 @@ codes = st.integers(0, 4)
 def answers(draw: st.DrawFn) -> wire.Answer:
     outputs = draw(payloads)
     statuses = draw(st.binary(min_size=len(outputs), max_size=len(outputs)))
-    return wire.Answer(draw(u32), outputs, statuses)
+    return wire.Answer(draw(u32), outputs, statuses, draw(u32))
 
 
 def metadata(rpc_version: int) -> st.SearchStrategy[wire.Metadata]:
@@ -43,26 +43,26 @@ def test_goodbye_round_trip() -> None:
     assert wire.decode_from_container(wire.encode_goodbye()) == wire.Goodbye()
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(st.one_of(metadata(wire.V3), metadata(wire.V4)))
 def test_metadata_round_trip(message: wire.Metadata) -> None:
     assert wire.decode_from_container(wire.encode_metadata(message)) == message
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(answers())
 def test_answer_round_trip(answer: wire.Answer) -> None:
     assert wire.decode_from_container(wire.encode_answer(answer)) == answer
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(u32, codes, payloads)
 def test_v3_request_round_trip(message_id: int, code: int, inputs: list[bytes]) -> None:
     frames = wire.encode_v3_request(message_id, code, inputs)
     assert wire.decode_from_frontend(frames) == wire.Request(message_id, code, inputs, None)
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(u32, codes, payloads, u64)
 def test_v4_request_round_trip(message_id: int, code: int, inputs: list[bytes], left: int) -> None:
     frames = wire.encode_v4_request(message_id, code, inputs, left)
@@ -70,21 +70,21 @@ def test_v4_request_round_trip(message_id: int, code: int, inputs: list[bytes], 
     assert wire.decode_from_frontend(frames) == wire.Request(message_id, code, inputs, left)
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(st.sampled_from([wire.KEEPALIVE, wire.SEND_METADATA]))
 def test_v3_heartbeat_round_trip(heartbeat_type: int) -> None:
     frames = wire.encode_v3_heartbeat(heartbeat_type)
     assert wire.decode_from_frontend(frames) == wire.FrontendHeartbeat(heartbeat_type, "", None)
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(u32, ids, st.dictionaries(ids, st.sampled_from(["10.0.0.1:7000", "[::1]:7000", "host.example:1"])))
 def test_v4_heartbeat_round_trip(heartbeat_type: int, frontend_id: str, peers: dict[str, str]) -> None:
     frames = wire.encode_v4_heartbeat(heartbeat_type, frontend_id, peers)
     assert wire.decode_from_frontend(frames) == wire.FrontendHeartbeat(heartbeat_type, frontend_id, peers)
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(texts)
 def test_refusal_round_trip(reason: str) -> None:
     assert wire.decode_from_frontend(wire.encode_refusal(reason)) == wire.Refusal(reason)
@@ -119,7 +119,7 @@ _frame = st.one_of(st.binary(max_size=40), st.lists(_words, max_size=8).map(b"".
 _frames = st.lists(_frame, max_size=9)
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(_frames)
 @example([])
 @example([b"", struct.pack("<I", 1), b"1234", b"", struct.pack("<Q", 2**63)])
@@ -131,7 +131,7 @@ def test_random_frames_from_a_container_raise_wire_errors_only(frames: list[byte
         return
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(_frames)
 @example([])
 @example([struct.pack("<IIIIIQ", 4, 1, 7, 3, 2**32 - 1, 0), b""])
@@ -143,7 +143,7 @@ def test_random_frames_from_a_frontend_raise_wire_errors_only(frames: list[bytes
         return
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(answers(), st.data())
 def test_an_answer_cut_short_is_refused(answer: wire.Answer, data: st.DataObject) -> None:
     frames = wire.encode_answer(answer)
@@ -153,7 +153,7 @@ def test_an_answer_cut_short_is_refused(answer: wire.Answer, data: st.DataObject
         wire.decode_from_container(frames)
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(u32, payloads.filter(any), st.integers(0, 1))
 def test_a_request_cut_short_is_refused(message_id: int, inputs: list[bytes], which: int) -> None:
     frames = wire.encode_v4_request(message_id, 3, inputs, 1)

@@ -38,8 +38,8 @@ _FRONTEND_START_S = 3
 _START_RETRIES = 10_000
 _LOG_BYTES = 10_000_000
 _LOG_BACKUPS = 2
-# supervisord's parser cuts a value at these, whatever the quotes.
-_UNQUOTABLE = re.compile(r"[\n\r]|\s[;#]")
+# supervisord's parser cuts a value at these, whatever the quotes, or strips them from its ends.
+_UNQUOTABLE = re.compile(r"[\n\r\"]|\s[;#]|^'|'$")
 
 
 @dataclass(frozen=True)
@@ -84,11 +84,11 @@ class Program:
 
 def _plain(text: str) -> str:
     """Return `text`, or raise ContainerManagerError when supervisord's configuration cannot hold it."""
-    if _UNQUOTABLE.search(text) or '"' in text:
+    if _UNQUOTABLE.search(text):
         raise ContainerManagerError(
             f"Cannot run a process with {text!r} in its command line, environment or paths: line breaks, "
-            "double quotes, and ';' or '#' after a space cannot be passed on. Choose another "
-            "path (state_dir, python)."
+            "double quotes, quotes at an end, and ';' or '#' after a space cannot be passed on. Choose "
+            "another path (state_dir, python)."
         )
     return text
 

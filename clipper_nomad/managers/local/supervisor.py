@@ -217,6 +217,8 @@ class Supervisor:
         # A new name at each start: what supervisord's log says of an old one is not said of this one.
         process_name = f"{program.name}.{secrets.token_hex(4)}"
         self._program_path(program.name).write_text(program.render(process_name))
+        # There from the first moment, for whoever collects the logs before supervisord has started it.
+        program.log_path.touch(mode=0o600)
 
     def _call(self, method: str, *arguments: object) -> Any:
         with self._proxy() as proxy:

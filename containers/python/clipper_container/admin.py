@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from socket import AF_INET, AF_INET6
+from socket import AF_INET, AF_INET6, SO_REUSEADDR, SOL_SOCKET
 from typing import Callable
 
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
@@ -56,6 +56,8 @@ class _Server(ThreadingHTTPServer):
         super().__init__(address, _Handler)
 
     def server_bind(self) -> None:
+        # A replica that was killed and started again gets its port back at once.
+        self.socket.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
         # HTTPServer would look up this host's name here, which can take seconds and is not used.
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()

@@ -54,6 +54,7 @@ class Link:
         self._opened_at = now
         self._heard_at = now
         self._sent_at = now
+        self._unanswered_heartbeats = 0
 
     def receive(self, message: FromFrontend, now: float) -> Outcome:
         """Return what `message` asks for, after moving to the state that it leads to."""
@@ -74,17 +75,19 @@ class Link:
             return Outcome.OFFERED
         if heartbeat.frontend_id != self.frontend_id:
             return self._broken(f"changed its id to {heartbeat.frontend_id}")
-        if self.said_goodbye:
-            # Messages keep their order: every batch that was sent before the goodbye has come by now.
-            self.is_settled = True
-            return Outcome.HEARD
         asks_again = heartbeat.heartbeat_type == SEND_METADATA
-        if self.state is State.ACCEPTED:
-            return self._broken("no longer knows this replica") if asks_again else Outcome.HEARD
-        if asks_again:  # sent before the metadata had reached it
+        if self.state is State.METADATA_SENT:
+            if asks_again:  # sent before the metadata had reached it
+                return Outcome.HEARD
+            self.state = State.ACCEPTED
+            return Outcome.ACCEPTED
+        self._unanswered_heartbeats = max(0, self._unanswered_heartbeats - 1)
+        if self.said_goodbye:
+            # Messages keep their order: once the heartbeat that followed the goodbye is answered, every batch
+            # that was sent before the goodbye was read has come.
+            self.is_settled = self.is_settled or not self._unanswered_heartbeats
             return Outcome.HEARD
-        self.state = State.ACCEPTED
-        return Outcome.ACCEPTED
+        return self._broken("no longer knows this replica") if asks_again else Outcome.HEARD
 
     def _receive_refusal(self, refusal: Refusal) -> Outcome:
         self.state = State.CLOSED
@@ -104,6 +107,11 @@ class Link:
     def sent(self, now: float) -> None:
         """Note that something was sent: a heartbeat is due only after a pause."""
         self._sent_at = now
+
+    def sent_heartbeat(self, now: float) -> None:
+        """Note that a heartbeat was sent, which the frontend answers."""
+        self._unanswered_heartbeats += 1
+        self.sent(now)
 
     def overdue(self, now: float) -> str:
         """Return why this session is to be given up by now; empty while it is not."""

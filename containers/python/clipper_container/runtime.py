@@ -91,8 +91,9 @@ class Runtime:
         ended_at = time.monotonic()
         with self._lock:
             self._busy_since = None
-            self._sessions.answer(job, result.outputs, result.statuses, ended_at)
-        self._metrics.observe_batch(ended_at - started_at, result.statuses)
+            run_s = ended_at - started_at
+            self._sessions.answer(job, result.outputs, result.statuses, ended_at, run_s=run_s)
+        self._metrics.observe_batch(run_s, result.statuses)
 
     def _run(self, job: Job) -> BatchResult:
         request = job.request

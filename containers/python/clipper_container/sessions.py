@@ -19,6 +19,7 @@ from clipper_container.peers import Peers
 _LOG = logging.getLogger("clipper.container")
 #: How long after a goodbye a frontend may take to confirm that no further batch is under way.
 SETTLE_LIMIT_S = 1.0
+_MICROS_PER_S = 1_000_000
 
 
 class Job(NamedTuple):
@@ -161,7 +162,7 @@ class Sessions:
             if reason:
                 self._give_up(link, reason, now)
             elif link.heartbeat_is_due(now):
-                self._send(link, wire.encode_container_heartbeat(), now)
+                self._send_heartbeat(link, now)
         if self._goodbye_at is None:
             for dial in self._peers.due(self._accepted, now):
                 link = Link(dial.address, dial.attempt, now)
@@ -176,15 +177,25 @@ class Sessions:
         settled_at = self._goodbye_at + SETTLE_LIMIT_S
         return min(due, settled_at) if now < settled_at else due
 
-    def answer(self, job: Job, outputs: Sequence[bytes], statuses: bytes, now: float) -> None:
-        """Send a batch's answer; where its link is lost it is dropped, as the batch was by the frontend."""
+    def answer(
+        self, job: Job, outputs: Sequence[bytes], statuses: bytes, now: float, *, run_s: float = 0.0
+    ) -> None:
+        """Send a batch's answer, on which the model ran for `run_s`.
+
+        Where its link is lost it is dropped, as the batch was by the frontend.
+        """
         if job.link.state is State.ACCEPTED:
-            answer = wire.Answer(job.request.message_id, outputs, statuses)
+            run_micros = int(run_s * _MICROS_PER_S)
+            answer = wire.Answer(job.request.message_id, outputs, statuses, run_micros)
             self._send(job.link, wire.encode_answer(answer), now)
 
     def _send(self, link: Link, frames: Sequence[bytes], now: float) -> None:
         self._transport.send(link, frames)
         link.sent(now)
+
+    def _send_heartbeat(self, link: Link, now: float) -> None:
+        self._transport.send(link, wire.encode_container_heartbeat())
+        link.sent_heartbeat(now)
 
     # -- the end ---------------------------------------------------------------------------------------------
 
@@ -196,12 +207,12 @@ class Sessions:
         self._goodbye_at = now
         self.needs_upkeep = True
         for link in list(self._links):
-            if link.state is not State.ACCEPTED:
+            if link.state is State.HELLO_SENT:
                 self._close(link)
                 continue
-            link.said_goodbye = True
+            link.said_goodbye = True  # also to one that may have accepted without this being known here yet
             self._send(link, wire.encode_goodbye(), now)
-            self._send(link, wire.encode_container_heartbeat(), now)
+            self._send_heartbeat(link, now)
 
     def is_settled(self, now: float) -> bool:
         """Return whether, after say_goodbye(), no batch waits and none can come any more."""

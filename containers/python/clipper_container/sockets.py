@@ -126,7 +126,8 @@ class Sockets:
             if readable is connection.socket:
                 self._receive(link, connection.socket, events)
             elif self._is_lost(connection.monitor):
-                self._receive(link, connection.socket, events)  # what came before it was lost still counts
+                if _is_readable(connection.socket):  # what came before it was lost still counts
+                    self._receive(link, connection.socket, events)
                 losses.append(Lost(link, "the connection was closed or could not be made"))
         return events + losses
 
@@ -138,10 +139,14 @@ class Sockets:
         self._context.term()
 
     def _receive(self, link: Link, socket: zmq.Socket[bytes], events: list[Event]) -> None:
+        """Take the message that is there, and those right behind it."""
         for _ in range(_MAX_MESSAGES_PER_POLL):
-            if not _is_readable(socket):
+            try:
+                events.append(Received(link, socket.recv_multipart(zmq.NOBLOCK)))
+            except zmq.Again:
                 return
-            events.append(Received(link, socket.recv_multipart(zmq.NOBLOCK)))
+            if not _is_readable(socket):  # cheaper than the exception
+                return
 
     def _is_lost(self, monitor: zmq.Socket[bytes]) -> bool:
         is_lost = False
@@ -180,7 +185,7 @@ class Sockets:
 
 
 def _is_readable(socket: zmq.Socket[bytes]) -> bool:
-    """Return whether a message is there: cheaper than the exception of an attempt to receive none."""
+    """Return whether a message is there."""
     events = socket.getsockopt(zmq.EVENTS)
     assert isinstance(events, int)
     return bool(events & zmq.POLLIN)

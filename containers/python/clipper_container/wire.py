@@ -22,7 +22,8 @@ frames are most of what a batch costs.
       hello       "" | u32 2 | u32 4
       metadata    version 3's metadata with RPC version 4 | cluster name | instance id
       heartbeat   u32 2
-      answer      u32 1, u32 message id, u32 n, u32[n] sizes, u8[n] statuses | all outputs in a row
+      answer      u32 1, u32 message id, u32 n, u32 microseconds that the model ran, u32[n] sizes,
+                  u8[n] statuses | all outputs in a row
       goodbye     u32 3
     frontend -> container
       heartbeat   u32 4, u32 2, u32 heartbeat type | frontend id | peers: `id=address`, joined by commas
@@ -61,7 +62,7 @@ _REFUSAL = 3
 
 _U32 = struct.Struct("<I")
 _U64 = struct.Struct("<Q")
-_ANSWER_HEAD = struct.Struct("<III")
+_ANSWER_HEAD = struct.Struct("<IIII")
 _REQUEST_HEAD = struct.Struct("<IIIIIQ")
 _HEARTBEAT_HEAD = struct.Struct("<III")
 
@@ -72,6 +73,7 @@ _CONTENT_BYTES = _U32.pack(_CONTENT)
 _HEARTBEAT_BYTES = _U32.pack(_HEARTBEAT)
 _PREDICT_BYTES = _U32.pack(0)
 _MAX_TIME_LEFT_MICROS = 2**64 - 1
+_MAX_U32 = 2**32 - 1
 
 Frames = Sequence[bytes]
 
@@ -100,11 +102,12 @@ class ContainerHeartbeat(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """A batch's outputs in input order; `statuses` has one byte for each."""
+    """A batch's outputs in input order; `statuses` has one byte for each. Version 3 tells no `run_micros`."""
 
     message_id: int
     outputs: Sequence[bytes]
     statuses: bytes
+    run_micros: Optional[int] = None
 
 
 class Goodbye(NamedTuple):
@@ -184,7 +187,8 @@ def encode_goodbye() -> list[bytes]:
 def encode_answer(answer: Answer) -> list[bytes]:
     """Return a version 4 answer."""
     outputs = answer.outputs
-    head = _ANSWER_HEAD.pack(_CONTENT, answer.message_id, len(outputs))
+    run_micros = min(answer.run_micros or 0, _MAX_U32)
+    head = _ANSWER_HEAD.pack(_CONTENT, answer.message_id, len(outputs), run_micros)
     sizes = _u32s(len(outputs)).pack(*map(len, outputs))
     return [head + sizes + answer.statuses, b"".join(outputs)]
 
@@ -215,12 +219,12 @@ def _decode_v4_from_container(head: bytes, frames: Frames) -> FromContainer:
 
 
 def _decode_v4_answer(head: bytes, data: bytes) -> Answer:
-    _, message_id, count = _ANSWER_HEAD.unpack_from(head)
+    _, message_id, count, run_micros = _ANSWER_HEAD.unpack_from(head)
     statuses_at = _ANSWER_HEAD.size + 4 * count
     if len(head) != statuses_at + count:
         raise WireError(f"an answer of {count} outputs has a head of {len(head)} bytes")
     sizes = _u32s(count).unpack_from(head, _ANSWER_HEAD.size)
-    return Answer(message_id, _split(data, sizes), head[statuses_at:])
+    return Answer(message_id, _split(data, sizes), head[statuses_at:], run_micros)
 
 
 def _decode_v3_from_container(frames: Frames) -> FromContainer:

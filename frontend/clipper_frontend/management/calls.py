@@ -30,10 +30,11 @@ _POLICIES = (DEFAULT_OUTPUT_POLICY,)
 
 
 class Call(NamedTuple):
-    """An admin call: the type of its body, and what it does."""
+    """An admin call: the type of its body, what it does, and whether that changes the registry."""
 
     body_type: type[msgspec.Struct]
     run: Callable[[Store, Any], Awaitable[Answer]]
+    writes: bool = False
 
 
 # -- applications and links --------------------------------------------------------------------------------
@@ -181,17 +182,17 @@ async def get_all_query_frontends(store: Store, body: bodies.Listing) -> Answer:
 
 #: Every POST call, by its path under /admin.
 CALLS: Mapping[str, Call] = {
-    "add_app": Call(bodies.AddApplication, add_application),
-    "delete_app": Call(bodies.NamedApplication, delete_application),
+    "add_app": Call(bodies.AddApplication, add_application, writes=True),
+    "delete_app": Call(bodies.NamedApplication, delete_application, writes=True),
     "get_application": Call(bodies.NamedApplication, get_application),
     "get_all_applications": Call(bodies.Listing, get_all_applications),
-    "add_model_links": Call(bodies.Links, add_model_links),
-    "delete_model_links": Call(bodies.Links, delete_model_links),
+    "add_model_links": Call(bodies.Links, add_model_links, writes=True),
+    "delete_model_links": Call(bodies.Links, delete_model_links, writes=True),
     "get_linked_models": Call(bodies.LinksOfApplication, get_linked_models),
     "get_state": Call(bodies.UserState, get_state),
-    "add_model": Call(bodies.AddModel, add_model),
-    "delete_versioned_model": Call(bodies.Version, delete_versioned_model),
-    "set_model_version": Call(bodies.Version, set_model_version),
+    "add_model": Call(bodies.AddModel, add_model, writes=True),
+    "delete_versioned_model": Call(bodies.Version, delete_versioned_model, writes=True),
+    "set_model_version": Call(bodies.Version, set_model_version, writes=True),
     "get_model": Call(bodies.Version, get_model),
     "get_all_models": Call(bodies.Listing, get_all_models),
     "get_model_versions": Call(bodies.Model, get_model_versions),

@@ -31,7 +31,7 @@ def make_rest_app(
     """Return the application of the REST port: every admin call, health and metrics."""
     app = make_admin_app(state, metrics)
     for name, call in CALLS.items():
-        app.router.add_post(f"/admin/{name}", _handler(state, call, body_timeout_s))
+        app.router.add_post(f"/admin/{name}", _handler(state, name, call, body_timeout_s))
     app.router.add_get("/admin/ping", _ping, allow_head=False)
     app.router.add_get("/admin/metrics", _metrics_handler(metrics), allow_head=False)
     return app
@@ -67,11 +67,14 @@ def _metrics_handler(metrics: ManagementMetrics) -> Handler:
     return handle
 
 
-def _handler(state: ServingState, call: Call, body_timeout_s: float) -> Handler:
+def _handler(state: ServingState, name: str, call: Call, body_timeout_s: float) -> Handler:
     async def handle(request: web.Request) -> web.Response:
         body = decode(await _read_body(request, body_timeout_s), call.body_type)
         await state.wait_until_joined()
-        return _response(await call.run(state.store, body))
+        answer = await call.run(state.store, body)
+        if call.writes:
+            await state.barrier.pass_through(name)
+        return _response(answer)
 
     return handle
 

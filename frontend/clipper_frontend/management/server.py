@@ -1,6 +1,6 @@
 """The management frontend's life: listening, joining the cluster, and draining when told to stop.
 
-Owns the sockets, the store and the order of things at start and stop.
+Owns the sockets, the store, the barrier and the order of things at start and stop.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from clipper_frontend.errors import RegistryUnavailable
 from clipper_frontend.management.http import make_admin_app, make_rest_app
 from clipper_frontend.management.metrics import ManagementMetrics
 from clipper_frontend.management.state import ServingState
+from clipper_frontend.registry.barrier import Barrier
 from clipper_frontend.registry.store import Store
 from clipper_frontend.settings import CommonSettings
 
@@ -55,8 +56,8 @@ async def serve(settings: ManagementSettings, stop: asyncio.Event) -> None:
     """
     common = settings.common
     logging.getLogger("aiohttp.server").addFilter(_OwnTrouble())
-    async with Store(common.redis) as store:
-        state = ServingState(store)
+    async with Store(common.redis) as store, Barrier(common.redis, store) as barrier:
+        state = ServingState(store, barrier)
         async with _listening(settings, state):
             stopped = asyncio.create_task(stop.wait(), name="stop")
             joining = asyncio.create_task(_join(state, common.cluster_name), name="join-cluster")
@@ -123,6 +124,7 @@ async def _join(state: ServingState, cluster_name: str) -> None:
                 logger.warning("waiting for Redis: %s", exc)
             state.waiting_for = str(exc)
         else:
+            await state.barrier.wait_until_open()
             state.joined.set()
             logger.info("joined cluster %s", cluster_name)
             return

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from clipper_frontend import health
 from clipper_frontend.errors import RegistryUnavailable
+from clipper_frontend.registry.barrier import Barrier
 from clipper_frontend.registry.store import Store
 
 #: What a call waits at most for the cluster to be joined: at the start that takes milliseconds.
@@ -24,8 +25,9 @@ class ServingState:
     `closing` when connections are to end.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, barrier: Barrier) -> None:
         self.store = store
+        self.barrier = barrier
         self.joined = asyncio.Event()
         self.draining = False
         self.closing = False

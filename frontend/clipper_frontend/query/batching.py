@@ -60,19 +60,27 @@ class BatchEstimator:
         steepest = mean_t / mean_n
         if variance > (_LEAST_RELATIVE_SPREAD * mean_n) ** 2:
             self._slope = (self._nt / self._weight - mean_n * mean_t) / variance
-        elif not self._slope:
-            self._slope = steepest
-        # A steeper line would say that an empty batch takes less than no time.
+        # While all were of one size the slope stays what it was, at first 0: only a larger batch tells more.
+        # A line that is too steep would say that an empty batch takes less than no time.
         self._slope = min(max(self._slope, 0.0), steepest)
 
     def _line(self, count: int) -> float:
         return self._t / self._weight + self._slope * (count - self._n / self._weight)
+
+    def expected_s(self, count: int) -> float:
+        """Return how long a batch of `count` takes on average; 0 while nothing is measured."""
+        return self._line(count) if self.largest else 0.0
 
     def seconds(self, count: int) -> float:
         """Return how long a batch of `count` should take at most; 0 while nothing is measured."""
         if not self.largest:
             return 0.0
         return self._line(count) + _MARGIN_DEVIATIONS * self._deviation
+
+    @property
+    def largest_allowed(self) -> int:
+        """Return how large a batch may be by what was seen so far, whatever its time."""
+        return min(self.largest * _GROWTH, LARGEST_BATCH) if self.largest else 1
 
     def fitting(self, seconds: float) -> int:
         """Return the largest batch that should take at most `seconds`, 0 when even one input should not.
@@ -81,12 +89,8 @@ class BatchEstimator:
         """
         if not self.largest:
             return 1
-        limit = min(self.largest * _GROWTH, LARGEST_BATCH)
+        limit = self.largest_allowed
         spare = seconds - self.seconds(0)
         if spare >= self._slope * limit:
             return limit
         return max(0, math.floor(spare / self._slope)) if spare > 0 else 0
-
-    def rate_of(self, count: int) -> float:
-        """Return how many inputs per second batches of `count` serve on average; 0 while unmeasured."""
-        return count / max(self._line(count), 1e-9) if self.largest else 0.0

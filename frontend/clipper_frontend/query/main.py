@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import signal
 import sys
@@ -16,21 +15,18 @@ import uvloop
 
 from clipper_frontend.errors import ClusterMismatch
 from clipper_frontend.logs import configure_logging
+from clipper_frontend.query.memory import settle_memory
 from clipper_frontend.query.server import QueryFrontend
 from clipper_frontend.query.settings import QuerySettings, parse_settings
 
 logger = logging.getLogger("clipper.query")
-
-#: The query path makes hardly any cycles: looking for them seldom costs little memory and saves pauses.
-_GC_THRESHOLDS = (50_000, 20, 100)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run a query frontend until SIGTERM or SIGINT, and exit."""
     settings = parse_settings(argv)
     configure_logging(settings.common.log_level)
-    gc.freeze()
-    gc.set_threshold(*_GC_THRESHOLDS)
+    settle_memory()
     sys.exit(uvloop.run(_run(settings)))
 
 

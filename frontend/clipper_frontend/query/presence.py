@@ -23,6 +23,7 @@ from clipper_frontend.registry.mirror import Mirror
 from clipper_frontend.registry.records import FrontendRecord
 from clipper_frontend.registry.replicas import REPLICA_RENEWAL_INTERVAL_S, ReplicaSession
 from clipper_frontend.registry.store import Store
+from clipper_frontend.tasks import end_task
 
 logger = logging.getLogger("clipper.query.presence")
 
@@ -49,6 +50,7 @@ class Presence:
         self._mirror = mirror
         self._connected = connected
         self._changed = asyncio.Event()
+        self._followed = asyncio.Event()
         self._announced = False
         self._ready: Ready = {}
         self._held: dict[bytes, _Held] = {}
@@ -57,7 +59,7 @@ class Presence:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to tell."""
+        """Begin to tell, once the registry has been read: before that, this frontend hears of no change."""
         self._task = asyncio.create_task(self._run(), name="presence")
 
     def wake(self) -> None:
@@ -65,7 +67,8 @@ class Presence:
         self._changed.set()
 
     def forget(self) -> None:
-        """Tell everything anew: what the registry holds of this frontend is not known."""
+        """Tell everything anew: the registry was read, and what it holds of this frontend is not known."""
+        self._followed.set()
         self._announced = False
         self._held.clear()
         self._changed.set()
@@ -74,9 +77,7 @@ class Presence:
         """Stop telling, and take back what was told, as far as Redis can be reached."""
         if self._task is None:
             return
-        self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
+        await end_task(self._task)
         self._task = None
         with contextlib.suppress(RegistryUnavailable):
             await self._store.remove_frontend(self._record.id)
@@ -84,6 +85,7 @@ class Presence:
                 await self._store.release_replica(self._record.id, held.key, held.instance_id)
 
     async def _run(self) -> None:
+        await self._followed.wait()
         while True:
             try:
                 await self._tell()

@@ -19,6 +19,13 @@ _OVERDUE_AT_LEAST_S = 0.1
 _STALLED_FACTOR = 20.0
 _STALLED_AT_LEAST_S = 2.0
 _MESSAGE_IDS = 2**32
+_MICROS_PER_S = 1_000_000
+#: The way there and back is averaged over about the last 20 batches; three mean deviations cover most of
+#: them.
+_DELAY_WEIGHT = 0.05
+_DELAY_DEVIATIONS = 3.0
+#: A batch that takes this many times the time of an empty one spends half of it on its inputs.
+_FIXED_TIMES = 2.0
 
 
 class Batch:
@@ -37,6 +44,8 @@ class Replica:
 
     __slots__ = (
         "_busy_since",
+        "_delay_deviation_s",
+        "_mean_delay_s",
         "_next_id",
         "draining",
         "estimator",
@@ -65,6 +74,8 @@ class Replica:
         self.draining = False
         self.stalled = False
         self._busy_since = now
+        self._mean_delay_s = 0.0
+        self._delay_deviation_s = 0.0
         self._next_id = 0
 
     @property
@@ -93,13 +104,16 @@ class Replica:
     def batch_limit(self, time_left_s: float, share_s: float, fixed: int) -> int:
         """Return how many inputs a batch may have that must be answered within `time_left_s`.
 
-        A learnt batch takes at most `share_s` where it has several inputs. `fixed` is the registered batch
-        size, or less than 1 for a learnt one. 0: not even one input should be answered in time.
+        A learnt batch takes at most `share_s`, or twice what an empty one would: less would mostly pay for
+        that. `fixed` is the registered batch size, or less than 1 for a learnt one. 0: not even one input is
+        expected to be answered in time.
         """
-        if self.estimator.seconds(1) > time_left_s:
+        estimator = self.estimator
+        if estimator.expected_s(1) > time_left_s:
             return 0
         if fixed < 1:
-            return max(1, self.estimator.fitting(min(time_left_s, share_s)))
+            budget_s = max(share_s, _FIXED_TIMES * estimator.expected_s(0))
+            return max(1, estimator.fitting(min(time_left_s, budget_s)))
         return min(fixed, LARGEST_BATCH)
 
     def sent(self, predictions: list[Prediction], now: float) -> int:
@@ -112,18 +126,38 @@ class Replica:
         self.outstanding_inputs += len(predictions)
         return message_id
 
-    def answered(self, message_id: int, now: float, *, learn: bool = True) -> Batch | None:
-        """Note a batch as answered and return it; None for one that is not outstanding (any more)."""
+    def answered(
+        self, message_id: int, now: float, run_micros: int | None, *, learn: bool = True
+    ) -> Batch | None:
+        """Note a batch as answered and return it; None for one that is not outstanding (any more).
+
+        What is learnt is the time that the replica says it ran, where it does: what passed beyond that is the
+        way there and back, and this frontend's own work, which must not make the replica look slow.
+        """
         self.stalled = False
         batch = self.outstanding.pop(message_id, None)
         if batch is None:
             self._busy_since = now
             return None
-        self.outstanding_inputs -= len(batch.predictions)
+        count = len(batch.predictions)
+        self.outstanding_inputs -= count
         if learn:
-            self.estimator.observe(len(batch.predictions), now - max(batch.sent_at, self._busy_since))
+            passed_s = now - max(batch.sent_at, self._busy_since)
+            run_s = passed_s if run_micros is None else min(run_micros / _MICROS_PER_S, passed_s)
+            self.estimator.observe(count, run_s)
+            self._learn_delay(passed_s - run_s)
         self._busy_since = now
         return batch
+
+    def _learn_delay(self, delay_s: float) -> None:
+        surprise_s = abs(delay_s - self._mean_delay_s)
+        self._delay_deviation_s += _DELAY_WEIGHT * (surprise_s - self._delay_deviation_s)
+        self._mean_delay_s += _DELAY_WEIGHT * (delay_s - self._mean_delay_s)
+
+    @property
+    def delay_s(self) -> float:
+        """Return what mostly passes at most between a batch's run and its sending and answer."""
+        return self._mean_delay_s + _DELAY_DEVIATIONS * self._delay_deviation_s
 
     def give_up(self) -> list[Prediction]:
         """Forget everything outstanding and return it."""

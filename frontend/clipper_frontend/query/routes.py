@@ -118,7 +118,7 @@ class Routes:
 
     def _set_shortest_slo(self, model_name: str) -> None:
         linked = (self.applications.get(name) for name in self._applications_of.get(model_name, ()))
-        shortest = min((application.limit_s for application in linked if application), default=float("inf"))
+        shortest = min((application.slo_s for application in linked if application), default=float("inf"))
         for model_version in self._registered.get(model_name, ()):
             version = self.version(model_name, model_version)
             version.shortest_slo_s = shortest

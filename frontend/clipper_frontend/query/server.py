@@ -45,7 +45,7 @@ class QueryFrontend:
         self._settings = settings
         redis = settings.common.redis
         self._store = Store(redis)
-        self._follower = Follower(redis, self)
+        self._follower = Follower(redis, self, frontend_id=settings.frontend_id)
         self._mirror = self._follower.mirror
         self._clockwork = Clockwork()
         self._serving = Serving(

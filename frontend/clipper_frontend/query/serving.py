@@ -77,7 +77,8 @@ class Serving:
         self, target: ServedVersion, key: bytes | None, payload: bytes, query: Query, now: float
     ) -> None:
         in_flight = self._in_flight.get(key) if key is not None else None
-        if in_flight is not None:
+        # One that nobody waits for any more may be with a replica that hangs: it is not waited for again.
+        if in_flight is not None and in_flight.deadline > now:
             target.statistics.joined += 1
             in_flight.join(query, query.deadline)
         elif not target.replicas:
@@ -106,8 +107,15 @@ class Serving:
         """Send what can be sent of all versions that have something new."""
         versions, self._to_dispatch = self._to_dispatch, set()
         for version in versions:
-            for prediction in version.dispatch(now, send):
+            self._dropped(version.dispatch(now, send), now)
+
+    def _dropped(self, predictions: list[Prediction], now: float) -> None:
+        """Answer at once for what could not be in time; what is due already is the deadline timer's."""
+        for prediction in predictions:
+            if prediction.deadline > now:
                 self._fail(prediction, DefaultReason.OVERLOADED, None, now)
+            else:
+                self._forget(prediction)
 
     # -- answers in ------------------------------------------------------------------------------------------
 
@@ -115,7 +123,7 @@ class Serving:
         """Resolve the predictions of a batch."""
         statuses = answer.statuses
         run = statuses.count(STATUS_OK) + statuses.count(STATUS_MODEL_ERROR)
-        batch = replica.answered(answer.message_id, now, learn=run > 0)
+        batch = replica.answered(answer.message_id, now, answer.run_micros, learn=run > 0)
         version.learn()
         if version.queue:
             self._needs_dispatch(version)
@@ -141,7 +149,7 @@ class Serving:
         rendered = output_json(output)
         key = prediction.key
         if key is not None:
-            self._in_flight.pop(key, None)
+            self._forget(prediction)
             self.cache.put(key, rendered)
         for query in prediction.waiters:
             if query.deadline < 0:
@@ -161,6 +169,10 @@ class Serving:
         version.add(replica)
         if version.queue:
             self._needs_dispatch(version)
+
+    def leaving(self, version: ServedVersion, replica: Replica, now: float, send: Send) -> None:
+        """Take a replica out that finishes what it has; the last one also takes what is queued."""
+        self._dropped(version.drain(replica, now, send), now)
 
     def lost(self, version: ServedVersion, replica: Replica, now: float) -> None:
         """Take a replica out and send what it had to another, or to itself when it is back."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 
 from clipper_container import wire
 from clipper_container.input_types import InputType
@@ -79,7 +80,7 @@ class Sessions:
             if isinstance(message, wire.Answer):
                 self._answered(session, message, now)
             else:
-                self._control(identity, session, message)
+                self._control(identity, session, message, now)
         elif isinstance(message, wire.Metadata):
             self._join(identity, message, now)
         elif isinstance(message, wire.Hello) or frames[1]:
@@ -94,9 +95,9 @@ class Sessions:
             logger.info("replica %s answers again", session.replica.instance_id)
             self._changed()
 
-    def _control(self, identity: bytes, session: _Session, message: wire.FromContainer) -> None:
+    def _control(self, identity: bytes, session: _Session, message: wire.FromContainer, now: float) -> None:
         if isinstance(message, wire.Goodbye):
-            self._drain(session)
+            self._drain(session, now)
         else:
             self._send(identity, self._heartbeat_for(session.replica))
 
@@ -237,10 +238,11 @@ class Sessions:
         self._lose(identity, session, now, "its connection was lost")
         return False
 
-    def _drain(self, session: _Session) -> None:
+    def _drain(self, session: _Session, now: float) -> None:
         if not session.replica.draining:
             session.replica.draining = True
-            session.version.remove(session.replica)
+            send = partial(self.send_batch, now=now)
+            self._serving.leaving(session.version, session.replica, now, send)
             logger.info("replica %s says goodbye", session.replica.instance_id)
             self._changed()
 

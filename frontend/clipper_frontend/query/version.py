@@ -15,6 +15,7 @@ from clipper_frontend.query.replica import Replica
 from clipper_frontend.query.statistics import VersionStatistics
 
 ADAPTIVE = -1
+_MOST_DELAY_SHARE = 0.25
 #: A query waits for the batch in work, for the one behind it, and then for its own: each may take a third of
 #: the SLO.
 _SHARE_OF_SLO = 1 / 3
@@ -36,9 +37,11 @@ class ServedVersion:
     """
 
     __slots__ = (
-        "_batch_s",
+        "_delay_s",
         "_free_at",
-        "_rate",
+        "_round_inputs",
+        "_round_s",
+        "_untried",
         "batch_size",
         "cache_prefix",
         "input_type",
@@ -60,8 +63,10 @@ class ServedVersion:
         self.queue = DeadlineQueue()
         self.replicas: list[Replica] = []
         self.statistics = VersionStatistics()
-        self._rate = 0.0
-        self._batch_s = 0.0
+        self._round_inputs = 0
+        self._round_s = 0.0
+        self._delay_s = 0.0
+        self._untried = 0
         self._free_at = 0.0
 
     @property
@@ -94,33 +99,42 @@ class ServedVersion:
 
     def learn(self) -> None:
         """Work out anew what admission needs: once for each batch or change, not for each query."""
-        self._rate, self._batch_s, free_at = 0.0, 0.0, float("inf")
+        self._round_inputs, self._round_s, self._untried, free_at = 0, 0.0, 0, float("inf")
+        self._delay_s = 0.0
         for replica in self.replicas:
             if not replica.in_rotation:
                 continue
             estimator = replica.estimator
             if not estimator.measured:
                 # Nothing is known of it yet, so nothing is refused on its account.
-                self._rate = 0.0
+                self._round_inputs = 0
                 return
-            largest = self.batch_size if self.batch_size >= 1 else max(1, estimator.fitting(self.share_s))
-            self._rate += estimator.rate_of(largest)
-            self._batch_s = max(self._batch_s, estimator.seconds(largest))
+            largest = max(1, replica.batch_limit(self.shortest_slo_s, self.share_s, self.batch_size))
+            if largest > estimator.largest:
+                self._untried += largest
+            self._round_inputs += largest
+            self._round_s = max(self._round_s, estimator.expected_s(largest))
+            self._delay_s = max(self._delay_s, self._delay_of(replica))
             free_at = min(free_at, replica.free_at)
         self._free_at = free_at
 
     def admits(self, deadline: float, now: float) -> bool:
         """Tell whether one more prediction should be answered by `deadline`, given what is ahead of it.
 
-        It waits for the first replica to be free, then for those before it in the queue, then for its own
-        batch.
+        A round is one batch on every replica. It waits for the first replica to be free, then for the rounds
+        that those before it in the queue fill, then for its own batch.
         """
-        rate = self._rate
-        # An idle replica gets one whatever is known of it, or what is known would never change.
-        if not rate or (not self._free_at and not self.queue):
+        round_inputs, queue = self._round_inputs, self.queue
+        # An idle replica gets one whatever is known of it, and a larger batch than any before is filled when
+        # it may be: or what is known would never change.
+        if not round_inputs or len(queue) < self._untried or not (self._free_at or queue):
             return True
-        starts_at = max(now, self._free_at) + self.queue.ahead_of(deadline) / rate
-        return starts_at + self._batch_s <= deadline
+        rounds = queue.ahead_of(deadline) // round_inputs + 1
+        return max(now, self._free_at) + rounds * self._round_s + self._delay_s <= deadline
+
+    def _delay_of(self, replica: Replica) -> float:
+        """Return the delay to reckon with; bounded, or a busy frontend would refuse everything."""
+        return min(replica.delay_s, self.shortest_slo_s * _MOST_DELAY_SHARE)
 
     def dispatch(self, now: float, send: Send) -> list[Prediction]:
         """Send batches to the replicas that can take one.
@@ -132,14 +146,28 @@ class ServedVersion:
             replica = self._free_replica()
             if replica is None:
                 break
-            batch = self._next_batch(replica, now, dropped)
-            if batch:
-                for prediction in batch:
-                    prediction.sends += 1
-                self.statistics.batch_sizes.observe(len(batch))
-                send(replica, replica.sent(batch, now), batch)
+            self._send(replica, self._next_batch(replica, now, dropped), now, send)
         self.learn()
         return dropped
+
+    def drain(self, replica: Replica, now: float, send: Send) -> list[Prediction]:
+        """Take a replica out that still answers what it is sent now: the last one gets all queued ones.
+
+        Returns what was dropped on the way, as dispatch() does.
+        """
+        dropped: list[Prediction] = []
+        if self.replicas == [replica]:
+            while self.queue:
+                self._send(replica, self._next_batch(replica, now, dropped), now, send)
+        self.remove(replica)
+        return dropped
+
+    def _send(self, replica: Replica, batch: list[Prediction], now: float, send: Send) -> None:
+        if batch:
+            for prediction in batch:
+                prediction.sends += 1
+            self.statistics.batch_sizes.observe(len(batch))
+            send(replica, replica.sent(batch, now), batch)
 
     def _free_replica(self) -> Replica | None:
         queued = len(self.queue)
@@ -147,7 +175,7 @@ class ServedVersion:
         return min(free, key=lambda replica: replica.outstanding_inputs) if free else None
 
     def _next_batch(self, replica: Replica, now: float, dropped: list[Prediction]) -> list[Prediction]:
-        starts_at = max(now, replica.free_at)
+        starts_at = max(now, replica.free_at) + self._delay_of(replica)
         passed_over: list[Prediction] = []
         while (first := self.queue.first()) is not None:
             time_left_s = first.deadline - starts_at

@@ -7,16 +7,16 @@ the mirror stays as it was.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from typing import Protocol
 
 from clipper_frontend.errors import RegistryUnavailable
 from clipper_frontend.registry.connection import RedisSettings, connect
+from clipper_frontend.registry.frontends import Frontends
 from clipper_frontend.registry.keys import FOLLOWED
 from clipper_frontend.registry.mirror import Changes, Mirror
-from clipper_frontend.registry.scripts import Scripts
-from clipper_frontend.registry.subscription import Subscription, Touched
+from clipper_frontend.registry.subscription import Heard, Subscription
+from clipper_frontend.tasks import end_task
 
 logger = logging.getLogger("clipper.registry")
 
@@ -45,17 +45,21 @@ class Follower:
     """Follows one Redis from start() to close().
 
     `mirror` is read by anybody and always the same object; `followed` is set once the first full reading is
-    done; `connected` tells whether changes arrive now.
+    done; `connected` tells whether changes arrive now. With a frontend id, those who ask whether
+    changes were taken over are told so under that id.
     """
 
-    def __init__(self, settings: RedisSettings, listener: RegistryListener) -> None:
+    def __init__(
+        self, settings: RedisSettings, listener: RegistryListener, *, frontend_id: str | None = None
+    ) -> None:
         self.mirror = Mirror()
         self.followed = asyncio.Event()
         self.connected = False
         self._settings = settings
         self._listener = listener
+        self._frontend_id = frontend_id
         self._redis = connect(settings)
-        self._scripts = Scripts(self._redis)
+        self._scripts = Frontends(self._redis)
         self._task: asyncio.Task[None] | None = None
         self._backoff_s = FIRST_BACKOFF_S
         self._last_trouble = ""
@@ -67,9 +71,7 @@ class Follower:
     async def close(self) -> None:
         """Stop to follow, and close all connections."""
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await end_task(self._task)
         await self._redis.aclose()
 
     async def _run(self) -> None:
@@ -94,7 +96,7 @@ class Follower:
             loop = asyncio.get_running_loop()
             resync_at_s = loop.time() + RESYNC_INTERVAL_S
             while True:
-                await self._reread(await subscription.next_touched(CHUNK_KEYS))
+                await self._take_over(await subscription.next_heard(CHUNK_KEYS))
                 if loop.time() >= resync_at_s:
                     await self._resync()
                     resync_at_s = loop.time() + RESYNC_INTERVAL_S
@@ -111,8 +113,18 @@ class Follower:
                 fresh.apply(entries)
         self._tell(self.mirror.adopt(fresh))
 
-    async def _reread(self, touched: Touched) -> None:
-        self._tell(self.mirror.apply(await self._scripts.read(sorted(touched))))
+    async def _take_over(self, heard: Heard) -> None:
+        self._tell(self.mirror.apply(await self._scripts.read(sorted(heard.touched))))
+        if self._frontend_id is not None:
+            await self._acknowledge(heard.tokens, self._frontend_id)
+
+    async def _acknowledge(self, tokens: list[str], frontend_id: str) -> None:
+        """Tell who asked; they wait for a bounded time only, so that it may fail."""
+        try:
+            for token in tokens:
+                await self._scripts.acknowledge(token, frontend_id)
+        except RegistryUnavailable as exc:
+            logger.warning("%s; the change itself was taken over", exc)
 
     def _tell(self, changes: Changes) -> None:
         if changes:

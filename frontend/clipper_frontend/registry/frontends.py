@@ -1,11 +1,11 @@
-"""The part of the store in which query frontends tell that they live and which versions they have ready."""
+"""The part of the store in which query frontends tell that they live, what is ready and what was applied."""
 
 from __future__ import annotations
 
 import dataclasses
 
 from clipper_frontend.registry.applications import flattened
-from clipper_frontend.registry.keys import Database
+from clipper_frontend.registry.keys import APPLIED_CHANNEL, SYNC_CHANNEL, Database
 from clipper_frontend.registry.mirror import Mirror
 from clipper_frontend.registry.records import FrontendRecord
 from clipper_frontend.registry.scripts import Scripts
@@ -38,6 +38,18 @@ class Frontends(Scripts):
     async def remove_frontend(self, frontend_id: str) -> None:
         """Remove a frontend's record; versions that waited for this frontend alone serve from then on."""
         await self.run("remove_frontend", frontend_id)
+
+    async def synchronize(self, token: str) -> tuple[int, frozenset[str]]:
+        """Ask the query frontends to acknowledge `token` once all that was written before it is applied.
+
+        Returns how many subscribers it went to, and the ids of the frontends that live.
+        """
+        num_receivers, *live = await self.run("synchronize", SYNC_CHANNEL, token)
+        return num_receivers, frozenset(live)
+
+    async def acknowledge(self, token: str, frontend_id: str) -> None:
+        """Tell who asked that this frontend has applied all that was written before `token`."""
+        await self.run("acknowledge", APPLIED_CHANNEL, f"{token} {frontend_id}")
 
     async def list_frontends(self) -> list[FrontendRecord]:
         """Return the live query frontends, sorted by id."""

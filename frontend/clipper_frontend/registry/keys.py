@@ -8,6 +8,9 @@ it; databases 4 and the keys of database 6 but the first are this project's addi
     db 4  QUERY_FRONTEND:<frontend id>             FIRST_READY:<model>:<version>
     db 5  <application>                            CLUSTER_NAME
     db 7  <application>
+
+Two channels, which belong to no database: `clipper:sync` carries tokens, and `clipper:applied` answers
+`<token> <frontend id>`.
 """
 
 from __future__ import annotations
@@ -38,6 +41,10 @@ FIRST_READY_PREFIX = "FIRST_READY:"
 FRONTEND_PREFIX = "QUERY_FRONTEND:"
 HOLDER_PREFIX = "holder:"
 READY_PREFIX = "ready:"
+
+#: Who has written asks here how far it is followed; followers answer on the other.
+SYNC_CHANNEL = "clipper:sync"
+APPLIED_CHANNEL = "clipper:applied"
 
 
 class VersionKey(NamedTuple):

@@ -1,26 +1,28 @@
-"""A subscription to the registry's keyspace events: which keys were touched.
+"""A subscription to what happens in the registry: which keys were touched, and who asks how far this is.
 
-Owns the connection that events arrive on, and notices when it is silent. Reads no values.
+Owns what the messages mean, and that Redis sends them. Reads no values.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from typing import Any
+from typing import NamedTuple
 
 from redis.exceptions import ResponseError
 
-from clipper_frontend.errors import RegistryUnavailable
-from clipper_frontend.registry.connection import RedisSettings, make_connection, translated
-from clipper_frontend.registry.keys import FOLLOWED, Database, keyspace_pattern, parse_keyspace_channel
+from clipper_frontend.registry.connection import RedisSettings, translated
+from clipper_frontend.registry.keys import (
+    FOLLOWED,
+    SYNC_CHANNEL,
+    Database,
+    keyspace_pattern,
+    parse_keyspace_channel,
+)
+from clipper_frontend.registry.messages import MessageLink
 
 logger = logging.getLogger("clipper.registry")
 
-PING_INTERVAL_S = 1.5
-#: Two pings may go unanswered before the link counts as lost.
-SILENCE_LIMIT_S = 4.5
-
+_PURPOSE = "follow the registry"
 _NEEDED_EVENTS = "AKE"
 #: A prolonged lifetime changes no value.
 _IGNORED_EVENTS = frozenset({"expire"})
@@ -28,70 +30,54 @@ _IGNORED_EVENTS = frozenset({"expire"})
 Touched = set[tuple[Database, str]]
 
 
+class Heard(NamedTuple):
+    """The keys that were touched, and the tokens to acknowledge once these have been read."""
+
+    touched: Touched
+    tokens: list[str]
+
+
 class Subscription:
-    """One connection that hears of every touched key of the followed databases."""
+    """Hears of every touched key of the followed databases, and of synchronization tokens, in one order."""
 
     def __init__(self, settings: RedisSettings) -> None:
-        self._connection: Any = make_connection(settings)
-        self._last_heard_s = 0.0
+        self._link = MessageLink(settings, _PURPOSE)
 
     async def open(self) -> None:
         """Connect and subscribe; raises RegistryUnavailable."""
-        with translated("follow the registry"):
-            await self._connection.connect()
+        await self._link.open()
+        with translated(_PURPOSE):
             await self._ensure_events()
-            await self._send("PSUBSCRIBE", *map(keyspace_pattern, FOLLOWED))
-            for _ in FOLLOWED:
-                await self._connection.read_response()
-        self._last_heard_s = _now_s()
+        # The channel comes last: whoever hears a token hears of all keys touched before it.
+        await self._link.subscribe(patterns=tuple(map(keyspace_pattern, FOLLOWED)))
+        await self._link.subscribe(channels=(SYNC_CHANNEL,))
 
-    async def next_touched(self, limit: int) -> Touched:
-        """Return up to `limit` keys that were touched; none when nothing happened for a while.
+    async def next_heard(self, limit: int) -> Heard:
+        """Return what up to `limit` messages say; nothing when nothing happened for a while.
 
         Raises RegistryUnavailable when the connection is lost or silent.
         """
-        touched: Touched = set()
-        with translated("follow the registry"):
-            message = await self._connection.read_response(timeout=PING_INTERVAL_S)
-            if message is None:
-                await self._probe()
-            while message is not None:
-                self._note(message, touched)
-                if len(touched) >= limit:
-                    break
-                # What has arrived is read without waiting.
-                message = await self._connection.read_response(timeout=0)
-        return touched
+        heard = Heard(set(), [])
+        for message in await self._link.next_messages(limit):
+            match message:
+                case ["message", _, token]:
+                    heard.tokens.append(token)
+                case ["pmessage", _, channel, event] if event not in _IGNORED_EVENTS:
+                    heard.touched.add(parse_keyspace_channel(channel))
+        return heard
 
     async def close(self) -> None:
         """Close the connection."""
-        await self._connection.disconnect(nowait=True)
-
-    async def _probe(self) -> None:
-        silence_s = _now_s() - self._last_heard_s
-        if silence_s > SILENCE_LIMIT_S:
-            raise RegistryUnavailable(f"follow the registry: Redis has been silent for {silence_s:.1f} s")
-        await self._send("PING")
-
-    def _note(self, message: list[str], touched: Touched) -> None:
-        self._last_heard_s = _now_s()
-        if message[0] != "pmessage" or message[3] in _IGNORED_EVENTS:
-            return
-        touched.add(parse_keyspace_channel(message[2]))
-
-    async def _send(self, *command: str) -> None:
-        await self._connection.send_command(*command, check_health=False)
+        await self._link.close()
 
     async def _ensure_events(self) -> None:
         """Make Redis tell of touched keys; where CONFIG is forbidden, say what must be set."""
         try:
-            await self._send("CONFIG", "GET", "notify-keyspace-events")
-            reply = await self._connection.read_response()
+            reply = await self._link.ask("CONFIG", "GET", "notify-keyspace-events")
             flags = reply[1] if reply else ""
             if "K" not in flags or "A" not in flags:
                 wanted = "".join(sorted(set(flags) | set(_NEEDED_EVENTS)))
-                await self._send("CONFIG", "SET", "notify-keyspace-events", wanted)
-                await self._connection.read_response()
+                await self._link.ask("CONFIG", "SET", "notify-keyspace-events", wanted)
         except ResponseError as exc:
             logger.warning(
                 "Redis does not let its CONFIG be used (%s): changes are followed only when its own "
@@ -99,7 +85,3 @@ class Subscription:
                 exc,
                 _NEEDED_EVENTS,
             )
-
-
-def _now_s() -> float:
-    return asyncio.get_running_loop().time()

@@ -36,7 +36,7 @@ def test_anything_else_is_refused_with_the_forms(text: str) -> None:
         parse_address(text)
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(st.text())
 def test_no_text_raises_anything_but_value_error(text: str) -> None:
     try:

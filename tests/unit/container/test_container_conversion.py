@@ -27,7 +27,7 @@ def test_inputs_of_one_length_are_a_writable_matrix(input_type: InputType, dtype
     assert np.array_equal(matrix, rows)
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(st.sampled_from(NUMBERS), st.lists(st.integers(0, 5), min_size=2).filter(lambda n: len(set(n)) > 1))
 def test_inputs_of_different_lengths_are_writable_arrays(
     kind: tuple[InputType, type], lengths: list[int]
@@ -56,7 +56,7 @@ def test_bytes_are_a_list_even_when_of_one_length() -> None:
     assert all(isinstance(array, np.ndarray) and array.dtype == np.int8 for array in converted)
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"]))))
 def test_strings_are_str(texts: list[str]) -> None:
     assert convert_inputs([text.encode() for text in texts], InputType.STRINGS) == texts

@@ -129,7 +129,7 @@ ids = st.sampled_from("abcd")
 lists = st.dictionaries(ids, st.sampled_from([A, B, C, "10.0.0.4:7000"]))
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(st.booleans(), st.lists(st.tuples(ids, lists)), st.sets(ids), st.floats(0, 100))
 def test_next_due_is_when_due_has_something(
     proxy_only: bool, told: list[tuple[str, dict[str, str]]], connected: set[str], now: float

@@ -202,10 +202,10 @@ def test_an_answer_carries_its_batch_s_id_and_counts_as_a_heartbeat() -> None:
     replica.sessions.received(link, REQUEST, 1.0)
     job = replica.sessions.next_job()
     assert job is not None
-    replica.sessions.answer(job, [b"x"], b"\0", 1.5)
-    assert replica.notes.sent[-1] == (link, wire.Answer(7, [b"x"], b"\0"))
+    replica.sessions.answer(job, [b"x"], b"\0", 1.5, run_s=0.25)
+    assert replica.notes.sent[-1] == (link, wire.Answer(7, [b"x"], b"\0", 250_000))
     replica.sessions.upkeep(3.0)
-    assert replica.notes.sent[-1] == (link, wire.Answer(7, [b"x"], b"\0"))
+    assert replica.notes.sent[-1] == (link, wire.Answer(7, [b"x"], b"\0", 250_000))
 
 
 def test_a_refusal_is_logged_once_and_tried_again(caplog: pytest.LogCaptureFixture) -> None:
@@ -252,6 +252,24 @@ def test_goodbye_is_said_on_all_and_a_heartbeat_s_answer_settles() -> None:
     assert replica.notes.open == [link], "nothing is dialled any more"
 
 
+def test_a_goodbye_that_crosses_an_acceptance_leaves_no_batch_unanswered() -> None:
+    replica = Replica()
+    replica.sessions.upkeep(0.0)
+    link = replica.notes.link_to(A)
+    replica.hear(link, wire.SEND_METADATA, "a", {}, 0.0)
+    replica.sessions.say_goodbye(0.1)
+    assert (link, wire.Goodbye()) in replica.notes.sent
+    replica.hear(link, wire.KEEPALIVE, "a", {}, 0.2)
+    assert not replica.sessions.is_settled(0.2), "that was the acceptance, not the goodbye's answer"
+    replica.sessions.received(link, REQUEST, 0.2)
+    job = replica.sessions.next_job()
+    assert job is not None
+    replica.sessions.answer(job, [b"x"], b"\0", 0.2, run_s=0.25)
+    assert replica.notes.sent[-1] == (link, wire.Answer(7, [b"x"], b"\0", 250_000))
+    replica.hear(link, wire.KEEPALIVE, "a", {}, 0.3)
+    assert replica.sessions.is_settled(0.3)
+
+
 def test_a_frontend_that_does_not_answer_the_goodbye_is_waited_for_a_moment_only() -> None:
     replica = Replica()
     replica.connected()
@@ -281,7 +299,7 @@ frames = st.one_of(
 )
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(frames, st.integers(0, 5), st.floats(0, 4)), max_size=40), st.booleans())
 def test_whatever_frontends_send_there_is_one_session_each(
     steps: list[tuple[list[bytes], int, float]], proxy_only: bool

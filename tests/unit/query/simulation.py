@@ -90,7 +90,8 @@ class SimulatedReplica:
         for index, payload in enumerate(request.inputs):
             if payload == self.fails_on:
                 outputs[index], statuses[index] = b"ValueError: no", wire.STATUS_MODEL_ERROR
-        answer = wire.Answer(request.message_id, outputs, bytes(statuses))
+        run_micros = int(self.seconds(len(request.inputs)) * 1e6)
+        answer = wire.Answer(request.message_id, outputs, bytes(statuses), run_micros)
         self.simulation.deliver(self, wire.encode_answer(answer))
 
 

@@ -79,4 +79,4 @@ def test_any_history_gives_sane_figures(history: list[tuple[int, float]], budget
     fitting = estimator.fitting(budget_s)
     assert 0 <= fitting <= min(2 * max(count for count, _ in history), LARGEST_BATCH)
     assert estimator.seconds(1) <= estimator.seconds(2) + 1e-9
-    assert estimator.rate_of(1) > 0
+    assert estimator.expected_s(1) <= estimator.seconds(1)

@@ -21,7 +21,8 @@ def _prediction(deadline: float) -> Prediction:
     st.lists(st.one_of(st.floats(0, 100), st.tuples(st.just("take"), st.integers(0, 5)))),
 )
 def test_behaves_like_a_stable_sorted_list(steps: list[Any]) -> None:
-    queue, model = DeadlineQueue(), []
+    queue = DeadlineQueue()
+    model: list[Prediction] = []
     for step in steps:
         if isinstance(step, tuple):
             taken = queue.take(step[1])

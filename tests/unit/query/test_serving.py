@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import random
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
@@ -167,6 +169,18 @@ def test_a_hanging_replica_leaves_the_rotation_and_comes_back_when_it_answers() 
     assert all(reply.reason is None for reply in replies)
 
 
+def test_a_query_asked_again_is_not_bound_to_one_that_nobody_waits_for() -> None:
+    simulation = cluster(slo_s=0.05, cache_bytes=10_000)
+    hanging = simulation.replica(lambda n: 1e9)
+    simulation.ask(1.0)
+    simulation.run_until(0.1)
+    simulation.replica()
+    again = simulation.ask(1.0)
+    simulation.run_until(0.2)
+    assert len(hanging.batches) == 1
+    assert again.answer["output"] == 1.0
+
+
 def test_a_fixed_batch_size_wins() -> None:
     simulation = cluster(batch_size=3)
     replica = simulation.replica()
@@ -228,6 +242,22 @@ def test_at_twice_the_capacity_useful_throughput_stays(
     assert sum(reply.latency_s < 0.001 for reply in refused) > 0.9 * len(refused)
 
 
+@pytest.mark.parametrize(("fixed_s", "per_input_s"), [(0.005, 5e-5), (0.008, 2e-5), (0.0005, 5e-5)])
+def test_clients_that_ask_again_at_once_are_served_in_large_batches(
+    fixed_s: float, per_input_s: float
+) -> None:
+    simulation = cluster(slo_s=0.02)
+    replica = simulation.replica(lambda n: fixed_s + per_input_s * n)
+    asked, late, waiting = itertools.count(), 0, list[SimulatedReply]()
+    while simulation.now < 0.6:
+        waiting += [simulation.ask(float(next(asked))) for _ in range(64 - len(waiting))]
+        simulation.run_until(simulation.now + 0.0002)
+        late += sum(reply.reason is not None and simulation.now > 0.2 for reply in waiting)
+        waiting = [reply for reply in waiting if reply.answered_at is None]
+    assert late == 0
+    assert sum(map(len, replica.batches)) > 10 * len(replica.batches)
+
+
 def test_a_model_that_turns_slow_is_found_out_and_its_recovery_too() -> None:
     simulation = cluster(slo_s=0.05)
     replica = simulation.replica(lambda n: 0.001)
@@ -239,6 +269,10 @@ def test_a_model_that_turns_slow_is_found_out_and_its_recovery_too() -> None:
     _offer(simulation, rate=200, seconds=0.5)
     recovered = _offer(simulation, rate=200, seconds=0.5)
     assert all(reply.reason is None for reply in recovered)
+
+
+def _constant(seconds: float, _: int) -> float:
+    return seconds
 
 
 @settings(max_examples=40)
@@ -263,7 +297,7 @@ def test_whatever_happens_every_query_is_answered_once_and_in_time(
         if what == "ask":
             replies += [simulation.ask(float(value)) for value in range(which + 1)]
         elif what == "join":
-            alive.append(simulation.replica(lambda n, seconds=seconds: seconds))
+            alive.append(simulation.replica(partial(_constant, seconds)))
         elif alive and what == "kill":
             simulation.kill(alive.pop(which % len(alive)))
         elif alive and what == "hang":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,7 +19,12 @@ def simulation() -> Simulation:
 
 def _sent_to(simulation: Simulation, identity: bytes, frames: list[bytes]) -> wire.FromFrontend:
     sent: list[list[bytes]] = []
-    simulation.sessions._send = lambda _, reply: sent.append(reply) is None
+
+    def send(_: bytes, frames: list[bytes]) -> bool:
+        sent.append(frames)
+        return True
+
+    simulation.sessions._send = send
     simulation.sessions.received([identity, *frames], simulation.now)
     (reply,) = sent
     return wire.decode_from_frontend(reply)
@@ -52,7 +59,7 @@ def test_a_version_4_container_that_was_forgotten_is_asked_for_its_metadata(
         ({"version": "1:2"}, "cannot name a model version"),
     ],
 )
-def test_refusals_say_why(simulation: Simulation, change: dict[str, object], reason: str) -> None:
+def test_refusals_say_why(simulation: Simulation, change: dict[str, Any], reason: str) -> None:
     replica = simulation.replica(**change)
     assert len(replica.refusals) == 1
     assert reason in replica.refusals[0]
@@ -89,6 +96,17 @@ def test_a_replica_that_says_goodbye_finishes_and_gets_nothing_more(simulation: 
     assert simulation.sessions.replicas() == []
     simulation.run_until(0.5)
     assert first.answer["output"] == 1.0
+
+
+def test_the_last_replica_that_leaves_takes_what_is_queued(simulation: Simulation) -> None:
+    leaving = simulation.replica(lambda n: 0.01)
+    replies = [simulation.ask(float(value)) for value in range(40)]
+    simulation.run_until(0.005)
+    assert len(simulation.routes.version("model", "1").queue) > 0
+    simulation.deliver(leaving, wire.encode_goodbye())
+    assert len(simulation.routes.version("model", "1").queue) == 0
+    simulation.run_until(0.9)
+    assert [reply.answer["output"] for reply in replies] == [float(value) for value in range(40)]
 
 
 def test_every_version_4_container_learns_at_once_of_a_new_frontend(simulation: Simulation) -> None:

@@ -1,0 +1,61 @@
+"""Which rounds of a comparison count, decided by what else the machine did and never by their outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from tests.benchmarks.wrk import WrkResult
+
+#: A median of fewer rounds says too little.
+LEAST_ROUNDS = 3
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One round of a comparison: both runs, and what each got per second that counts."""
+
+    ours: WrkResult
+    other: WrkResult
+    ours_per_s: float
+    other_per_s: float
+    clean: bool = True
+
+    @property
+    def undisturbed(self) -> bool:
+        """Return whether others left the machine to both runs."""
+        return self.ours.undisturbed and self.other.undisturbed
+
+    @property
+    def ratio(self) -> float:
+        """Return ours as a fraction of the other."""
+        return self.ours_per_s / self.other_per_s
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The rounds of a comparison; its ratio is the median of those that count."""
+
+    pairs: Sequence[Pair]
+
+    @property
+    def counted(self) -> list[Pair]:
+        """Return the rounds that count."""
+        undisturbed = [pair for pair in self.pairs if pair.undisturbed]
+        return undisturbed if len(undisturbed) >= LEAST_ROUNDS else list(self.pairs)
+
+    @property
+    def ratio(self) -> float:
+        """Return the median ratio."""
+        return median(pair.ratio for pair in self.counted)
+
+    @property
+    def invalid_because(self) -> str:
+        """Return why the ratio says nothing, or an empty text."""
+        undisturbed = sum(pair.undisturbed for pair in self.pairs)
+        if undisturbed < LEAST_ROUNDS:
+            return f"machine busy, {undisturbed} of {len(self.pairs)} rounds undisturbed"
+        if not all(pair.clean for pair in self.counted):
+            return "lost or default answers"
+        return ""
