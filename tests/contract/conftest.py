@@ -1,0 +1,79 @@
+"""The contract suite's clusters: each test runs once for each manager."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from clipper_container.closure import save_closure
+from clipper_nomad.connection import ClipperConnection
+from clipper_nomad.managers.base import ContainerManager
+from clipper_nomad.types import BuildSpec, ModelVersion
+from tests.contract.harness import DockerHarness, Harness, LocalHarness
+from tests.models import Model
+
+MANAGERS = ("local", "docker")
+
+Build = Callable[..., str]
+
+
+@pytest.fixture(scope="module", params=MANAGERS)
+def make_harness(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[], Harness]:
+    """Make places for clusters of one manager."""
+    if request.param == "local":
+        return lambda: LocalHarness(tmp_path_factory.mktemp("state"))
+    client = request.getfixturevalue("docker_client")
+    settings = request.getfixturevalue("image_settings")
+    return lambda: DockerHarness(client, settings)
+
+
+@pytest.fixture
+def harness(make_harness: Callable[[], Harness]) -> Iterator[Harness]:
+    """A place of the test's own, where nothing runs."""
+    with make_harness() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def running(make_harness: Callable[[], Harness]) -> Iterator[Harness]:
+    """The place of a cluster that runs, and that no test stops."""
+    with make_harness() as made:
+        ClipperConnection(made.make_manager()).start_clipper()
+        yield made
+
+
+@pytest.fixture
+def manager(running: Harness) -> Iterator[ContainerManager]:
+    """A connected manager of the running cluster, which has no model before and after."""
+    made = running.make_manager()
+    made.connect()
+    yield made
+    made.stop_models(list(made.get_replicas()))
+
+
+@pytest.fixture
+def connection(running: Harness) -> Iterator[ClipperConnection]:
+    """A connection to the running cluster, in which nothing is registered before and after."""
+    made = ClipperConnection(running.make_manager())
+    made.connect()
+    yield made
+    made.stop_all_model_containers()
+    for app in made.get_all_apps():
+        made.delete_application(app)
+
+
+@pytest.fixture
+def build(tmp_path: Path) -> Build:
+    """Build what a manager deploys of a function."""
+    folders = iter(range(1000))
+
+    def build_function(manager: ContainerManager, function: Model, *packages: str) -> str:
+        folder = tmp_path / f"model-{next(folders)}"
+        save_closure(function, folder)
+        return manager.build(BuildSpec(ModelVersion("any", "1"), folder, pkgs_to_install=packages))
+
+    return build_function

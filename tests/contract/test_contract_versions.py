@@ -1,0 +1,80 @@
+"""What the admin library makes of any manager: versions that come, fail, take over, go back and go."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from clipper_nomad.connection import ClipperConnection
+from clipper_nomad.errors import ClipperException, DeploymentError
+from tests.cluster import predict
+from tests.contract.conftest import Build
+from tests.contract.harness import Harness
+from tests.contract.test_contract_models import failing_at_load
+from tests.models import constant, row_sums
+from tests.processes import eventually
+
+pytestmark = pytest.mark.timeout(180)
+
+
+@pytest.fixture
+def app(connection: ClipperConnection) -> str:
+    connection.register_application("app", "doubles", "none", 2_000_000)
+    return "app"
+
+
+def answers(connection: ClipperConnection, output: str) -> None:
+    """Return once the application's queries are answered with `output`."""
+    numbers = itertools.count()
+
+    def is_answered() -> bool:
+        # A query of its own each time: the cache knows nothing of it.
+        answer = predict(connection.get_query_addr(), "app", input=[float(next(numbers))])
+        return bool(answer["output"] == output)
+
+    eventually(is_answered, f"{output} is answered", timeout_s=10)
+
+
+def test_a_deployed_version_answers_and_a_failed_one_leaves_it_alone(
+    running: Harness, connection: ClipperConnection, app: str, build: Build
+) -> None:
+    manager = connection.cm
+    connection.deploy_model("sums", 1, "doubles", build(manager, constant("one")))
+    connection.link_model_to_app(app, "sums")
+    answers(connection, "one")
+    with pytest.raises(DeploymentError, match="weights are missing"):
+        connection.deploy_model("sums", 2, "doubles", build(manager, failing_at_load()))
+    assert connection.get_all_models() == ["sums:1"]
+    assert not [name for name in running.parts() if name.startswith("model.sums.2")]
+    answers(connection, "one")
+    connection.deploy_model("sums", 2, "doubles", build(manager, constant("two")))
+    answers(connection, "two")
+
+
+def test_versions_are_rolled_back_and_inactive_ones_stopped(
+    running: Harness, connection: ClipperConnection, app: str, build: Build
+) -> None:
+    for version, output in ((1, "one"), (2, "two"), (3, "three")):
+        connection.deploy_model("sums", version, "doubles", build(connection.cm, constant(output)))
+    connection.link_model_to_app(app, "sums")
+    answers(connection, "three")
+    connection.set_model_version("sums", 1)
+    answers(connection, "one")
+    connection.stop_inactive_model_versions(["sums"])
+    assert connection.get_all_models() == ["sums:1"]
+    assert [name for name in running.parts() if name.startswith("model.")] == ["model.sums.1.0"]
+    answers(connection, "one")
+    with pytest.raises(ClipperException):
+        connection.set_model_version("sums", 3)
+
+
+def test_scaled_replicas_are_connected_when_scaling_returns(
+    connection: ClipperConnection, build: Build
+) -> None:
+    connection.deploy_model("sums", 1, "doubles", build(connection.cm, row_sums()))
+    connection.set_num_replicas("sums", 3)
+    assert len(connection.get_all_model_replicas()) == 3
+    connection.set_num_replicas("sums", 1)
+    assert connection.get_num_replicas("sums") == 1
+    eventually(lambda: len(connection.get_all_model_replicas()) == 1, "two replicas have left")
