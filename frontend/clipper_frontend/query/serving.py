@@ -41,6 +41,7 @@ class Serving:
         self, cache: PredictionCache, wake: Callable[[], None], due_sooner: Callable[[], None]
     ) -> None:
         self.cache = cache
+        self._caches = cache.enabled
         self.deadlines = Deadlines()
         self._in_flight: dict[bytes, Prediction] = {}
         self._to_dispatch: set[ServedVersion] = set()
@@ -61,7 +62,7 @@ class Serving:
             self._answer_default(query, DefaultReason.NO_MODEL, None, now)
             return
         key = None
-        if self.cache.enabled:
+        if self._caches:
             key = cache_key(target.cache_prefix, payload)
             output = self.cache.get(key)
             if output is not None:
@@ -124,9 +125,8 @@ class Serving:
         statuses = answer.statuses
         run = statuses.count(STATUS_OK) + statuses.count(STATUS_MODEL_ERROR)
         batch = replica.answered(answer.message_id, now, answer.run_micros, learn=run > 0)
-        version.learn()
-        if version.queue:
-            self._needs_dispatch(version)
+        # Also with an empty queue: dispatching ends with what admission needs to know.
+        self._needs_dispatch(version)
         if batch is None:
             return
         predictions, outputs = batch.predictions, answer.outputs
@@ -154,9 +154,13 @@ class Serving:
         for query in prediction.waiters:
             if query.deadline < 0:
                 continue
-            self._close(query, now)
             application = query.application
-            if application.waits and now - query.arrived_at > application.slo_s:
+            latency_s = now - query.arrived_at
+            # As in _close(), without the calls: this is done for every query.
+            query.deadline = -1.0
+            self.deadlines.remove(query)
+            application.statistics.latency.observe(latency_s)
+            if application.waits and latency_s > application.slo_s:
                 application.statistics.late_answers += 1
                 query.reply.respond(200, render_late_answer(query.query_id, rendered))
             else:
@@ -238,7 +242,7 @@ class Serving:
             query.reply.respond(200, body)
 
     def _close(self, query: Query, now: float) -> None:
-        """Mark a query as answered: the one place that does."""
+        """Mark a query as answered without a prediction."""
         self.deadlines.remove(query)
         query.deadline = -1.0
         query.application.statistics.latency.observe(now - query.arrived_at)
