@@ -29,7 +29,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 def _needs_engine(item: pytest.Item) -> bool:
     parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
-    return "docker_client" in getattr(item, "fixturenames", ()) or _NEEDS_ENGINE in parameters
+    asks = any(isinstance(value, str) and value == _NEEDS_ENGINE for value in parameters)
+    return asks or "docker_client" in getattr(item, "fixturenames", ())
 
 
 def _settings(base_image: str) -> ImageSettings:
