@@ -37,6 +37,7 @@ from tests.processes import Process, eventually
 BASE_IMAGE = "clipper-base:bookworm-py3.11"
 _SUITE = "bookworm"
 _PACKAGES = ("ca-certificates", "python3", "python3-pip", "python3-venv")
+_SOCKET = Path("/var/run/docker.sock")
 _START_TIMEOUT_S = 60.0
 _STOP_TIMEOUT_S = 60.0
 _CA_VARIABLES = ("PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
@@ -65,6 +66,8 @@ def give_up(reason: str) -> None:
 
 def connect() -> docker.DockerClient | None:
     """Return a client of the engine that runs (DOCKER_HOST, else the default socket), or None."""
+    if "DOCKER_HOST" not in os.environ and not _listens(_SOCKET):
+        return None
     try:
         client = docker.from_env(timeout=120)
     except docker.errors.DockerException:
@@ -77,6 +80,16 @@ def connect() -> docker.DockerClient | None:
     return client
 
 
+def _listens(path: Path) -> bool:
+    """Tell whether somebody listens on a Unix socket: where nobody does, docker's client leaves some open."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return False
+    return True
+
+
 class Engine:
     """The engine that tests use. One that was started here ends with the last process that uses it."""
 
@@ -84,6 +97,7 @@ class Engine:
         self._directory = cache_dir() / "docker"
         self._directory.mkdir(parents=True, exist_ok=True)
         self._stack = contextlib.ExitStack()
+        self._daemon: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> docker.DockerClient:
         """Return a client. Raises MissingServiceError where no engine runs and none can be started."""
@@ -111,7 +125,7 @@ class Engine:
         command = ["dockerd", "--data-root", str(self._directory / "data"), "--pidfile", str(self._pid_path)]
         self._pid_path.unlink(missing_ok=True)
         with log_path.open("wb") as log:
-            daemon = subprocess.Popen(
+            self._daemon = daemon = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
         deadline_s = time.monotonic() + _START_TIMEOUT_S
@@ -134,7 +148,10 @@ class Engine:
             with contextlib.suppress(FileNotFoundError, ProcessLookupError, ValueError):
                 pid = int(self._pid_path.read_text())
                 os.kill(pid, signal.SIGTERM)
-                _reap(pid)
+                if self._daemon is not None:
+                    self._daemon.wait(_STOP_TIMEOUT_S)
+                else:
+                    _reap(pid)
 
 
 def _reap(pid: int) -> None:
