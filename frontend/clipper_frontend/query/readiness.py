@@ -7,6 +7,7 @@ followed.
 
 from __future__ import annotations
 
+from clipper_frontend import health
 from clipper_frontend.query.routes import Routes
 from clipper_frontend.registry.mirror import Mirror
 
@@ -40,7 +41,7 @@ class Readiness:
     def not_ready_for_containers(self) -> str | None:
         """Say why containers should not be sent here, or return None."""
         if self.draining:
-            return "draining: this query frontend was told to stop"
+            return health.DRAINING
         if not self.followed:
             return "Redis was not followed yet"
         return None

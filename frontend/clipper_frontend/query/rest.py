@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from urllib.parse import quote, unquote
 
+from clipper_frontend import health
 from clipper_frontend.query.answers import error_body, render_batch
 from clipper_frontend.query.application import Application
 from clipper_frontend.query.decoding import BadRequest
@@ -17,6 +18,9 @@ from clipper_frontend.query.readiness import Readiness
 from clipper_frontend.query.routes import Routes
 from clipper_frontend.query.serving import Serving
 
+_METRICS_PATH = health.METRICS_PATH.encode()
+_LIVE_PATH = health.LIVE_PATH.encode()
+_READY_PATH = health.READY_PATH.encode()
 _TEXT = b"text/plain; charset=utf-8"
 METRICS_CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 _FEEDBACK_RECEIVED = b"Feedback received? 1"
@@ -34,11 +38,11 @@ class AdminHandler:
         if exchange.method not in (b"GET", b"HEAD"):
             cause = f"{exchange.path.decode(errors='replace')} is read with GET"
             exchange.respond(405, error_body("Method not allowed", cause))
-        elif exchange.path == b"/metrics":
+        elif exchange.path == _METRICS_PATH:
             exchange.respond(200, self._metrics(), METRICS_CONTENT_TYPE)
-        elif exchange.path == b"/health/live":
-            exchange.respond(200, b"ok", _TEXT)
-        elif exchange.path == b"/health/ready":
+        elif exchange.path == _LIVE_PATH:
+            _respond_health(exchange, None)
+        elif exchange.path == _READY_PATH:
             _respond_health(exchange, self._readiness.not_ready(time.monotonic()))
         elif exchange.path == b"/health/rpc":
             _respond_health(exchange, self._readiness.not_ready_for_containers())
@@ -48,7 +52,7 @@ class AdminHandler:
 
     def offers(self, path: bytes) -> bool:
         """Tell whether a path is one of these."""
-        return path == b"/metrics" or path.startswith(b"/health/")
+        return path == _METRICS_PATH or path.startswith(b"/health/")
 
 
 class RestHandler:
@@ -170,4 +174,4 @@ def _unknown(application: Application, version: str) -> str:
 
 
 def _respond_health(exchange: Exchange, problem: str | None) -> None:
-    exchange.respond(200 if problem is None else 503, (problem or "ok").encode(), _TEXT)
+    exchange.respond(200 if problem is None else 503, (problem or health.OK).encode(), _TEXT)

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from clipper_frontend.query.application import Application
 from clipper_frontend.query.statistics import ApplicationStatistics
-from clipper_frontend.query.version import ADAPTIVE, ServedVersion
+from clipper_frontend.query.version import ServedVersion
 from clipper_frontend.registry.mirror import Changes, Mirror
 from clipper_frontend.registry.records import ModelRecord
 
@@ -130,6 +130,6 @@ def _configure(version: ServedVersion, record: ModelRecord | None) -> None:
         version.input_type = None
         return
     version.input_type = record.input_type
-    version.batch_size = record.batch_size if record.batch_size >= 1 else ADAPTIVE
+    version.batch_size = record.batch_size
     # A version that is registered again has another id, so that no answer of the one before is found.
     version.cache_prefix = f"{record.name}:{record.version}:{record.registration_id}:".encode()

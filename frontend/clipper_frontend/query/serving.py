@@ -193,8 +193,6 @@ class Serving:
     def _retry_all(self, version: ServedVersion, replica: Replica, now: float) -> None:
         for prediction in replica.give_up():
             self._retry(version, prediction, now)
-        if version.queue:
-            self._needs_dispatch(version)
 
     def _retry(self, version: ServedVersion, prediction: Prediction, now: float) -> None:
         if prediction.deadline <= now:

@@ -13,8 +13,9 @@ from clipper_frontend.query.prediction import Prediction
 from clipper_frontend.query.queue import DeadlineQueue
 from clipper_frontend.query.replica import Replica
 from clipper_frontend.query.statistics import VersionStatistics
+from clipper_frontend.registry.records import ADAPTIVE_BATCH_SIZE
 
-ADAPTIVE = -1
+#: However long answers are under way here, so much of the SLO at most is reckoned for that.
 _MOST_DELAY_SHARE = 0.25
 #: A query waits for the batch in work, for the one behind it, and then for its own: each may take a third of
 #: the SLO.
@@ -57,7 +58,7 @@ class ServedVersion:
         self.name = name
         self.version = version
         self.input_type: InputType | None = None
-        self.batch_size = ADAPTIVE
+        self.batch_size = ADAPTIVE_BATCH_SIZE
         self.shortest_slo_s = float("inf")
         self.cache_prefix = b""
         self.queue = DeadlineQueue()
