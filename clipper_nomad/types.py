@@ -35,10 +35,15 @@ class ClusterSpec:
 
 @dataclass(frozen=True)
 class Resources:
-    """What one replica may use: CPU in cores, memory in MiB. None is the manager's default."""
+    """What one replica may use: CPU in cores, memory in MiB. None is the manager's default.
+
+    `memory` is kept for it. `memory_max` is what it may take when its machine has that to spare; None is
+    `memory`.
+    """
 
     cpu: float | None = None
     memory: int | None = None
+    memory_max: int | None = None
 
 
 @dataclass(frozen=True)

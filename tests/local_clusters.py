@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any, Self
 
 from clipper_container.closure import save_closure
-from clipper_nomad.managers.local import LocalContainerManager, health, leftovers
-from clipper_nomad.managers.local.ports import choose_free
+from clipper_nomad.managers import health
+from clipper_nomad.managers.local import LocalContainerManager, leftovers
 from clipper_nomad.managers.local.state import StateDirectory
 from clipper_nomad.managers.local.supervisor import ProcessStatus, Supervisor
+from clipper_nomad.managers.ports import choose_free
 from clipper_nomad.types import BuildSpec, ModelVersion
 from tests.models import Model
 

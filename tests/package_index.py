@@ -16,7 +16,7 @@ from typing import Self
 
 USERNAME = "reader"
 PACKAGE = "clipper-tiny"
-_WHEEL = "clipper_tiny-1.0-py3-none-any.whl"
+WHEEL = "clipper_tiny-1.0-py3-none-any.whl"
 
 
 class PackageIndex:
@@ -78,11 +78,11 @@ class _Handler(BaseHTTPRequestHandler):
         if self.headers.get("Authorization") != self.authorization:
             self._answer(401, b"", "WWW-Authenticate", 'Basic realm="tests"')
         elif self.path == f"/simple/{PACKAGE}/":
-            digest = hashlib.sha256(_make_wheel()).hexdigest()
-            page = f'<html><body><a href="{_WHEEL}#sha256={digest}">{_WHEEL}</a></body></html>'
+            digest = hashlib.sha256(make_wheel()).hexdigest()
+            page = f'<html><body><a href="{WHEEL}#sha256={digest}">{WHEEL}</a></body></html>'
             self._answer(200, page.encode(), "Content-Type", "text/html")
-        elif self.path.endswith(_WHEEL):
-            self._answer(200, _make_wheel(), "Content-Type", "application/zip")
+        elif self.path.endswith(WHEEL):
+            self._answer(200, make_wheel(), "Content-Type", "application/zip")
         else:
             self._answer(404, b"", "Content-Type", "text/plain")
 
@@ -97,7 +97,8 @@ class _Handler(BaseHTTPRequestHandler):
         """Log nothing."""
 
 
-def _make_wheel() -> bytes:
+def make_wheel() -> bytes:
+    """Return the package as a wheel."""
     buffer = io.BytesIO()
     info = "clipper_tiny-1.0.dist-info"
     with zipfile.ZipFile(buffer, "w") as archive:

@@ -140,6 +140,10 @@ class RecordingManager(ContainerManager):
     def stop_all(self, *, graceful: bool = True, keep_state: bool = False) -> None:
         self.events.append(f"stop_all graceful={graceful} keep_state={keep_state}")
 
+    def remove_leftovers(self) -> bool:
+        self.events.append("remove_leftovers")
+        return False
+
     def _set(self, model: ModelVersion, num_replicas: int) -> None:
         self.replicas[model] = num_replicas
         if num_replicas and self.ready_at:

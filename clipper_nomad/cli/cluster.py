@@ -16,9 +16,6 @@ from clipper_nomad.cli.output import AsJson, console, print_json, print_table, p
 from clipper_nomad.cli.session import management_of, session_of
 from clipper_nomad.connection import ClipperConnection
 from clipper_nomad.errors import ContainerManagerError
-from clipper_nomad.managers.base import ContainerManager
-from clipper_nomad.managers.docker import DockerContainerManager
-from clipper_nomad.managers.local import LocalContainerManager
 
 
 def add_to(app: typer.Typer) -> None:
@@ -128,12 +125,6 @@ def stop(
             ClipperConnection(manager).stop_all(graceful=not now, keep_state=keep_state)
         except ContainerManagerError:
             # One that does not run may still have state, or processes that nobody keeps.
-            if keep_state or not _remove_leftovers(manager):
+            if keep_state or not manager.remove_leftovers():
                 raise
     say(f"Cluster {session.cluster_name} is stopped: its state is {'kept' if keep_state else 'gone'}")
-
-
-def _remove_leftovers(manager: ContainerManager) -> bool:
-    if isinstance(manager, LocalContainerManager | DockerContainerManager):
-        return manager.remove_leftovers()
-    return False

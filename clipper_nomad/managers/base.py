@@ -8,9 +8,9 @@ the cluster's name and place alone. What one process changes, the next call in a
 not thread-safe.
 
 Every method raises ContainerManagerError (or a subclass of ClipperException named below) with what was asked,
-what is wrong and what to do. UnconnectedException is raised by every method but start_clipper() and connect()
-until one of those two has returned, and again after stop_all(). A cluster that another process has stopped
-is said to be gone, as ContainerManagerError.
+what is wrong and what to do. UnconnectedException is raised by every method but start_clipper(), connect()
+and remove_leftovers() until one of the first two has returned, and again after stop_all(). A cluster that
+another process has stopped is said to be gone, as ContainerManagerError.
 
 Whatever runs and is not asked to stop is started again when it ends, with growing pauses while it keeps
 ending. A test suite, tests/contract, holds every manager to each of these sentences.
@@ -132,4 +132,11 @@ class ContainerManager(abc.ABC):
 
         Its state goes too, unless `keep_state`: then the next start_clipper() brings it back. What a Redis
         that runs elsewhere holds is left there. With `graceful` false nothing is drained.
+        """
+
+    @abc.abstractmethod
+    def remove_leftovers(self) -> bool:
+        """Remove all that is left of a cluster, its state too, whether it runs or not and connected or not.
+
+        Returns whether there was anything. Needs no connection.
         """

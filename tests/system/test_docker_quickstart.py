@@ -13,7 +13,7 @@ import docker
 import pytest
 
 from clipper_nomad.images import ImageSettings
-from clipper_nomad.managers.local.ports import choose_free
+from clipper_nomad.managers.ports import choose_free
 
 # But for the import lines, and for names and ports of its own, what Clipper's README has.
 SCRIPT = """

@@ -13,6 +13,7 @@ from clipper_nomad.errors import ClipperWarning, ContainerManagerError
 from clipper_nomad.managers.docker import definitions, labels
 from clipper_nomad.managers.docker.definitions import Definition
 from clipper_nomad.managers.docker.labels import ClusterSettings, ModelRecord
+from clipper_nomad.managers.labels import require_label
 from clipper_nomad.types import ClusterSpec, Device, ModelVersion, Resources
 
 SETTINGS = ClusterSettings(
@@ -47,7 +48,7 @@ def test_no_two_replicas_share_a_name(a: str, b: str, c: str, d: str, e: str, f:
 @pytest.mark.parametrize("name", ["", "a.b", "A", "-a", "a-", "a_b", "a" * 64])
 def test_a_name_that_could_be_taken_for_several_is_refused(name: str) -> None:
     with pytest.raises(ContainerManagerError, match="cluster name"):
-        labels.require_label(name, "cluster name")
+        require_label(name, "cluster name")
 
 
 def test_frontends_find_redis_and_are_found_by_their_names() -> None:
@@ -117,6 +118,18 @@ def test_limits_are_in_the_engines_units() -> None:
         "memswap_limit": 104_857_600,
     }
     assert definitions.replica("iris", SETTINGS, MODEL, 0).limits() == {}
+
+
+@pytest.mark.parametrize(
+    ("resources", "limits"),
+    [
+        (Resources(memory=100, memory_max=150), {"mem_limit": 157_286_400, "mem_reservation": 104_857_600}),
+        (Resources(memory_max=150), {"mem_limit": 157_286_400}),
+    ],
+)
+def test_what_is_spare_may_be_taken_up_to_the_most(resources: Resources, limits: dict[str, int]) -> None:
+    found = definitions.replica("iris", SETTINGS, replace(MODEL, resources=resources), 0).limits()
+    assert found == {**limits, "memswap_limit": limits["mem_limit"]}
 
 
 def test_gpus_are_counted_and_other_devices_refused() -> None:

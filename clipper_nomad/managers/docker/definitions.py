@@ -73,9 +73,13 @@ class Definition:
         found = {}
         if self.resources.cpu is not None:
             found["nano_cpus"] = int(self.resources.cpu * _CORES_TO_NANO_CPUS)
-        if self.resources.memory is not None:
+        memory, memory_max = self.resources.memory, self.resources.memory_max
+        limit = memory if memory_max is None else memory_max
+        if limit is not None:
             # The same with swap: a replica that swaps misses its deadlines anyway.
-            found["mem_limit"] = found["memswap_limit"] = self.resources.memory * _MIB
+            found["mem_limit"] = found["memswap_limit"] = limit * _MIB
+        if memory is not None and memory_max is not None:
+            found["mem_reservation"] = memory * _MIB
         return found
 
 

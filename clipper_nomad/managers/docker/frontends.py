@@ -15,14 +15,14 @@ from packaging.version import Version
 
 from clipper_nomad.errors import ContainerManagerError
 from clipper_nomad.images import ImageSettings, component_image, resolve_image
+from clipper_nomad.managers import health, ports
 from clipper_nomad.managers.docker import definitions, labels
 from clipper_nomad.managers.docker.containers import Container
 from clipper_nomad.managers.docker.definitions import Definition
 from clipper_nomad.managers.docker.engine import Engine
 from clipper_nomad.managers.docker.labels import ClusterSettings
 from clipper_nomad.managers.docker.replicas import Replicas
-from clipper_nomad.managers.docker.undo import Undo
-from clipper_nomad.managers.local import health, ports
+from clipper_nomad.managers.undo import Undo
 from clipper_nomad.types import ClusterSpec
 
 _READY_TIMEOUT_S = 60.0

@@ -7,7 +7,6 @@ also the container's address on the cluster's network.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -36,9 +35,7 @@ PLACEHOLDER = "model-placeholder"
 
 _T = TypeVar("_T")
 _PREFIX = "clipper"
-_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 # A part of a DNS name, which container names are.
-_MAX_LABEL_LENGTH = 63
 
 
 @dataclass(frozen=True)
@@ -69,16 +66,6 @@ class ModelRecord:
     rpc_addresses: tuple[str, ...]
     resources: Resources = field(default_factory=Resources)
     devices: tuple[Device, ...] = ()
-
-
-def require_label(name: str, what: str) -> str:
-    """Return `name`. Raises ContainerManagerError unless it is a DNS-1123 label: it becomes part of names."""
-    if len(name) > _MAX_LABEL_LENGTH or not _LABEL.fullmatch(name):
-        raise ContainerManagerError(
-            f"The {what} {name!r} cannot be used: use lower-case letters, digits and inner hyphens only, "
-            f"at most {_MAX_LABEL_LENGTH}, as in 'my-model'"
-        )
-    return name
 
 
 def join(*parts: str | int) -> str:

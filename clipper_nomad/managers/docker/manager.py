@@ -20,6 +20,7 @@ from clipper_nomad.managers.docker.engine import Engine
 from clipper_nomad.managers.docker.frontends import Frontends
 from clipper_nomad.managers.docker.labels import ClusterSettings
 from clipper_nomad.managers.docker.replicas import Replicas
+from clipper_nomad.managers.labels import require_label
 from clipper_nomad.types import BuildSpec, ClusterSpec, DeploySpec, ModelVersion
 
 _DEFAULT_FLUENTD_PORT = 24224
@@ -65,7 +66,7 @@ class DockerContainerManager(ContainerManager):
             fluentd_port=fluentd_port != _DEFAULT_FLUENTD_PORT,
             prometheus_port=prometheus_port != _DEFAULT_PROMETHEUS_PORT,
         )
-        self.cluster_name = labels.require_label(cluster_name, "cluster name")
+        self.cluster_name = require_label(cluster_name, "cluster name")
         self._images = images or ImageSettings.from_environment()
         self._wanted = ClusterSettings(
             version=project_version(),

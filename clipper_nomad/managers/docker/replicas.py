@@ -19,7 +19,8 @@ from clipper_nomad.managers.docker import definitions, labels
 from clipper_nomad.managers.docker.containers import Container
 from clipper_nomad.managers.docker.engine import Engine, is_name_taken
 from clipper_nomad.managers.docker.labels import ClusterSettings, ModelRecord
-from clipper_nomad.managers.docker.undo import Undo
+from clipper_nomad.managers.labels import require_model
+from clipper_nomad.managers.undo import Undo
 from clipper_nomad.types import DeploySpec, ModelVersion
 
 _LOG_LINES = 20
@@ -43,8 +44,7 @@ class Replicas:
 
     def deploy(self, settings: ClusterSettings, spec: DeploySpec) -> None:
         """Start the replicas of a version that is not there yet."""
-        labels.require_label(spec.model.name, "model name")
-        labels.require_label(spec.model.version, "model version")
+        require_model(spec.model)
         definitions.count_gpus(spec.devices)
         if self._find(spec.model):
             raise _deployed_already(spec.model)

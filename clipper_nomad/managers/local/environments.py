@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import re
 import shutil
 import subprocess
 from collections.abc import Collection, Iterable, Mapping
@@ -22,9 +21,7 @@ from packaging.utils import canonicalize_name
 
 from clipper_nomad.errors import BuildError
 from clipper_nomad.managers.local.state import lock_file
-
-_ERROR_LINES = 15
-_REFUSED = re.compile(r"No matching distribution found for (.+)|Invalid requirement: '(.+?)'")
+from clipper_nomad.managers.pip import parse_requirements, run_install
 
 # Run by the interpreter in question, which need not have any package installed.
 _PROBE = """
@@ -110,16 +107,7 @@ def missing_requirements(requirements: Iterable[str], interpreter: Interpreter) 
     What is no requirement but something that pip takes (a VCS URL, a path) is always missing. Raises
     BuildError for pip's own options.
     """
-    missing = set()
-    for text in (requirement.strip() for requirement in requirements):
-        if text.startswith("-"):
-            raise BuildError(
-                f"Cannot install {text!r}: pkgs_to_install takes requirements, not options of pip. "
-                "Set options in pip's configuration or environment (PIP_INDEX_URL, PIP_FIND_LINKS, ...)."
-            )
-        if text and not _is_satisfied(text, interpreter):
-            missing.add(text)
-    return tuple(sorted(missing))
+    return tuple(text for text in parse_requirements(requirements) if not _is_satisfied(text, interpreter))
 
 
 def _is_satisfied(text: str, interpreter: Interpreter) -> bool:
@@ -150,7 +138,7 @@ def provide_environment(directory: Path, missing: Collection[str], interpreter: 
         if not complete.exists():
             shutil.rmtree(environment, ignore_errors=True)
             _create(environment, interpreter)
-            _install(python, missing, environment.with_suffix(".log"))
+            run_install(python, missing, environment.with_suffix(".log"))
             complete.write_text("\n".join(missing) + "\n")
     return str(python)
 
@@ -167,18 +155,3 @@ def _create(environment: Path, interpreter: Interpreter) -> None:
     # addsitedir, and not the bare path, so that editable installs there work as well.
     lines = [f"import site; site.addsitedir({path!r})\n" for path in interpreter.site_packages]
     (site_packages / "zz_clipper_current_environment.pth").write_text("".join(lines))
-
-
-def _install(python: Path, missing: Collection[str], log_path: Path) -> None:
-    options = ["--no-input", "--disable-pip-version-check", "--progress-bar", "off"]
-    command = [str(python), "-m", "pip", "install", *options, *missing]
-    with log_path.open("w") as log:
-        result = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, check=False)
-    if result.returncode != 0:
-        lines = log_path.read_text(errors="replace").splitlines()
-        refused = [match[1] or match[2] for line in lines if (match := _REFUSED.search(line))]
-        last_lines = "\n".join(lines[-_ERROR_LINES:])
-        raise BuildError(
-            f"Cannot install {refused[0] if refused else ', '.join(missing)} (of pkgs_to_install: "
-            f"{', '.join(missing)}). pip's last lines, all of them in {log_path}:\n{last_lines}"
-        )

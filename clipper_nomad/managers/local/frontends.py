@@ -14,7 +14,8 @@ from dataclasses import replace
 from packaging.version import Version
 
 from clipper_nomad.errors import ContainerManagerError
-from clipper_nomad.managers.local import health, leftovers, logs, ports, programs
+from clipper_nomad.managers import health, ports
+from clipper_nomad.managers.local import leftovers, logs, programs
 from clipper_nomad.managers.local.programs import Program
 from clipper_nomad.managers.local.redis_server import find_redis_server
 from clipper_nomad.managers.local.replicas import give_new_ports, replica_programs

@@ -10,7 +10,9 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from clipper_nomad.errors import ContainerManagerError, DeploymentError
-from clipper_nomad.managers.local import health, logs, ports, programs
+from clipper_nomad.managers import health, ports
+from clipper_nomad.managers.labels import require_model
+from clipper_nomad.managers.local import logs, programs
 from clipper_nomad.managers.local.bundles import read_bundle
 from clipper_nomad.managers.local.programs import Program
 from clipper_nomad.managers.local.state import (
@@ -18,7 +20,6 @@ from clipper_nomad.managers.local.state import (
     ModelRecord,
     ReplicaRecord,
     StateDirectory,
-    require_label,
 )
 from clipper_nomad.managers.local.supervisor import Supervisor
 from clipper_nomad.types import DeploySpec, ModelVersion
@@ -37,8 +38,7 @@ class Replicas:
 
     def deploy(self, record: ClusterRecord, spec: DeploySpec) -> None:
         """Start the replicas of a version that is not there yet."""
-        require_label(spec.model.name, "model name")
-        require_label(spec.model.version, "model version")
+        require_model(spec.model)
         read_bundle(spec.image)
         if record.find(spec.model):
             raise ContainerManagerError(

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,9 +17,8 @@ from pathlib import Path
 import msgspec
 
 from clipper_nomad.errors import ContainerManagerError
+from clipper_nomad.managers.labels import require_label
 from clipper_nomad.types import ClusterSpec, ModelVersion
-
-_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 
 
 @dataclass(frozen=True)
@@ -82,15 +80,6 @@ def default_state_root() -> Path:
         return Path(chosen).expanduser().absolute()
     base = os.environ.get("XDG_STATE_HOME")
     return (Path(base) if base else Path.home() / ".local" / "state").absolute() / "clipper"
-
-
-def require_label(name: str, what: str) -> None:
-    """Raise ContainerManagerError unless `name` is a DNS-1123 label: it becomes part of paths and names."""
-    if not _LABEL.fullmatch(name):
-        raise ContainerManagerError(
-            f"The {what} {name!r} cannot be used: use lower-case letters, digits and inner hyphens only, "
-            "as in 'my-model'"
-        )
 
 
 class StateDirectory:

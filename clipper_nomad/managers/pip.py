@@ -1,0 +1,50 @@
+"""Running pip for a model's packages, and saying what it could not install.
+
+Owns what is taken for a requirement, pip's command line, and the error. Knows nothing of where packages go.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+from clipper_nomad.errors import BuildError
+
+_ERROR_LINES = 15
+_REFUSED = re.compile(r"No matching distribution found for (.+)|Invalid requirement: '(.+?)'")
+
+
+def parse_requirements(packages: Iterable[str]) -> tuple[str, ...]:
+    """Return what pip is to install, sorted and each once. Raises BuildError for pip's own options."""
+    found = {package.strip() for package in packages}
+    for text in found:
+        if text.startswith("-") or "\n" in text:
+            raise BuildError(
+                f"Cannot install {text!r}: pkgs_to_install takes requirements, not options of pip. "
+                "Set options in pip's configuration or environment (PIP_INDEX_URL, PIP_FIND_LINKS, ...)."
+            )
+    return tuple(sorted(filter(None, found)))
+
+
+def run_install(
+    python: str | Path, requirements: Collection[str], log_path: Path, arguments: Iterable[str | Path] = ()
+) -> None:
+    """Install `requirements` with the pip of `python`, whose configuration and environment hold.
+
+    Raises BuildError, naming what is not to be had, with pip's last lines; its whole output is in `log_path`.
+    """
+    options = ["--no-input", "--disable-pip-version-check", "--progress-bar", "off", *arguments]
+    # After `--` nothing is an option.
+    command = [str(python), "-m", "pip", "install", *map(str, options), "--", *requirements]
+    with log_path.open("w") as log:
+        result = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, check=False)
+    if result.returncode != 0:
+        lines = log_path.read_text(errors="replace").splitlines()
+        refused = [match[1] or match[2] for line in lines if (match := _REFUSED.search(line))]
+        last_lines = "\n".join(lines[-_ERROR_LINES:])
+        raise BuildError(
+            f"Cannot install {refused[0] if refused else ', '.join(requirements)} (of pkgs_to_install: "
+            f"{', '.join(requirements)}). pip's last lines, all of them in {log_path}:\n{last_lines}"
+        )
