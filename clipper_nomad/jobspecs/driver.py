@@ -1,0 +1,57 @@
+"""What a jobspec needs to know of a task driver, and nothing of what drivers there are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from clipper_nomad.jobspecs.hcl import Value
+
+
+@dataclass(frozen=True)
+class Component:
+    """What is to run: a component's name, what it is packaged as, and its process' further arguments.
+
+    `package` is an image, or for a model and the drivers without images `<url>#sha256:<hex>`, or empty.
+    """
+
+    name: str
+    package: str
+    arguments: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """An archive that Nomad fetches, checks and unpacks in the task's `local` folder."""
+
+    source: str
+    checksum: str
+
+
+@dataclass(frozen=True)
+class Program:
+    """A component in a driver's words. `Interpolated` text is Nomad's to fill in, all else is plain.
+
+    `ports` has the port inside the task for each label; a label that is not there listens on the host's.
+    """
+
+    config: Mapping[str, Value]
+    ports: Mapping[str, int] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    artifacts: tuple[Artifact, ...] = ()
+
+
+class Driver(Protocol):
+    """A task driver: its name in Nomad, and how it runs a component."""
+
+    @property
+    def name(self) -> str:
+        """Return Nomad's name of the driver."""
+
+    @property
+    def mounts_volumes(self) -> bool:
+        """Tell whether a task sees a volume at the path where it is mounted."""
+
+    def program(self, component: Component) -> Program:
+        """Return how `component` runs. Raises ContainerManagerError where its package is of no use here."""

@@ -1,0 +1,220 @@
+"""What a cluster's four kinds of job are asked for: each a frozen dataclass, with its defaults.
+
+Owns the rules that hold among these values. Knows no HCL, and of Nomad only what the words mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, TypeAlias
+
+from clipper_nomad.errors import ContainerManagerError
+from clipper_nomad.jobspecs import meta
+from clipper_nomad.jobspecs.driver import Driver
+from clipper_nomad.types import Device, ModelVersion
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """Where a job may run. `${...}` in `attribute` is Nomad's; not every operator needs both others."""
+
+    attribute: str
+    value: str = ""
+    operator: str = "="
+
+
+@dataclass(frozen=True)
+class Affinity:
+    """Where a job had better run, or with a negative weight (-100 to 100) had better not."""
+
+    attribute: str
+    value: str
+    operator: str = "="
+    weight: int = 50
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Over which nodes a job's allocations are spread: evenly, or by percent for each value in `targets`."""
+
+    attribute: str
+    weight: int = 50
+    targets: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Scheduling:
+    """Where a job may run, and how important it is. None is Nomad's own choice.
+
+    Where there are no `spreads`, query frontends and replicas are spread over nodes.
+    """
+
+    datacenters: tuple[str, ...] = ("*",)
+    namespace: str = "default"
+    region: str | None = None
+    node_pool: str | None = None
+    priority: int | None = None
+    constraints: tuple[Constraint, ...] = ()
+    affinities: tuple[Affinity, ...] = ()
+    spreads: tuple[Spread, ...] = ()
+
+
+@dataclass(frozen=True)
+class TaskResources:
+    """What one task gets, and with `memory_max_mib` may use where its node has more to spare."""
+
+    cpu_mhz: int
+    memory_mib: int
+    memory_max_mib: int | None = None
+    devices: tuple[Device, ...] = ()
+
+
+@dataclass(frozen=True)
+class Timings:
+    """All waits, in whole seconds, of a start, a rollout and a stop.
+
+    A task that ends is started again `restart_attempts` times within `restart_interval_s`; then its
+    allocation is replaced, after `reschedule_delay_s`, twice as long each time up to
+    `reschedule_max_delay_s`. One whose liveness fails `liveness_failures` times in a row is restarted, but
+    not within its first `liveness_grace_s`.
+
+    What is new must be ready for `min_healthy_s`, and be so within `healthy_deadline_s`, or the rollout
+    fails. For replicas `model_load_s` takes the place of that and of `liveness_grace_s`: it is to be longer
+    than the slowest model loads.
+
+    A stop: out of Consul, `shutdown_delay_s` for those who still know the address, SIGTERM,
+    `drain_timeout_s` for what is in work, and `kill_timeout_s` after SIGTERM the end. Nomad's clients allow
+    30 s of that unless their `max_kill_timeout` says more.
+    """
+
+    min_healthy_s: int = 1
+    healthy_deadline_s: int = 300
+    progress_deadline_s: int = 600
+    check_interval_s: int = 1
+    check_timeout_s: int = 2
+    liveness_interval_s: int = 5
+    liveness_timeout_s: int = 5
+    liveness_failures: int = 3
+    liveness_grace_s: int = 30
+    model_load_s: int = 300
+    restart_attempts: int = 3
+    restart_interval_s: int = 300
+    restart_delay_s: int = 2
+    reschedule_delay_s: int = 5
+    reschedule_max_delay_s: int = 300
+    shutdown_delay_s: int = 3
+    drain_timeout_s: int = 25
+    kill_timeout_s: int = 30
+
+    def __post_init__(self) -> None:
+        for shorter, longer in (
+            ("drain_timeout_s", "kill_timeout_s"),
+            ("min_healthy_s", "healthy_deadline_s"),
+            ("min_healthy_s", "model_load_s"),
+            ("healthy_deadline_s", "progress_deadline_s"),
+            ("model_load_s", "progress_deadline_s"),
+            ("reschedule_delay_s", "reschedule_max_delay_s"),
+        ):
+            if getattr(self, shorter) >= getattr(self, longer):
+                raise ContainerManagerError(
+                    f"Cannot use these timings: {shorter} is {getattr(self, shorter)} and {longer} is "
+                    f"{getattr(self, longer)}: the first must be below the second."
+                )
+
+
+@dataclass(frozen=True)
+class HostVolume:
+    """A host volume, static or dynamic, for Redis' data; user 10001 writes there with the docker driver.
+
+    `is_sticky`: of several dynamic volumes of that name, the one that was used first is used again.
+    """
+
+    source: str
+    is_sticky: bool = False
+
+
+@dataclass(frozen=True)
+class Task:
+    """What runs, how, and with what: `package` is as the driver wants it, `environment` has plain values.
+
+    A value of `environment` wins over what the jobspec sets itself.
+    """
+
+    driver: Driver
+    package: str
+    resources: TaskResources
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What all jobs have. `meta` are keys beside those of the module `meta`."""
+
+    component: ClassVar[str]
+
+    cluster_name: str
+    version: str
+    task: Task
+    count: int = 1
+    scheduling: Scheduling = field(default_factory=Scheduling)
+    timings: Timings = field(default_factory=Timings)
+    meta: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RedisJob(Job):
+    """The cluster's own Redis.
+
+    With no volume, its data is in the allocation, and moves with it as long as the node lives. A `password`
+    stands in the job, where all who may read the job can read it.
+    """
+
+    component: ClassVar[str] = meta.REDIS
+
+    volume: HostVolume | None = None
+    password: str | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.count > 1:
+            raise ContainerManagerError(
+                f"Cannot run {self.count} of Redis: each would have a state of its own. Ask for 1, or "
+                "use one that runs elsewhere, with redis_ip and redis_port."
+            )
+        if self.volume and not self.task.driver.mounts_volumes:
+            raise ContainerManagerError(
+                f"Cannot give Redis the volume {self.volume.source!r}: the driver {self.task.driver.name} "
+                "mounts none. Use docker or exec, or no volume."
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueryFrontendJob(Job):
+    """The query frontends, and the tags of their two Consul services."""
+
+    component: ClassVar[str] = meta.QUERY_FRONTEND
+
+    query_tags: tuple[str, ...] = ()
+    rpc_tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ManagementFrontendJob(Job):
+    """The management frontend, and the tags of its Consul service."""
+
+    component: ClassVar[str] = meta.MANAGEMENT_FRONTEND
+
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelJob(Job):
+    """The replicas of one version of one model: as many as `count`."""
+
+    component: ClassVar[str] = meta.MODEL
+
+    model: ModelVersion
+    input_type: str
+
+
+AnyJob: TypeAlias = RedisJob | QueryFrontendJob | ManagementFrontendJob | ModelJob

@@ -1,0 +1,7 @@
+"""The task drivers: each knows its own `config` stanza."""
+
+from clipper_nomad.managers.nomad.drivers.base import Driver
+from clipper_nomad.managers.nomad.drivers.docker import DockerDriver, RegistryAuth
+from clipper_nomad.managers.nomad.drivers.exec import ExecDriver, RawExecDriver
+
+__all__ = ["DockerDriver", "Driver", "ExecDriver", "RawExecDriver", "RegistryAuth"]
