@@ -1,0 +1,182 @@
+"""The packages of models, installed by pip and packed once for all models that need the same.
+
+Owns the cache of packed packages, which is bounded. Knows nothing of models and archives beyond the form: a
+gzip member that holds entries of a tar below `packages/`, without the tar's end.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import importlib.metadata
+import importlib.util
+import json
+import logging
+import os
+import platform
+import shutil
+import stat
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import tempfile
+import time
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, cast
+
+from packaging.requirements import InvalidRequirement, Requirement
+
+from clipper_nomad.errors import BuildError
+from clipper_nomad.managers.pip import parse_requirements, run_install
+
+_RUNTIME = "clipper-container"
+_GZIP_LEVEL = 6
+_KEPT_BYTES = 4 << 30
+_ABANDONED_S = 24 * 3600.0
+# Nomad's default of decompression_file_count_limit, less what a model's folder may have.
+_MAX_FILES = 4000
+
+_logger = logging.getLogger("clipper")
+
+
+@dataclass(frozen=True)
+class PackageCache:
+    """Packed packages in `directory`: of what was used longest ago is forgotten what exceeds `kept_bytes`."""
+
+    directory: Path
+    kept_bytes: int = _KEPT_BYTES
+
+    @classmethod
+    def default(cls) -> PackageCache:
+        """Return the one in XDG_CACHE_HOME, else ~/.cache."""
+        base = os.environ.get("XDG_CACHE_HOME")
+        return cls((Path(base) if base else Path.home() / ".cache") / "clipper-nomad" / "packages")
+
+    def provide(self, packages: Collection[str]) -> Path:
+        """Return the packed packages of these requirements, installed now unless they are here.
+
+        Raises BuildError with pip's last lines; all of them are in a log in the cache.
+        """
+        requirements = parse_requirements(packages)
+        constraints = _runtime_constraints()
+        packed = self.directory / f"{_digest(requirements, constraints)}.tar.gz"
+        try:
+            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if packed.exists() and all(map(_is_fixed, requirements)):
+                packed.touch()
+            else:
+                self._install(requirements, constraints, packed)
+                self._forget(packed)
+        except OSError as error:
+            raise BuildError(
+                f"Cannot pack {', '.join(requirements)} in {self.directory}: {error}. Set XDG_CACHE_HOME to "
+                "a folder that you may write to, with room for the packages."
+            ) from error
+        return packed
+
+    def _install(self, requirements: Collection[str], constraints: Collection[str], packed: Path) -> None:
+        with tempfile.TemporaryDirectory(dir=self.directory, prefix="new-") as temporary:
+            target = Path(temporary) / "packages"
+            target.mkdir()
+            if requirements:
+                _logger.info("Installing %s for the model", ", ".join(requirements))
+                constraints_path = Path(temporary) / "constraints.txt"
+                constraints_path.write_text("".join(f"{line}\n" for line in constraints))
+                # Bytecode would double the number of files, and holds the time of its making.
+                arguments = ("--no-compile", "--target", target, "--constraint", constraints_path)
+                log_path = packed.with_name(packed.name.replace(".tar.gz", ".log"))
+                run_install(_python_with_pip(Path(temporary)), requirements, log_path, arguments)
+            new = Path(temporary) / packed.name
+            num_files = _pack(target, new)
+            new.replace(packed)
+        if num_files > _MAX_FILES:
+            _logger.warning(
+                "The packages %s are %d files. Nomad's clients unpack 4096 at most, unless configured with a "
+                "higher `client { artifact { decompression_file_count_limit = … } }`.",
+                ", ".join(requirements),
+                num_files,
+            )
+
+    def _forget(self, kept: Path) -> None:
+        """Remove what is too much, old logs, and what a build that was killed has left."""
+        room = self.kept_bytes - kept.stat().st_size
+        for path in sorted(self.directory.glob("*.tar.gz"), key=_used_at, reverse=True):
+            if path != kept:
+                room -= path.stat().st_size
+                if room < 0:
+                    path.unlink(missing_ok=True)
+        for path in (*self.directory.glob("new-*"), *self.directory.glob("*.log")):
+            if time.time() - _used_at(path) > _ABANDONED_S:
+                remove = shutil.rmtree if path.is_dir() else Path.unlink
+                remove(path)
+
+
+def _used_at(path: Path) -> float:
+    return path.stat().st_mtime
+
+
+def _digest(requirements: Collection[str], constraints: Collection[str]) -> str:
+    """Return what names packages for this Python version and platform."""
+    where = [sys.implementation.cache_tag, platform.python_version(), sysconfig.get_platform()]
+    return hashlib.sha256(json.dumps([where, [*requirements], [*constraints]]).encode()).hexdigest()[:24]
+
+
+def _is_fixed(text: str) -> bool:
+    """Return whether a requirement is one by name: what a URL or a path leads to may have changed."""
+    try:
+        return Requirement(text).url is None
+    except InvalidRequirement:
+        return False
+
+
+def _runtime_constraints() -> tuple[str, ...]:
+    """Return what the runtime needs: it is on the nodes, and finds the model's packages before its own."""
+    needs = importlib.metadata.requires(_RUNTIME) or []
+    return tuple(sorted(need for need in needs if not _is_of_an_extra(Requirement(need))))
+
+
+def _is_of_an_extra(need: Requirement) -> bool:
+    return need.marker is not None and "extra" in str(need.marker)
+
+
+def _python_with_pip(directory: Path) -> str | Path:
+    """Return this interpreter; where it has no pip, one of the same version that has, in `directory`."""
+    if importlib.util.find_spec("pip"):
+        return sys.executable
+    environment = directory / "environment"
+    command = [sys.executable, "-m", "venv", str(environment)]
+    result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    if result.returncode != 0:
+        raise BuildError(
+            f"This Python environment has no pip, and none can be made: {result.stdout.strip()}. Install pip "
+            f"for {sys.executable}."
+        )
+    return environment / "bin" / "python"
+
+
+def _pack(folder: Path, target: Path) -> int:
+    """Pack `folder` as `packages/`, the same byte by byte whenever its content is; return how many files.
+
+    Folders have no entries of their own, but for the first: nodes count those too.
+    """
+    files = sorted(_files(folder))
+    with target.open("wb") as file, gzip.GzipFile("", "wb", _GZIP_LEVEL, file, mtime=0) as member:
+        archive = tarfile.TarFile(fileobj=cast("IO[bytes]", member), mode="w", format=tarfile.PAX_FORMAT)
+        top = tarfile.TarInfo("packages")
+        top.type, top.mode = tarfile.DIRTYPE, 0o755
+        archive.addfile(top)
+        for path in files:
+            info = tarfile.TarInfo(f"packages/{path.relative_to(folder)}")
+            found = path.stat()
+            info.size, info.mode = found.st_size, 0o755 if found.st_mode & stat.S_IXUSR else 0o644
+            with path.open("rb") as content:
+                archive.addfile(info, content)
+    return len(files)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for directory, _, names in os.walk(folder, followlinks=True):
+        yield from (Path(directory) / name for name in names)
