@@ -1,4 +1,4 @@
-"""What tests of several folders share: the Docker engine, its base image, a registry."""
+"""What tests of several folders share: the Docker engine, its base image, a registry, clusters of Nomad."""
 
 from __future__ import annotations
 
@@ -11,26 +11,35 @@ import pytest
 from clipper_nomad.errors import ClipperException
 from clipper_nomad.images import ImageSettings, build_component_images
 from tests.docker_engine import Engine, MissingServiceError, Registry, give_up, require_base_image
+from tests.nomad_cluster import NomadCluster
+from tests.nomad_plan import PLAIN, SECURE, ClusterPlan
 
-#: Parameters that ask for an engine where a test's fixtures do not tell by name.
-_NEEDS_ENGINE = "docker"
+#: Fixtures by which a test asks for what is slow, and parameters where its fixtures do not tell by name.
+_ENGINE = frozenset({"docker_client", "docker", "nomad"})
+_CLUSTERS = {"nomad_cluster": PLAIN, "nomad": PLAIN, "secure_nomad_cluster": SECURE}
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Make what is slow to make at the first time, before any test's time is taken."""
-    if session.config.option.collectonly or not any(map(_needs_engine, session.items)):
+    if session.config.option.collectonly:
         return
+    asked = frozenset[str]().union(*map(_asks_for, session.items))
     # What is missing is told by the tests that need it.
-    with contextlib.suppress(MissingServiceError, ClipperException), contextlib.ExitStack() as stack:
-        client = stack.enter_context(Engine())
-        session.config.add_cleanup(stack.pop_all().close)
-        build_component_images(client, _settings(require_base_image(client)))
+    for plan in {plan for name, plan in _CLUSTERS.items() if name in asked}:
+        with contextlib.suppress(MissingServiceError), contextlib.ExitStack() as stack:
+            stack.enter_context(NomadCluster(plan))
+            session.config.add_cleanup(stack.pop_all().close)
+    if not asked.isdisjoint(_ENGINE):
+        with contextlib.suppress(MissingServiceError, ClipperException), contextlib.ExitStack() as stack:
+            client = stack.enter_context(Engine())
+            session.config.add_cleanup(stack.pop_all().close)
+            build_component_images(client, _settings(require_base_image(client)))
 
 
-def _needs_engine(item: pytest.Item) -> bool:
+def _asks_for(item: pytest.Item) -> frozenset[str]:
     parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
-    asks = any(isinstance(value, str) and value == _NEEDS_ENGINE for value in parameters)
-    return asks or "docker_client" in getattr(item, "fixturenames", ())
+    texts = (value for value in parameters if isinstance(value, str))
+    return frozenset((*texts, *getattr(item, "fixturenames", ())))
 
 
 def _settings(base_image: str) -> ImageSettings:
@@ -79,3 +88,27 @@ def image_settings(docker_client: docker.DockerClient, base_image: str) -> Image
     settings = _settings(base_image)
     build_component_images(docker_client, settings)
     return settings
+
+
+@pytest.fixture(scope="session")
+def nomad_cluster() -> Iterator[NomadCluster]:
+    """Nomad, Consul and Fabio: the cluster that is up, or one that is started."""
+    yield from _enter(PLAIN)
+
+
+@pytest.fixture(scope="session")
+def secure_nomad_cluster() -> Iterator[NomadCluster]:
+    """A second cluster, with ACLs and TLS, whose Nomad has no docker driver."""
+    yield from _enter(SECURE)
+
+
+def _enter(plan: ClusterPlan) -> Iterator[NomadCluster]:
+    cluster = NomadCluster(plan)
+    try:
+        cluster.__enter__()
+    except MissingServiceError as error:
+        give_up(str(error))
+    try:
+        yield cluster
+    finally:
+        cluster.__exit__()

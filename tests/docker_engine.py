@@ -18,6 +18,7 @@ import os
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tarfile
@@ -40,6 +41,7 @@ _PACKAGES = ("ca-certificates", "python3", "python3-pip", "python3-venv")
 _SOCKET = Path("/var/run/docker.sock")
 _START_TIMEOUT_S = 60.0
 _STOP_TIMEOUT_S = 60.0
+_SIOCGIFADDR = 0x8915
 _CA_VARIABLES = ("PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 # What pip is told here holds in builds too, where it is an address or a time; paths mean nothing there.
 _PIP_SETTINGS = ("index-url", "extra-index-url", "trusted-host", "timeout")
@@ -90,6 +92,25 @@ def _listens(path: Path) -> bool:
     return True
 
 
+def find_bridge(client: docker.DockerClient) -> tuple[str, str]:
+    """Return the interface and the address of an engine's bridge, where containers and this machine meet.
+
+    Raises MissingServiceError where the engine does not run on this machine.
+    """
+    options = client.networks.get("bridge").attrs["Options"]
+    interface = str(options.get("com.docker.network.bridge.name", "docker0"))
+    request = struct.pack("256s", interface.encode())
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        try:
+            answer = fcntl.ioctl(any_socket, _SIOCGIFADDR, request)
+        except OSError as error:
+            raise MissingServiceError(
+                f"this machine has no address on {interface}, the bridge of its Docker engine: use an engine "
+                "that runs on this machine, as root's on Linux does"
+            ) from error
+    return interface, socket.inet_ntoa(answer[20:24])
+
+
 class Engine:
     """The engine that tests use. One that was started here ends with the last process that uses it."""
 
@@ -102,7 +123,7 @@ class Engine:
     def __enter__(self) -> docker.DockerClient:
         """Return a client. Raises MissingServiceError where no engine runs and none can be started."""
         users = self._stack.enter_context((self._directory / "users.lock").open("a"))
-        with _locked(self._directory / "start.lock"):
+        with locked(self._directory / "start.lock"):
             fcntl.flock(users, fcntl.LOCK_SH)
             client = connect() or self._start()
         self._stack.callback(self._leave, users.fileno())
@@ -140,7 +161,7 @@ class Engine:
 
     def _leave(self, users: int) -> None:
         """Stop the engine if it was started here and nobody else uses it."""
-        with _locked(self._directory / "start.lock"):
+        with locked(self._directory / "start.lock"):
             try:
                 fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -166,7 +187,8 @@ def _reap(pid: int) -> None:
 
 
 @contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock of a file, which other processes wait for."""
     with path.open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
@@ -178,7 +200,7 @@ def require_base_image(client: docker.DockerClient) -> str:
     It trusts the certificates, and asks the package index, that this machine's pip does; so it is built anew
     when those change.
     """
-    with _locked(cache_dir() / "base-image.lock"):
+    with locked(cache_dir() / "base-image.lock"):
         bare = _import_debian(client)
         context = _pip_context(bare)
         digest = hashlib.sha256(context).hexdigest()

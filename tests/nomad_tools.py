@@ -1,0 +1,145 @@
+"""The programs of a real cluster: Nomad, Consul, Fabio, and Nomad's device plugin for tests.
+
+Owns where they come from: PATH, else a build of what tests/system/tools pins, once, kept in the cache folder.
+Knows nothing of how they are run.
+
+For another version change a go.mod's `require` line, and run `go build -mod=mod` there with the package that
+its `tool` line names: `go mod tidy` fails on the tests of what is required indirectly.
+"""
+
+from __future__ import annotations
+
+import collections
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.docker_engine import MissingServiceError, cache_dir, locked
+
+_PINS = Path(__file__).parent / "system" / "tools"
+_REPORT_EVERY_S = 10.0
+_LAST_LINES = 20
+
+
+@dataclass(frozen=True)
+class _Program:
+    """A Go program: its name, the folder of the go.mod that pins it, its package and its build tags."""
+
+    name: str
+    pins: str
+    package: str
+    tags: str = ""
+
+    def build_command(self, output: Path) -> list[str]:
+        tags = ["-tags", self.tags] if self.tags else []
+        flags = ["-mod=readonly", "-v", "-ldflags=-s -w", *tags]
+        return ["go", "build", *flags, "-o", str(output), self.package]
+
+    def key(self) -> str:
+        """Return a hash of all that the build's result depends on."""
+        digest = hashlib.sha256(" ".join(self.build_command(Path(self.name))).encode())
+        for name in ("go.mod", "go.sum"):
+            digest.update((_PINS / self.pins / name).read_bytes())
+        return digest.hexdigest()[:12]
+
+
+# Without its tags Nomad has no web UI, and is not what is released.
+_NOMAD_TAGS = "ui,codegen_generated,hashicorpmetrics"
+_NOMAD = _Program("nomad", "nomad", "github.com/hashicorp/nomad", _NOMAD_TAGS)
+_CONSUL = _Program("consul", "consul", "github.com/hashicorp/consul")
+_FABIO = _Program("fabio", "fabio", "github.com/fabiolb/fabio")
+_DEVICE_PLUGIN = _Program(
+    "example-device", "nomad", "github.com/hashicorp/nomad/plugins/device/cmd/example/cmd", _NOMAD_TAGS
+)
+
+
+@dataclass(frozen=True)
+class Tools:
+    """Where the programs of a cluster are."""
+
+    nomad: Path
+    consul: Path
+    fabio: Path
+    device_plugin: Path
+
+
+def require_tools() -> Tools:
+    """Return the programs, built where they are not on PATH, which takes minutes the first time.
+
+    The device plugin is never looked for on PATH. Raises MissingServiceError where one cannot be built.
+    """
+    return Tools(
+        nomad=_find(_NOMAD), consul=_find(_CONSUL), fabio=_find(_FABIO), device_plugin=_built(_DEVICE_PLUGIN)
+    )
+
+
+def _find(program: _Program) -> Path:
+    found = shutil.which(program.name)
+    return Path(found) if found else _built(program)
+
+
+def _built(program: _Program) -> Path:
+    folder = cache_dir() / "tools"
+    folder.mkdir(exist_ok=True)
+    kept = folder / f"{program.name}-{program.key()}"
+    with locked(folder / f"{program.name}.lock"):
+        if not kept.exists():
+            _build(program, kept)
+    return kept / program.name
+
+
+def _build(program: _Program, kept: Path) -> None:
+    if not shutil.which("go"):
+        raise MissingServiceError(
+            f"{program.name} is missing, and there is no Go to build what {_PINS / program.pins} "
+            "pins: install Go"
+        )
+    with tempfile.TemporaryDirectory(dir=kept.parent) as folder:
+        # Go must not touch the pins in the checkout.
+        for name in ("go.mod", "go.sum"):
+            shutil.copy(_PINS / program.pins / name, folder)
+        result = Path(folder) / "result"
+        result.mkdir()
+        _run_go(program, program.build_command(result / program.name), folder)
+        result.replace(kept)
+
+
+def _run_go(program: _Program, command: list[str], folder: str) -> None:
+    start_s = time.monotonic()
+    _report(f"building {program.name} (minutes the first time)")
+    last_lines = collections.deque[str](maxlen=_LAST_LINES)
+    reported_s, steps = start_s, 0
+    environment = {**os.environ, "GOWORK": "off"}
+    with subprocess.Popen(
+        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as build:
+        assert build.stdout is not None
+        for line in build.stdout:
+            last_lines.append(line)
+            steps += 1
+            if time.monotonic() - reported_s > _REPORT_EVERY_S:
+                reported_s = time.monotonic()
+                _report(f"building {program.name}: {steps} modules and packages so far")
+    if build.returncode != 0:
+        raise MissingServiceError(f"{program.name} cannot be built; Go's last lines:\n{''.join(last_lines)}")
+    _report(f"built {program.name} in {time.monotonic() - start_s:.0f} s")
+
+
+def _report(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def main() -> None:
+    """Print where the programs are, once they are there."""
+    for path in vars(require_tools()).values():
+        print(path)
+
+
+if __name__ == "__main__":
+    main()
