@@ -4,7 +4,9 @@ FrontendError
 ├── RegistryRefusal        what was asked of the registry cannot be done; the text is for the user
 ├── RegistryUnavailable    Redis gave no answer; whether a write was made is not known
 ├── ClusterMismatch        the Redis belongs to another cluster
-└── UnreadableRecord       a value in Redis is not what this project writes
+├── UnreadableRecord       a value in Redis is not what this project writes
+├── PolicyRefusal          a selection policy cannot be what it is configured to be; the text is for the user
+└── UnfitLabel             an application's loss cannot measure a label; the text is for the user
 """
 
 from __future__ import annotations
@@ -33,3 +35,11 @@ class UnreadableRecord(FrontendError):  # noqa: N818 - named for what happened
         super().__init__(f"{key}: field {field!r} {problem}")
         self.key = key
         self.field = field
+
+
+class PolicyRefusal(FrontendError):  # noqa: N818 - named for what happened
+    """A selection policy cannot be what it is configured to be; the message says what it can be."""
+
+
+class UnfitLabel(FrontendError):  # noqa: N818 - named for what happened
+    """An application's loss cannot measure a label; the message says which labels it can."""
