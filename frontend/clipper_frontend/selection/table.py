@@ -1,0 +1,72 @@
+"""Which policies there are: one line each, and those that other packages bring.
+
+A package brings a policy by an entry point of the group `clipper_nomad.selection_policies`, named as the
+policy is and leading to its class (`contract.PolicyType`). The names of this table are not to be had.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from importlib.metadata import EntryPoint, entry_points
+from typing import Final
+
+from clipper_frontend.errors import PolicyRefusal
+from clipper_frontend.selection.contract import PolicyType
+from clipper_frontend.selection.default import Default
+from clipper_frontend.selection.epsilon_greedy import EpsilonGreedy
+from clipper_frontend.selection.exp3 import Exp3
+from clipper_frontend.selection.exp4 import Exp4
+from clipper_frontend.selection.majority_vote import MajorityVote
+from clipper_frontend.selection.mean import Mean
+from clipper_frontend.selection.shadow import Shadow
+from clipper_frontend.selection.split import Split
+from clipper_frontend.selection.thompson import Thompson
+
+_ATTRIBUTES: Final = ("name", "parameters", "takes_weights", "default_loss", "most_arms")
+ENTRY_POINT_GROUP: Final = "clipper_nomad.selection_policies"
+
+_BUILT_IN: Final[tuple[PolicyType, ...]] = (
+    Default,
+    Split,
+    Shadow,
+    EpsilonGreedy,
+    Exp3,
+    Thompson,
+    Mean,
+    MajorityVote,
+    Exp4,
+)
+POLICIES: Final[Mapping[str, PolicyType]] = {policy.name: policy for policy in _BUILT_IN}
+
+
+def policy_names() -> list[str]:
+    """Return the names of all policies: this project's, then those of other packages."""
+    return [*POLICIES, *sorted(set(_installed()) - set(POLICIES))]
+
+
+def find_policy(name: str) -> PolicyType:
+    """Return a policy by its name; raises PolicyRefusal, naming the choices."""
+    found = POLICIES.get(name)
+    if found is not None:
+        return found
+    point = _installed().get(name)
+    if point is None:
+        raise PolicyRefusal(f"unknown policy {name!r}: use one of {', '.join(policy_names())}")
+    return _load(point)
+
+
+@functools.cache
+def _installed() -> Mapping[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP)}
+
+
+def _load(point: EntryPoint) -> PolicyType:
+    try:
+        found: PolicyType = point.load()
+    except (ImportError, AttributeError) as error:
+        raise PolicyRefusal(f"the policy {point.name} ({point.value}) cannot be loaded: {error}") from error
+    lacking = [name for name in _ATTRIBUTES if not hasattr(found, name)]
+    if lacking:
+        raise PolicyRefusal(f"{point.value} is no policy: it lacks {', '.join(lacking)}")
+    return found
