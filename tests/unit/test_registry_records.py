@@ -32,11 +32,11 @@ REPLICA = ReplicaRecord("m", "1", 0, InputType.DOUBLES, -1, 3, "x", 4)
 FRONTEND = FrontendRecord("f", "h:7000", "h:1390", "0.1.0", "now", {("m", "1"): 4})
 
 
-@given(NAMES, INPUT_TYPES, st.text(), st.integers(1, 2**60), st.sampled_from(OnDefault))
+@given(NAMES, INPUT_TYPES, st.text(), st.integers(1, 2**60), st.sampled_from(OnDefault), st.text())
 def test_applications(
-    name: str, input_type: InputType, default: str, slo_micros: int, on_default: OnDefault
+    name: str, input_type: InputType, default: str, slo_micros: int, on_default: OnDefault, policy: str
 ) -> None:
-    record = ApplicationRecord(name, input_type, "p", default, slo_micros, on_default)
+    record = ApplicationRecord(name, input_type, "p", default, slo_micros, on_default, policy)
     assert ApplicationRecord.from_hash(name, record.to_hash()) == record
 
 
@@ -64,7 +64,7 @@ def test_frontends(ready: dict[tuple[str, str], int]) -> None:
 
 def test_what_this_project_adds_may_be_missing() -> None:
     values = APPLICATION.to_hash()
-    del values["on_default"]
+    del values["on_default"], values["policy_config"]
     assert ApplicationRecord.from_hash("a", values) == APPLICATION
     values = REPLICA.to_hash()
     del values["instance_id"], values["rpc_version"]

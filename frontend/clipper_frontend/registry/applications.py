@@ -1,4 +1,4 @@
-"""The part of the store that writes and reads applications and their links to models."""
+"""The part of the store that writes and reads applications, their policies and their links to models."""
 
 from __future__ import annotations
 
@@ -6,11 +6,19 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from clipper_frontend.errors import RegistryRefusal
 from clipper_frontend.registry.keys import Database
 from clipper_frontend.registry.mirror import Mirror
 from clipper_frontend.registry.names import check_application_name
+from clipper_frontend.registry.policies import (
+    most_links,
+    policies_for_several,
+    policy_fields,
+    with_weights,
+)
 from clipper_frontend.registry.records import ApplicationRecord
 from clipper_frontend.registry.scripts import Scripts
+from clipper_frontend.selection.config import PolicyConfig
 
 
 class LinkedApplication(NamedTuple):
@@ -24,10 +32,14 @@ class Applications(Scripts):
     """Applications and links. Every method raises RegistryUnavailable where Redis gives no answer."""
 
     async def add_application(self, record: ApplicationRecord) -> None:
-        """Add an application; raises RegistryRefusal for a bad name, or where there is one of this name."""
+        """Add an application; raises RegistryRefusal for a bad name, or where there is one of this name.
+
+        Raises PolicyRefusal for a policy that this frontend cannot have.
+        """
         check_application_name(record.name)
         state = json.dumps({"y_hat": record.default_output}, separators=(",", ":"), ensure_ascii=False)
-        await self.run("add_application", record.name, state, *flattened(record.to_hash()))
+        fields = record.to_hash() | most_links(record.config)
+        await self.run("add_application", record.name, state, *flattened(fields))
 
     async def delete_application(self, name: str) -> None:
         """Delete an application with its links; raises RegistryRefusal where there is none."""
@@ -45,12 +57,29 @@ class Applications(Scripts):
         mirror.apply(await self.read_all(Database.APPLICATIONS, Database.LINKS))
         return _linked(mirror)
 
-    async def add_model_links(self, application: str, model_names: Sequence[str]) -> None:
-        """Link an application to a model. Linking to the linked model again changes nothing.
+    async def set_policy(self, application: str, config: PolicyConfig) -> None:
+        """Give an application another policy; what was learnt under the same loss stays.
 
-        Raises RegistryRefusal where either is unknown, their input types differ, or there is another link.
+        Raises RegistryRefusal where there is no such application, or it has more links than the policy takes.
         """
-        await self.run("add_model_links", application, *model_names)
+        fields = policy_fields(config)
+        most = fields["most_links"]
+        await self.run("set_policy", application, policies_for_several(), most, *flattened(fields))
+
+    async def add_model_links(
+        self, application: str, model_names: Sequence[str], weights: Sequence[float] | None = None
+    ) -> None:
+        """Link an application to models. Linking to a linked model again changes nothing but its weight.
+
+        With `weights`, one for each name, the models become arms of the application's policy. Raises
+        RegistryRefusal where an application or a model is unknown, input types differ, or the policy takes
+        one model only; PolicyRefusal where it takes no weights.
+        """
+        changed: list[str] = []
+        if weights is not None:
+            changed = await self._policy_change(application, _paired(model_names, weights))
+        arguments = [application, policies_for_several(), len(model_names), *model_names, *changed]
+        await self.run("add_model_links", *arguments)
 
     async def delete_model_links(self, application: str, model_names: Sequence[str]) -> None:
         """Delete links; raises RegistryRefusal, deleting none, where one of them is not there."""
@@ -62,10 +91,26 @@ class Applications(Scripts):
         mirror.apply(await self.read([(Database.LINKS, application)]))
         return tuple(sorted(mirror.linked_models(application)))
 
+    async def _policy_change(self, application: str, weights: Mapping[str, float]) -> list[str]:
+        """Return what a script needs to give arms other weights, if nobody changes the policy meanwhile."""
+        found = await self.get_application(application)
+        if found is None:
+            raise RegistryRefusal(f"No app with name '{application}' exists.")
+        config = with_weights(found.record.config, found.linked_models, weights)
+        return [found.record.policy_config, *flattened(policy_fields(config))]
+
 
 def flattened(values: Mapping[str, str]) -> list[str]:
     """Return a hash as field, value, field, value …"""
     return [part for item in values.items() for part in item]
+
+
+def _paired(model_names: Sequence[str], weights: Sequence[float]) -> dict[str, float]:
+    if len(model_names) != len(weights):
+        raise RegistryRefusal(
+            f"There must be one weight for each model, not {len(weights)} for {len(model_names)}"
+        )
+    return dict(zip(model_names, weights, strict=True))
 
 
 def _linked(mirror: Mirror) -> list[LinkedApplication]:

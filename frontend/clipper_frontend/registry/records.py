@@ -15,11 +15,12 @@ from typing import TypeVar
 from clipper_container.input_types import InputType
 from clipper_frontend.errors import UnreadableRecord
 from clipper_frontend.registry.keys import READY_PREFIX, ReplicaKey, VersionKey, frontend_key
+from clipper_frontend.selection.config import CLIPPERS_DEFAULT_POLICY, PolicyConfig
 
 logger = logging.getLogger("clipper.registry")
 
 ADAPTIVE_BATCH_SIZE = -1
-DEFAULT_OUTPUT_POLICY = "DefaultOutputSelectionPolicy"
+DEFAULT_OUTPUT_POLICY = CLIPPERS_DEFAULT_POLICY
 
 Hash = Mapping[str, str]
 _T = TypeVar("_T")
@@ -35,7 +36,11 @@ class OnDefault(enum.Enum):
 
 @dataclass(frozen=True)
 class ApplicationRecord:
-    """An application; `slo_micros` is its latency SLO in microseconds."""
+    """An application; `slo_micros` is its latency SLO in microseconds.
+
+    `policy` is the selection policy's name, as Clipper calls it where Clipper knows it; `policy_config` its
+    configuration as JSON, empty where it is all defaults.
+    """
 
     name: str
     input_type: InputType
@@ -43,6 +48,14 @@ class ApplicationRecord:
     default_output: str
     slo_micros: int
     on_default: OnDefault = OnDefault.DEFAULT
+    policy_config: str = ""
+
+    @property
+    def config(self) -> PolicyConfig:
+        """Return the policy as configured; raises PolicyRefusal where this frontend cannot have it."""
+        if self.policy_config:
+            return PolicyConfig.from_json(self.policy_config)
+        return PolicyConfig.parse(self.policy)
 
     @classmethod
     def from_hash(cls, name: str, values: Hash) -> ApplicationRecord:
@@ -55,6 +68,7 @@ class ApplicationRecord:
             default_output=reader.text("default_output"),
             slo_micros=reader.read("latency_slo_micros", _positive),
             on_default=reader.read("on_default", OnDefault, absent=OnDefault.DEFAULT),
+            policy_config=reader.text("policy_config", absent=""),
         )
 
     def to_hash(self) -> dict[str, str]:
@@ -65,6 +79,7 @@ class ApplicationRecord:
             "default_output": self.default_output,
             "latency_slo_micros": str(self.slo_micros),
             "on_default": self.on_default.value,
+            "policy_config": self.policy_config,
         }
 
 

@@ -6,3 +6,6 @@ end
 at(APPLICATIONS, 'DEL', name)
 at(LINKS, 'DEL', name)
 at(SELECTION_STATE, 'DEL', name .. ':0:0')
+for _, key in ipairs(keys_with_prefix(SELECTION_STATE, 'selection:' .. name .. ':')) do
+  at(SELECTION_STATE, 'UNLINK', key)
+end

@@ -2,9 +2,8 @@
 -- ARGV: model, version, instance id, frontend id, then the fields of its hash but model_replica_id
 local instance, frontend = ARGV[3], ARGV[4]
 local prefix = ARGV[1] .. ',' .. ARGV[2] .. ','
-local literal_prefix = string.gsub(prefix, '[%*%?%[%]\\]', '\\%0')
 local taken, number = {}, nil
-for _, key in ipairs(at(REPLICAS, 'KEYS', literal_prefix .. '*')) do
+for _, key in ipairs(keys_with_prefix(REPLICAS, prefix)) do
   local its_number = tonumber(string.sub(key, #prefix + 1))
   if its_number then
     taken[its_number] = true

@@ -34,8 +34,19 @@ local function integer(number)
   return string.format('%.0f', number)
 end
 
+-- The keys of a database that begin with `prefix`, whatever characters that has.
+local function keys_with_prefix(database, prefix)
+  local literal = string.gsub(prefix, '[%*%?%[%]\\]', '\\%0')
+  return at(database, 'KEYS', literal .. '*')
+end
+
 local function is_registered(model, version)
   return try(MODELS, 'HEXISTS', model .. ':' .. version, 'valid') == 1
+end
+
+-- Applications without the field are older than policies for several models.
+local function takes_one_model(application)
+  return (at(APPLICATIONS, 'HGET', application, 'most_links') or '1') == '1'
 end
 
 -- The first application linked to `model` whose input type is another one, with that type; nil where none is.

@@ -1,0 +1,56 @@
+"""How an application's selection policy is written in its hash, and how it changes with the links.
+
+Owns the fields `policy`, `policy_config` and `most_links`. What a policy is, selection says; whether links
+and policy go together, the scripts say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from clipper_frontend.selection.config import CLIPPERS_DEFAULT_POLICY, DEFAULT_POLICY, PolicyConfig
+from clipper_frontend.selection.contract import Arm
+from clipper_frontend.selection.table import POLICIES, policy_names
+
+_ANY_NUMBER: Final = "0"
+_ONE: Final = "1"
+
+
+def policy_name(config: PolicyConfig) -> str:
+    """Return what a record calls the policy: the default has Clipper's name."""
+    return CLIPPERS_DEFAULT_POLICY if config.name == DEFAULT_POLICY else config.name
+
+
+def policy_text(config: PolicyConfig) -> str:
+    """Return the configuration as a record holds it."""
+    return "" if config == PolicyConfig.parse(None) else config.to_json()
+
+
+def most_links(config: PolicyConfig) -> dict[str, str]:
+    """Return the field that tells the scripts how many models may be linked under the policy."""
+    return {"most_links": _ONE if config.policy_type.most_arms == 1 else _ANY_NUMBER}
+
+
+def policy_fields(config: PolicyConfig) -> dict[str, str]:
+    """Return the fields of an application's hash that hold its policy."""
+    return {"policy": policy_name(config), "policy_config": policy_text(config)} | most_links(config)
+
+
+def policies_for_several() -> str:
+    """Return the names of the policies under which several models may be linked, for texts that refuse."""
+    return ", ".join(name for name in policy_names() if name not in POLICIES or POLICIES[name].most_arms > 1)
+
+
+def with_weights(
+    config: PolicyConfig, linked_models: tuple[str, ...], weights: Mapping[str, float]
+) -> PolicyConfig:
+    """Return a configuration in which these arms have these weights; raises PolicyRefusal.
+
+    The other arms stay as they are; where none was named, these are the models linked before.
+    """
+    body: dict[str, Any] = msgspec.json.decode(config.to_json())
+    arms = {arm.name: arm.weight for arm in config.arms or map(Arm, linked_models)}
+    return PolicyConfig.parse(body | {"arms": arms | weights})
