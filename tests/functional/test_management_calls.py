@@ -43,7 +43,13 @@ def assert_json(reply: Reply, value: Any) -> None:
 def test_add_app(client: LetterManagementClient) -> None:
     assert_text(client.call("add_app", **APP), 200, "Successfully added application with name 'a'")
     assert_text(client.call("add_app", **APP), 400, "application 'a' already exists")
-    expected = {**APP, "linked_models": [], "on_default": "default", "policy": "DefaultOutputSelectionPolicy"}
+    expected = {
+        **APP,
+        "linked_models": [],
+        "on_default": "default",
+        "policy": "DefaultOutputSelectionPolicy",
+        "policy_config": {"name": "default", "loss": "zero_one", "half_life_s": 3600.0, "user_rounds": 100.0},
+    }
     assert_json(client.call("get_application", name="a"), expected)
 
 
@@ -63,7 +69,8 @@ def test_short_forms_of_input_types(client: LetterManagementClient, written: str
     [
         ({"input_type": "sounds"}, "unknown input type 'sounds': use one of bytes, integers,"),
         ({"on_default": "maybe"}, "unknown on_default 'maybe': use one of default, error, wait"),
-        ({"policy": "Exp3"}, "unknown policy 'Exp3': use one of DefaultOutputSelectionPolicy"),
+        ({"policy": "Exp3"}, "unknown policy 'Exp3': use one of default, split,"),
+        ({"policy": 3}, "Expected `str | object | null`, got `int` - at `$.policy`"),
         ({"latency_slo_micros": 0}, "`int` >= 1 - at `$.latency_slo_micros`"),
         ({"latency_slo_micros": 86_400_000_001}, "`int` <= 86400000000"),
         ({"latency_slo_micros": 1.5}, "Expected `int`, got `float` - at `$.latency_slo_micros`"),

@@ -34,6 +34,8 @@ def test_an_application_and_its_link(client: LetterManagementClient, redis_serve
             "default_output": 'a "b"',
             "latency_slo_micros": "100000",
             "on_default": "default",
+            "policy_config": "",
+            "most_links": "1",
         }
     }
     assert contents(redis_server, 7) == {"digits": {"m"}}

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from typing import Any, TypeAlias
 
+from clipper_frontend.errors import PolicyRefusal
 from clipper_frontend.registry.applications import LinkedApplication
 from clipper_frontend.registry.models import RegisteredModel
-from clipper_frontend.registry.records import FrontendRecord, ReplicaRecord
+from clipper_frontend.registry.records import ApplicationRecord, FrontendRecord, ReplicaRecord
 
-JsonObject = dict[str, Any]
+JsonObject: TypeAlias = dict[str, Any]
+#: A text, answered as it is, or a list or object, answered as JSON.
+Answer: TypeAlias = str | list[Any] | JsonObject
 
 
 def application(linked: LinkedApplication) -> JsonObject:
@@ -22,6 +26,7 @@ def application(linked: LinkedApplication) -> JsonObject:
         "linked_models": list(linked.linked_models),
         "on_default": record.on_default.value,
         "policy": record.policy,
+        "policy_config": _policy_config(record),
     }
 
 
@@ -63,3 +68,12 @@ def query_frontend(record: FrontendRecord) -> JsonObject:
             for (name, version), rpc_version in sorted(record.ready.items())
         ],
     }
+
+
+def _policy_config(record: ApplicationRecord) -> JsonObject | str:
+    """Return the policy's configuration, or its text where this frontend does not have the policy."""
+    try:
+        config: JsonObject = json.loads(record.config.to_json())
+    except PolicyRefusal:
+        return record.policy_config
+    return config

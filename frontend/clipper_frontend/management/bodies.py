@@ -5,13 +5,16 @@ Types are strict, unknown fields are passed over. Whether what is asked can be d
 
 from __future__ import annotations
 
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeAlias, TypeVar
 
 import msgspec
 
 #: Longer than any latency that an application could be promised.
 MAX_SLO_MICROS = 24 * 3600 * 1_000_000
 _MAX_INT32 = 2**31 - 1
+
+#: A selection policy: its name, or an object of which selection knows the keys.
+Policy: TypeAlias = str | dict[str, Any]
 
 _T = TypeVar("_T", bound=msgspec.Struct)
 
@@ -28,7 +31,7 @@ class AddApplication(msgspec.Struct):
     default_output: str
     latency_slo_micros: Annotated[int, msgspec.Meta(ge=1, le=MAX_SLO_MICROS)]
     on_default: str | None = None
-    policy: str | None = None
+    policy: Policy | None = None
 
 
 class NamedApplication(msgspec.Struct):
@@ -43,8 +46,30 @@ class Listing(msgspec.Struct):
     verbose: bool = False
 
 
-class Links(msgspec.Struct):
-    """Body of add_model_links and delete_model_links."""
+class SetPolicy(msgspec.Struct):
+    """Body of set_policy."""
+
+    app_name: str
+    policy: Policy
+
+
+class PolicyState(msgspec.Struct):
+    """Body of get_policy_state; without a user, it asks for the state that all users share."""
+
+    app_name: str
+    user_id: str | int | None = None
+
+
+class AddLinks(msgspec.Struct):
+    """Body of add_model_links. `weights`, one for each model, are this project's addition."""
+
+    app_name: str
+    model_names: list[str]
+    weights: list[float] | None = None
+
+
+class DeleteLinks(msgspec.Struct):
+    """Body of delete_model_links."""
 
     app_name: str
     model_names: list[str]

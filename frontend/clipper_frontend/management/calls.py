@@ -1,32 +1,25 @@
 """The admin calls: what each does with the registry, and what it answers.
 
 Owns the meaning of the calls: each takes the store and a decoded body and returns a text or a JSON value. It
-knows nothing of HTTP; refusals are raised as RegistryRefusal.
+knows nothing of HTTP; refusals are raised as RegistryRefusal and PolicyRefusal.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
 from clipper_container.input_types import InputType
 from clipper_frontend.errors import RegistryRefusal
-from clipper_frontend.management import answers, bodies
+from clipper_frontend.management import answers, bodies, policies
+from clipper_frontend.management.answers import Answer
 from clipper_frontend.registry.keys import ReplicaKey
-from clipper_frontend.registry.records import (
-    DEFAULT_OUTPUT_POLICY,
-    ApplicationRecord,
-    ModelRecord,
-    OnDefault,
-)
+from clipper_frontend.registry.policies import policy_name, policy_text
+from clipper_frontend.registry.records import ApplicationRecord, ModelRecord, OnDefault
 from clipper_frontend.registry.store import Store
-
-#: A text, answered as it is, or a list or object, answered as JSON.
-Answer = str | list[Any] | dict[str, Any]
-
-_POLICIES = (DEFAULT_OUTPUT_POLICY,)
+from clipper_frontend.selection.config import PolicyConfig
 
 
 class Call(NamedTuple):
@@ -42,13 +35,15 @@ class Call(NamedTuple):
 
 async def add_application(store: Store, body: bodies.AddApplication) -> Answer:
     """Add an application."""
+    config = PolicyConfig.parse(body.policy)
     record = ApplicationRecord(
         name=body.name,
         input_type=_input_type(body.input_type),
-        policy=_policy(body.policy),
+        policy=policy_name(config),
         default_output=body.default_output,
         slo_micros=body.latency_slo_micros,
         on_default=_on_default(body.on_default),
+        policy_config=policy_text(config),
     )
     await store.add_application(record)
     return f"Successfully added application with name '{body.name}'"
@@ -74,30 +69,23 @@ async def get_all_applications(store: Store, body: bodies.Listing) -> Answer:
     return [application.record.name for application in applications]
 
 
-async def add_model_links(store: Store, body: bodies.Links) -> Answer:
-    """Link an application to a model."""
-    await store.add_model_links(body.app_name, body.model_names)
-    return f"Successfully linked model with name '{body.model_names[0]}' to application '{body.app_name}'"
+async def add_model_links(store: Store, body: bodies.AddLinks) -> Answer:
+    """Link an application to models."""
+    await store.add_model_links(body.app_name, body.model_names, body.weights)
+    names = _quoted(body.model_names)
+    return f"Successfully linked model with name {names} to application '{body.app_name}'"
 
 
-async def delete_model_links(store: Store, body: bodies.Links) -> Answer:
+async def delete_model_links(store: Store, body: bodies.DeleteLinks) -> Answer:
     """Delete links of an application."""
     await store.delete_model_links(body.app_name, body.model_names)
-    names = ", ".join(f"'{name}'" for name in body.model_names)
+    names = _quoted(body.model_names)
     return f"Successfully unlinked model with name {names} from application '{body.app_name}'"
 
 
 async def get_linked_models(store: Store, body: bodies.LinksOfApplication) -> Answer:
     """Return the names of the models that an application is linked to."""
     return list(await store.get_linked_models(body.app_name))
-
-
-async def get_state(store: Store, body: bodies.UserState) -> Answer:
-    """Return the application's default output: the state of the default policy, the same for each user."""
-    application = await store.get_application(body.app_name)
-    if application is None:
-        raise RegistryRefusal(f"No app with name '{body.app_name}' exists.")
-    return application.record.default_output
 
 
 # -- models ------------------------------------------------------------------------------------------------
@@ -186,10 +174,12 @@ CALLS: Mapping[str, Call] = {
     "delete_app": Call(bodies.NamedApplication, delete_application, writes=True),
     "get_application": Call(bodies.NamedApplication, get_application),
     "get_all_applications": Call(bodies.Listing, get_all_applications),
-    "add_model_links": Call(bodies.Links, add_model_links, writes=True),
-    "delete_model_links": Call(bodies.Links, delete_model_links, writes=True),
+    "add_model_links": Call(bodies.AddLinks, add_model_links, writes=True),
+    "delete_model_links": Call(bodies.DeleteLinks, delete_model_links, writes=True),
     "get_linked_models": Call(bodies.LinksOfApplication, get_linked_models),
-    "get_state": Call(bodies.UserState, get_state),
+    "set_policy": Call(bodies.SetPolicy, policies.set_policy, writes=True),
+    "get_policy_state": Call(bodies.PolicyState, policies.get_policy_state),
+    "get_state": Call(bodies.UserState, policies.get_state),
     "add_model": Call(bodies.AddModel, add_model, writes=True),
     "delete_versioned_model": Call(bodies.Version, delete_versioned_model, writes=True),
     "set_model_version": Call(bodies.Version, set_model_version, writes=True),
@@ -209,10 +199,8 @@ def _input_type(text: str) -> InputType:
         raise RegistryRefusal(str(exc)) from None
 
 
-def _policy(name: str | None) -> str:
-    if name is not None and name not in _POLICIES:
-        raise RegistryRefusal(f"unknown policy '{name}': use one of {', '.join(_POLICIES)}")
-    return name or DEFAULT_OUTPUT_POLICY
+def _quoted(names: Sequence[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names)
 
 
 def _on_default(text: str | None) -> OnDefault:

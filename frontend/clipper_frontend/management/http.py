@@ -14,9 +14,10 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from clipper_frontend import health
-from clipper_frontend.errors import RegistryRefusal, RegistryUnavailable
+from clipper_frontend.errors import PolicyRefusal, RegistryRefusal, RegistryUnavailable
+from clipper_frontend.management.answers import Answer
 from clipper_frontend.management.bodies import BadBodyError, decode
-from clipper_frontend.management.calls import CALLS, Answer, Call
+from clipper_frontend.management.calls import CALLS, Call
 from clipper_frontend.management.metrics import CONTENT_TYPE, ManagementMetrics
 from clipper_frontend.management.state import ServingState
 
@@ -122,7 +123,7 @@ async def _explaining(request: web.Request, handler: Handler) -> web.StreamRespo
     """Turn what a handler raises on purpose into its answer."""
     try:
         return await handler(request)
-    except (BadBodyError, RegistryRefusal) as exc:
+    except (BadBodyError, PolicyRefusal, RegistryRefusal) as exc:
         return web.Response(text=str(exc), status=400)
     except RegistryUnavailable as exc:
         return web.Response(text=str(exc), status=503, headers={"Retry-After": str(RETRY_AFTER_S)})

@@ -78,7 +78,7 @@ class Applications(Scripts):
         changed: list[str] = []
         if weights is not None:
             changed = await self._policy_change(application, _paired(model_names, weights))
-        arguments = [application, policies_for_several(), len(model_names), *model_names, *changed]
+        arguments = [application, policies_for_several(), str(len(model_names)), *model_names, *changed]
         await self.run("add_model_links", *arguments)
 
     async def delete_model_links(self, application: str, model_names: Sequence[str]) -> None:

@@ -53,4 +53,4 @@ def with_weights(
     """
     body: dict[str, Any] = msgspec.json.decode(config.to_json())
     arms = {arm.name: arm.weight for arm in config.arms or map(Arm, linked_models)}
-    return PolicyConfig.parse(body | {"arms": arms | weights})
+    return PolicyConfig.parse(body | {"arms": {**arms, **weights}})
