@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import json
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
@@ -21,6 +22,8 @@ class DefaultReason(enum.Enum):
     TIMEOUT = "timeout"
     MODEL_ERROR = "model_error"
     OVERLOADED = "overloaded"
+    LOW_CONFIDENCE = "low_confidence"
+    NOT_A_NUMBER = "not_a_number"
 
     @property
     def explanation(self) -> str:
@@ -58,24 +61,44 @@ def output_json(output: bytes) -> bytes:
     return output.strip(_JSON_WHITESPACE)
 
 
-def render_answer(query_id: int, output: bytes) -> bytes:
-    """Return the answer to one input; `output` is JSON."""
-    return b'{"query_id":%d,"output":%b,"default":false}' % (query_id, output)
+def models_member(versions: Iterable[str]) -> bytes:
+    """Return what an answer says of the model versions that took part in it."""
+    return b',"models":%b' % _encode(list(versions))
 
 
-def render_late_answer(query_id: int, output: bytes) -> bytes:
-    """Return the answer to one input of an application that waits, after its SLO; `output` is JSON."""
-    return b'{"query_id":%d,"output":%b,"default":false,"late":true}' % (query_id, output)
+NO_MODELS_MEMBER: Final = models_member(())
 
 
-def render_default(query_id: int, default: bytes, reason: DefaultReason, detail: str | None = None) -> bytes:
+def combined_members(versions: Iterable[str], confidence: float, missing: Iterable[str]) -> bytes:
+    """Return what the answer of several models says of them: how far they agree, and whose is not in it."""
+    return b'%b,"confidence":%b,"missing":%b' % (
+        models_member(versions),
+        _encode(confidence),
+        _encode(list(missing)),
+    )
+
+
+def render_answer(query_id: int, output: bytes, members: bytes) -> bytes:
+    """Return the answer to one input; `output` is JSON, `members` what is said of the models."""
+    return b'{"query_id":%d,"output":%b,"default":false%b}' % (query_id, output, members)
+
+
+def render_late_answer(query_id: int, output: bytes, members: bytes) -> bytes:
+    """Return the answer to one input of an application that waits, after its SLO."""
+    return b'{"query_id":%d,"output":%b,"default":false%b,"late":true}' % (query_id, output, members)
+
+
+def render_default(
+    query_id: int, default: bytes, reason: DefaultReason, detail: str | None = None, members: bytes = b""
+) -> bytes:
     """Return the default output as the answer to one input; `default` is JSON."""
-    return b'{"query_id":%d,"output":%b,"default":true,"default_explanation":%b,"default_reason":%b%b}' % (
+    return b'{"query_id":%d,"output":%b,"default":true,"default_explanation":%b,"default_reason":%b%b%b}' % (
         query_id,
         default,
         _EXPLANATIONS_JSON[reason],
         _REASONS_JSON[reason],
         _detail_member(detail),
+        members,
     )
 
 

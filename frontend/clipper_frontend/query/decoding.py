@@ -10,7 +10,7 @@ import re
 import struct
 from collections.abc import Callable, Sequence
 from types import GenericAlias
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -19,6 +19,9 @@ from clipper_container.input_types import InputType
 
 _INT64 = msgspec.Meta(ge=-(2**63), le=2**63 - 1)
 _INT32 = msgspec.Meta(ge=-(2**31), le=2**31 - 1)
+_QUERY_ID = msgspec.Meta(ge=0, lt=2**53)
+# Users have state of their own, under their names.
+_User: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=256)] | Annotated[int, _INT64]
 # Packers are kept for inputs up to this length: together they take under a megabyte.
 _MAX_CACHED_LENGTH: Final = 4096
 # Unescaped quotes that the keys of a request and what we ignore in it may add to those of its inputs.
@@ -37,20 +40,25 @@ class PredictRequest(msgspec.Struct, frozen=True, gc=False):
     """What a predict call asks for: each of `inputs` as the model gets it, little-endian or UTF-8.
 
     `is_batch` says that the answer is a batch: several inputs were given, or none. `version` None is the
-    model's current one.
+    model's current one. `user` is who it is for, where that is told.
     """
 
     inputs: Sequence[bytes]
     is_batch: bool
     version: str | None
+    user: str | None = None
 
 
 class Feedback(msgspec.Struct, frozen=True, gc=False):
-    """What an update call tells: the right `label` of an `input`, for one user."""
+    """What an update call tells: the right `label`, a decoded JSON value.
 
-    uid: int
-    input: bytes
-    label: float
+    It is that of an earlier query, `query_id`; or, in Clipper's form, of an `input` for one `user`.
+    """
+
+    query_id: int | None
+    user: str | None
+    input: bytes | None
+    label: Any
 
 
 class PredictDecoder:
@@ -80,10 +88,10 @@ class PredictDecoder:
         if batch is not UNSET:
             if value is not UNSET:
                 raise BadRequest("give either input or input_batch, not both")
-            return PredictRequest(self._pack_batch(batch), len(batch) != 1, version)
+            return PredictRequest(self._pack_batch(batch), len(batch) != 1, version, _user(request))
         if value is UNSET:
             raise BadRequest("the key input (one input) or input_batch (a list of inputs) is missing")
-        return PredictRequest((self._pack(value, "input"),), False, version)
+        return PredictRequest((self._pack(value, "input"),), False, version, _user(request))
 
     def _pack_batch(self, batch: list[Any]) -> list[bytes]:
         if len(batch) > self._max_inputs:
@@ -121,7 +129,14 @@ class FeedbackDecoder:
             feedback = self._decode(body)
         except _DECODE_ERRORS as error:
             raise _bad_request(body, error) from error
-        return Feedback(feedback.uid, self._pack(feedback.input, "input"), feedback.label)
+        if feedback.query_id is not None:
+            return Feedback(feedback.query_id, None, None, feedback.label)
+        user = _user(feedback)
+        if user is None:
+            raise BadRequest("the key query_id is missing, or uid (or user_id) with input")
+        if feedback.input is UNSET:
+            raise BadRequest("the key input is missing, or query_id instead of it")
+        return Feedback(None, user, self._pack(feedback.input, "input"), feedback.label)
 
 
 # The JSON of each input type.
@@ -144,6 +159,8 @@ def _predict_body(input_type: InputType) -> type[Any]:
             ("input", element | UnsetType, UNSET),
             ("input_batch", GenericAlias(list, (element,)) | UnsetType, UNSET),
             ("version", str | Annotated[int, _INT64], None),
+            ("user_id", _User | None, None),
+            ("uid", Annotated[int, _INT64] | None, None),
         ],
     )
 
@@ -151,8 +168,24 @@ def _predict_body(input_type: InputType) -> type[Any]:
 def _feedback_body(input_type: InputType) -> type[Any]:
     return msgspec.defstruct(
         "FeedbackBody",
-        [("uid", Annotated[int, _INT64]), ("input", _ELEMENTS[input_type]), ("label", float)],
+        [
+            ("label", Any),
+            ("query_id", Annotated[int, _QUERY_ID] | None, None),
+            ("input", _ELEMENTS[input_type] | UnsetType, UNSET),
+            ("user_id", _User | None, None),
+            ("uid", Annotated[int, _INT64] | None, None),
+        ],
     )
+
+
+def _user(body: Any) -> str | None:
+    """Return who a body is for: `uid` is Clipper's name for it."""
+    user = body.user_id
+    if user is None:
+        user = body.uid
+        if user is None:
+            return None
+    return user if type(user) is str else str(user)
 
 
 # Packing: (value, where it was found) to bytes.

@@ -73,6 +73,12 @@ class Presence:
         self._held.clear()
         self._changed.set()
 
+    def set_numbers(self, numbers: tuple[int, ...]) -> None:
+        """Tell which numbers the ids of this frontend's queries begin with."""
+        self._record = replace(self._record, numbers=numbers)
+        self._announced = False
+        self._changed.set()
+
     async def close(self) -> None:
         """Stop telling, and take back what was told, as far as Redis can be reached."""
         if self._task is None:

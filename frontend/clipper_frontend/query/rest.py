@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote
 from clipper_frontend import health
 from clipper_frontend.query.answers import error_body, render_batch
 from clipper_frontend.query.application import Application
-from clipper_frontend.query.decoding import BadRequest
+from clipper_frontend.query.decoding import BadRequest, PredictRequest
 from clipper_frontend.query.exchange import Exchange
 from clipper_frontend.query.readiness import Readiness
 from clipper_frontend.query.routes import Routes
@@ -89,6 +89,9 @@ class RestHandler:
                     400, error_body("Query processing error", _unknown(application, request.version))
                 )
                 return
+        elif not application.plain:
+            self._select(application, request, exchange, now)
+            return
         inputs = request.inputs
         if not request.is_batch:
             self._serving.submit(application, target, inputs[0], exchange, now)
@@ -98,6 +101,20 @@ class RestHandler:
             batch = _BatchReply(exchange, len(inputs))
             for index, payload in enumerate(inputs):
                 self._serving.submit(application, target, payload, _Part(batch, index), now)
+
+    def _select(
+        self, application: Application, request: PredictRequest, exchange: Exchange, now: float
+    ) -> None:
+        """Have each input answered by those that the application's policy selects."""
+        inputs, user, select = request.inputs, request.user, self._serving.select
+        if not request.is_batch:
+            select(application, user, inputs[0], exchange, now)
+        elif not inputs:
+            exchange.respond(200, render_batch([]))
+        else:
+            batch = _BatchReply(exchange, len(inputs))
+            for index, payload in enumerate(inputs):
+                select(application, user, payload, _Part(batch, index), now)
 
     def _other(self, exchange: Exchange) -> None:
         if self._admin.offers(exchange.path):
@@ -168,6 +185,12 @@ class _Part:
 
 
 def _unknown(application: Application, version: str) -> str:
+    if len(application.linked) > 1:
+        models = ", ".join(application.linked)
+        return (
+            f"version {version!r} was asked for, and application {application.name!r} is linked to several "
+            f"models: {models}. Leave the version out: its policy chooses"
+        )
     if application.model is None:
         return f"version {version!r} was asked for, and application {application.name!r} has no linked model"
     return f"model {application.model!r} has no registered version {version!r}"

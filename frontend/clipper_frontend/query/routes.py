@@ -9,18 +9,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 from urllib.parse import quote
 
-from clipper_frontend.query.application import Application
+from clipper_frontend.errors import PolicyRefusal
+from clipper_frontend.query.application import Application, Choice, Learning
 from clipper_frontend.query.statistics import ApplicationStatistics
 from clipper_frontend.query.version import ServedVersion
 from clipper_frontend.registry.mirror import Changes, Mirror
-from clipper_frontend.registry.records import ModelRecord
+from clipper_frontend.registry.records import ApplicationRecord, ModelRecord
 
 
 class Routes:
     """The applications and model versions of one query frontend."""
 
-    def __init__(self, mirror: Mirror, *, max_inputs: int, wait_limit_s: float) -> None:
+    def __init__(
+        self, mirror: Mirror, *, max_inputs: int, wait_limit_s: float, learning: Learning | None = None
+    ) -> None:
         self._mirror = mirror
+        self._learning = learning
         self._max_inputs = max_inputs
         self._wait_limit_s = wait_limit_s
         self.applications: dict[str, Application] = {}
@@ -100,21 +104,42 @@ class Routes:
         if record is None:
             self.predict_paths.pop(predict_path, None)
             self.update_paths.pop(update_path, None)
+            if self._learning is not None:
+                self._learning.forget(name)
             return
-        model_name = min(self._mirror.linked_models(name), default=None)
-        serving = self._mirror.serving_version(model_name) if model_name is not None else None
+        statistics = before.statistics if before is not None else ApplicationStatistics()
         application = Application(
             record,
-            before.statistics if before is not None else ApplicationStatistics(),
-            model=model_name,
-            target=self.version(model_name, serving)
-            if model_name is not None and serving is not None
-            else None,
+            statistics,
+            self._choice(record, statistics),
             max_inputs=self._max_inputs,
             wait_limit_s=self._wait_limit_s,
         )
         self.applications[name] = application
         self.predict_paths[predict_path] = self.update_paths[update_path] = application
+
+    def _choice(self, record: ApplicationRecord, statistics: ApplicationStatistics) -> Choice:
+        """Return what the application's policy chooses among; a policy that cannot be had refuses queries."""
+        linked = sorted(self._mirror.linked_models(record.name))
+        try:
+            config = record.config
+            if not linked and not config.arms:
+                return Choice(linked, config)
+            policy = config.policy(record.name, linked)
+        except PolicyRefusal as refusal:
+            return Choice(linked, refusal=str(refusal))
+        learner = None
+        if self._learning is not None:
+            learner = self._learning.learner(record.name, config, policy, statistics)
+        return Choice(linked, config, policy, tuple(map(self._serving, policy.arms)), learner)
+
+    def _serving(self, arm: str) -> ServedVersion | None:
+        """Return the version that serves an arm: a model, or `<model>:<version>`."""
+        model_name, _, model_version = arm.partition(":")
+        if model_version:
+            return self.registered(model_name, model_version)
+        serving = self._mirror.serving_version(model_name)
+        return self.version(model_name, serving) if serving is not None else None
 
     def _set_shortest_slo(self, model_name: str) -> None:
         linked = (self.applications.get(name) for name in self._applications_of.get(model_name, ()))

@@ -20,6 +20,7 @@ from clipper_frontend.query.exchange import Handler
 from clipper_frontend.query.http import HttpProtocol
 from clipper_frontend.query.metrics import metrics_source
 from clipper_frontend.query.presence import Presence
+from clipper_frontend.query.query_ids import QueryIds
 from clipper_frontend.query.readiness import Readiness
 from clipper_frontend.query.rest import AdminHandler, RestHandler
 from clipper_frontend.query.routes import Routes
@@ -48,8 +49,12 @@ class QueryFrontend:
         self._follower = Follower(redis, self, frontend_id=settings.frontend_id)
         self._mirror = self._follower.mirror
         self._clockwork = Clockwork()
+        self._query_ids = QueryIds()
         self._serving = Serving(
-            PredictionCache(settings.prediction_cache_bytes), self._clockwork.wake, self._clockwork.due_sooner
+            PredictionCache(settings.prediction_cache_bytes),
+            self._clockwork.wake,
+            self._clockwork.due_sooner,
+            self._query_ids.next,
         )
         self._routes = Routes(
             self._mirror, max_inputs=settings.max_inputs, wait_limit_s=settings.wait_limit_s
@@ -131,6 +136,7 @@ class QueryFrontend:
         while not stop.is_set():
             try:
                 await self._store.join_cluster(self._settings.common.cluster_name)
+                await self._take_numbers()
                 return True
             except RegistryUnavailable as exc:
                 if not warned:
@@ -140,6 +146,11 @@ class QueryFrontend:
                 async with asyncio.timeout(_JOIN_RETRY_S):
                     await stop.wait()
         return False
+
+    async def _take_numbers(self) -> None:
+        """See to it that there are ids for queries, and a number in reserve."""
+        while self._query_ids.wants_number:
+            self._query_ids.add(await self._store.take_number())
 
     async def _drain(self) -> None:
         """Fail readiness, serve on for the set delay, then finish what is in work."""
@@ -216,4 +227,5 @@ class QueryFrontend:
             admin_address=self._settings.advertise_admin or admin_address,
             version=distribution_version("clipper-nomad"),
             started_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            numbers=self._query_ids.numbers,
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from clipper_container.input_types import InputType
+from clipper_frontend.query.answers import models_member
 from clipper_frontend.query.prediction import Prediction
 from clipper_frontend.query.queue import DeadlineQueue
 from clipper_frontend.query.replica import Replica
@@ -34,7 +35,7 @@ class ServedVersion:
     """A model version, registered or not, with replicas or without.
 
     `shortest_slo_s` is the shortest latency SLO of the applications that are linked to its model,
-    `input_type` the one it is registered for, or None.
+    `input_type` the one it is registered for, or None; `models_member` is what its answers say of it.
     """
 
     __slots__ = (
@@ -46,6 +47,8 @@ class ServedVersion:
         "batch_size",
         "cache_prefix",
         "input_type",
+        "label",
+        "models_member",
         "name",
         "queue",
         "replicas",
@@ -57,6 +60,8 @@ class ServedVersion:
     def __init__(self, name: str, version: str) -> None:
         self.name = name
         self.version = version
+        self.label = f"{name}:{version}"
+        self.models_member = models_member([self.label])
         self.input_type: InputType | None = None
         self.batch_size = ADAPTIVE_BATCH_SIZE
         self.shortest_slo_s = float("inf")

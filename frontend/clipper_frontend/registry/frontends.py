@@ -17,6 +17,10 @@ FRONTEND_RENEWAL_INTERVAL_S = 3.0
 class Frontends(Scripts):
     """Query frontends. Every method raises RegistryUnavailable where Redis gives no answer."""
 
+    async def take_number(self) -> int:
+        """Return a number, below 2^21, that no other query frontend has."""
+        return int(await self.run("take_number"))
+
     async def put_frontend(self, record: FrontendRecord) -> None:
         """Write a frontend's record, with all that it has ready, in place of what there was."""
         plain = flattened(dataclasses.replace(record, ready={}).to_hash())

@@ -6,7 +6,8 @@ it; databases 4 and the keys of database 6 but the first are this project's addi
     db 2  <model>:<version>                  db 6  CURRENT_MODEL_VERSION:<model>
     db 3  <model>,<version>,<replica>              SERVING_MODEL_VERSION:<model>
     db 4  QUERY_FRONTEND:<frontend id>             FIRST_READY:<model>:<version>
-    db 5  <application>                            CLUSTER_NAME
+          QUERY_FRONTEND_NUMBER                    CLUSTER_NAME
+    db 5  <application>
     db 7  <application>
 
 Two channels, which belong to no database: `clipper:sync` carries tokens, and `clipper:applied` answers

@@ -192,7 +192,8 @@ class FrontendRecord:
     """A live query frontend.
 
     The addresses are `host:port`; `started_at` is an ISO 8601 time; `ready` maps (model, version) to the RPC
-    version (3 or 4) of the replicas that this frontend has ready of it.
+    version (3 or 4) of the replicas that this frontend has ready of it; `numbers` are those that the ids of
+    its queries begin with.
     """
 
     id: str
@@ -201,6 +202,7 @@ class FrontendRecord:
     version: str
     started_at: str = ""
     ready: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    numbers: tuple[int, ...] = ()
 
     @classmethod
     def from_hash(cls, frontend_id: str, values: Hash) -> FrontendRecord:
@@ -218,6 +220,7 @@ class FrontendRecord:
             version=reader.text("version", absent=""),
             started_at=reader.text("started_at", absent=""),
             ready=ready,
+            numbers=reader.read("numbers", _numbers, absent=()),
         )
 
     def to_hash(self) -> dict[str, str]:
@@ -229,6 +232,7 @@ class FrontendRecord:
             "admin_address": self.admin_address,
             "version": self.version,
             "started_at": self.started_at,
+            "numbers": ",".join(map(str, self.numbers)),
         } | ready
 
 
@@ -269,6 +273,10 @@ class _HashReader:
             return parse(value)
         except ValueError as exc:
             raise UnreadableRecord(self._key, name, f"cannot be read: {exc}") from exc
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(map(int, text.split(","))) if text else ()
 
 
 def _positive(text: str) -> int:

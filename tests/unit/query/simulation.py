@@ -105,7 +105,9 @@ class Simulation:
         self._woken = False
         self.mirror = Mirror()
         self.routes = Routes(self.mirror, max_inputs=100, wait_limit_s=30.0)
-        self.serving = Serving(PredictionCache(cache_bytes), self._wake, lambda: None)
+        self.serving = Serving(
+            PredictionCache(cache_bytes), self._wake, lambda: None, itertools.count().__next__
+        )
         self.changes = 0
         self.sessions = Sessions("front", "test", self.routes, self.serving, self._send, self._changed)
         self.replicas: dict[bytes, SimulatedReplica] = {}

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from clipper_frontend.query.answers import (
     DefaultReason,
+    combined_members,
     error_body,
+    models_member,
     output_json,
     render_answer,
     render_batch,
@@ -28,6 +30,8 @@ EXPLANATIONS = {
     "timeout": NOT_IN_TIME,
     "model_error": NOT_IN_TIME,
     "overloaded": NOT_IN_TIME,
+    "low_confidence": NOT_IN_TIME,
+    "not_a_number": NOT_IN_TIME,
 }
 QUERY_IDS = st.integers(0, 2**63)
 JSON_VALUES = st.recursive(
@@ -84,8 +88,12 @@ def test_text_output_becomes_a_string() -> None:
 
 
 def test_answers_are_written_exactly_so() -> None:
-    assert render_answer(12, b"248.9") == b'{"query_id":12,"output":248.9,"default":false}'
-    assert render_late_answer(12, b'"x"') == b'{"query_id":12,"output":"x","default":false,"late":true}'
+    one = models_member(["m:1"])
+    assert render_answer(1, b"2.9", one) == b'{"query_id":1,"output":2.9,"default":false,"models":["m:1"]}'
+    late = b'{"query_id":1,"output":"x","default":false,"models":["m:1"],"late":true}'
+    assert render_late_answer(1, b'"x"', one) == late
+    several = b',"models":["a:1","b:2"],"confidence":0.75,"missing":["c"]'
+    assert combined_members(["a:1", "b:2"], 0.75, ["c"]) == several
     assert render_batch([]) == b'{"batch_predictions":[]}'
     assert render_batch([b'{"a":1}', b'{"b":2}']) == b'{"batch_predictions":[{"a":1},{"b":2}]}'
     assert (
@@ -99,8 +107,8 @@ def test_answers_are_written_exactly_so() -> None:
 def test_answers_hold_the_output(query_id: int, value: Any) -> None:
     output = json.dumps(value).encode()
     plain = {"query_id": query_id, "output": value, "default": False}
-    assert strict_loads(render_answer(query_id, output)) == plain
-    assert strict_loads(render_late_answer(query_id, output)) == plain | {"late": True}
+    assert strict_loads(render_answer(query_id, output, b"")) == plain
+    assert strict_loads(render_late_answer(query_id, output, b"")) == plain | {"late": True}
 
 
 @settings(max_examples=40)

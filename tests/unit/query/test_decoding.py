@@ -75,7 +75,8 @@ def test_feedback(data: st.DataObject, input_type: InputType, uid: int, label: f
     value = data.draw(inputs_of(input_type))
     body = json.dumps({"label": label, "input": value, "uid": uid}).encode()
     feedback = FeedbackDecoder(input_type).decode(body)
-    assert (feedback.uid, feedback.input, feedback.label) == (uid, model_bytes(input_type, value), label)
+    assert (feedback.user, feedback.input) == (str(uid), model_bytes(input_type, value))
+    assert (feedback.query_id, feedback.label) == (None, label)
 
 
 @st.composite
@@ -160,13 +161,15 @@ def test_refusals_say_where_and_what(input_type: InputType, body: str, cause: st
 @pytest.mark.parametrize(
     ("body", "cause"),
     [
-        ('{"input":[1],"label":1}', "missing required field `uid`"),
-        ('{"uid":1,"label":1}', "missing required field `input`"),
+        ('{"input":[1],"label":1}', "the key query_id is missing, or uid (or user_id) with input"),
+        ('{"uid":1,"label":1}', "the key input is missing, or query_id instead of it"),
         ('{"uid":1,"input":[1]}', "missing required field `label`"),
-        ('{"uid":"1","input":[1],"label":1}', "uid: Expected `int`, got `str`"),
-        ('{"uid":1.0,"input":[1],"label":1}', "uid: Expected `int`, got `float`"),
+        ('{"uid":"1","input":[1],"label":1}', "uid: Expected `int | null`, got `str`"),
+        ('{"uid":1.0,"input":[1],"label":1}', "uid: Expected `int | null`, got `float`"),
+        ('{"user_id":"","input":[1],"label":1}', "user_id: Expected `str` of length >= 1"),
         ('{"uid":1,"input":[],"label":1}', "input is empty"),
-        ('{"uid":1,"input":[1],"label":"1"}', "label: Expected `float`, got `str`"),
+        ('{"query_id":9007199254740992,"label":1}', "query_id: Expected `int` <= 9007199254740991"),
+        ('{"query_id":"1","label":1}', "query_id: Expected `int | null`, got `str`"),
     ],
 )
 def test_feedback_refusals(body: str, cause: str) -> None:
@@ -192,6 +195,31 @@ def test_bad_utf8_and_deep_nesting_are_named() -> None:
 )
 def test_version(body: str, version: str) -> None:
     assert DECODERS[D].decode(body.encode()).version == version
+
+
+@pytest.mark.parametrize(
+    ("body", "user"),
+    [
+        ('{"input":[1]}', None),
+        ('{"input":[1],"user_id":"ann"}', "ann"),
+        ('{"input":[1],"user_id":7}', "7"),
+        ('{"input":[1],"uid":-7}', "-7"),
+        ('{"input_batch":[[1],[2]],"uid":7}', "7"),
+        ('{"input":[1],"uid":7,"user_id":"ann"}', "ann"),
+    ],
+)
+def test_user(body: str, user: str | None) -> None:
+    assert DECODERS[D].decode(body.encode()).user == user
+
+
+def test_feedback_by_query_id() -> None:
+    feedback = FeedbackDecoder(D).decode(b'{"query_id":9007199254740991,"label":"cat"}')
+    assert (feedback.query_id, feedback.user, feedback.input, feedback.label) == (
+        2**53 - 1,
+        None,
+        None,
+        "cat",
+    )
 
 
 def test_unknown_keys_are_ignored_and_the_last_of_equal_ones_counts() -> None:

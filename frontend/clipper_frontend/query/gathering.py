@@ -1,0 +1,188 @@
+"""Queries whose models a policy selects: of one, and of several whose outputs are gathered.
+
+Owns what a query of several knows of its parts: which outputs have come, which will not, and whether it still
+waits. What is answered then is decided in `serving`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
+
+from clipper_frontend.query.answers import NO_MODELS_MEMBER, DefaultReason, combined_members
+from clipper_frontend.query.application import Application
+from clipper_frontend.query.prediction import Query, Reply
+from clipper_frontend.query.version import ServedVersion
+from clipper_frontend.selection.contract import Selection
+
+
+class Selected(Query):
+    """A query for which the application's policy selected one model; `user` is who it is for."""
+
+    __slots__ = ("selection", "user")
+
+    selection: Selection
+
+    def __init__(
+        self,
+        application: Application,
+        target: ServedVersion | None,
+        query_id: int,
+        arrived_at: float,
+        reply: Reply,
+        selection: Selection,
+        user: str | None,
+    ) -> None:
+        deadline = arrived_at + application.limit_s
+        super().__init__(application, target, query_id, arrived_at, deadline, reply)
+        self.selection = selection
+        self.user = user
+
+
+#: By index of the arm; None is an output that was asked for and did not come.
+Outputs: TypeAlias = dict[int, bytes | None]
+
+
+class Outcome(NamedTuple):
+    """What a query of several models is answered with: an output, or the reason why there is none.
+
+    `members` is what the answer says of the models.
+    """
+
+    output: bytes | None
+    members: bytes
+    reason: DefaultReason | None = None
+    detail: str | None = None
+
+
+class Gathering(Selected):
+    """A query of several models: it waits for those that are asked, never for those that watch."""
+
+    __slots__ = ("_failure", "_pending", "outputs")
+
+    def __init__(
+        self,
+        application: Application,
+        query_id: int,
+        arrived_at: float,
+        reply: Reply,
+        selection: Selection,
+        user: str | None,
+    ) -> None:
+        super().__init__(application, None, query_id, arrived_at, reply, selection, user)
+        self.outputs: Outputs = {}
+        self._pending = len(selection.asked)
+        self._failure: tuple[DefaultReason, str | None] | None = None
+
+    def take(self, index: int, output: bytes) -> bool:
+        """Take the output of an arm; return True when all have come or failed that are waited for."""
+        return self._settle(index, output)
+
+    def miss(self, index: int, reason: DefaultReason, detail: str | None) -> bool:
+        """Learn that an arm will give no output; return True when nothing more is waited for."""
+        if self._failure is None and index in self.selection.asked:
+            self._failure = reason, detail
+        return self._settle(index, None)
+
+    def _settle(self, index: int, output: bytes | None) -> bool:
+        if index not in self.selection.asked:
+            self.outputs[index] = output
+            return False
+        if self.deadline < 0:
+            # It was answered without this one.
+            return False
+        self.outputs[index] = output
+        self._pending -= 1
+        return not self._pending
+
+    def outcome(self) -> Outcome:
+        """Make one answer of what has come; what has not is missing from now on."""
+        asked, outputs = self.selection.asked, self.outputs
+        for index in asked:
+            if outputs.setdefault(index, None) is None:
+                self.application.arms[index].missing += 1
+        only = self.selection.only
+        if only is not None:
+            output, target = outputs[only], self.application.targets[only]
+            if output is not None and target is not None:
+                return Outcome(output, target.models_member)
+            return Outcome(None, NO_MODELS_MEMBER, *self._why_nothing_came())
+        return self._combined([outputs[index] for index in asked])
+
+    def _combined(self, outputs: list[bytes | None]) -> Outcome:
+        if not any(output is not None for output in outputs):
+            return Outcome(None, self._members(0.0), *self._why_nothing_came())
+        policy = self.application.policy
+        assert policy is not None
+        combined = policy.combine(self.selection, outputs)
+        reason = None if combined.reason is None else DefaultReason(combined.reason)
+        return Outcome(combined.output, self._members(combined.confidence), reason, combined.detail)
+
+    def _members(self, confidence: float) -> bytes:
+        application, asked = self.application, self.selection.asked
+        took_part = [
+            target.label
+            for index in asked
+            if self.outputs[index] is not None and (target := application.targets[index]) is not None
+        ]
+        missing = [application.arm_names[index] for index in asked if self.outputs[index] is None]
+        return combined_members(took_part, confidence, missing)
+
+    def _why_nothing_came(self) -> tuple[DefaultReason, str | None]:
+        if self._failure is not None:
+            return self._failure
+        targets = [self.application.targets[index] for index in self.selection.asked]
+        has_replica = any(target is not None and target.replicas for target in targets)
+        return (DefaultReason.TIMEOUT if has_replica else DefaultReason.NO_REPLICA), None
+
+
+class Collection(Gathering):
+    """Outputs of several models that no query waits for: `done` gets them."""
+
+    __slots__ = ("_done",)
+
+    def __init__(
+        self,
+        application: Application,
+        query_id: int,
+        arrived_at: float,
+        selection: Selection,
+        done: Callable[[Outputs], None],
+    ) -> None:
+        super().__init__(application, query_id, arrived_at, _NOBODY, selection, None)
+        self._done = done
+
+    def finish(self) -> None:
+        """Hand over what has come; None is an output that did not."""
+        self.deadline = -1.0
+        for index in self.selection.asked:
+            self.outputs.setdefault(index, None)
+        self._done(self.outputs)
+
+
+class _Nobody:
+    def respond(self, status: int, body: bytes) -> None:
+        raise AssertionError(f"an answer that nobody asked for: {status} {body!r}")
+
+
+_NOBODY = _Nobody()
+
+
+class Part(Query):
+    """What a query of several asks one of them, `index`."""
+
+    __slots__ = ("gathering", "index")
+
+    gathering: Gathering
+
+    def __init__(self, gathering: Gathering, index: int, target: ServedVersion) -> None:
+        super().__init__(
+            gathering.application,
+            target,
+            gathering.query_id,
+            gathering.arrived_at,
+            gathering.arrived_at + gathering.application.limit_s,
+            gathering.reply,
+        )
+        self.gathering = gathering
+        self.index = index
