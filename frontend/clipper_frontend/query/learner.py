@@ -1,38 +1,101 @@
-"""One application's policy at work: the newest selectors, for all users and for single ones.
+"""One application's policy at work: what selects by the newest counters, for all users and for single ones.
 
-Owns which counters are known here and what is selected by them. It is told counters and the time, and does no
-I/O; who reads Redis is `learning`.
+Owns which counters are known here, and what feedback adds to which of them. It is told counters and the time,
+and does no I/O; who reads Redis is `learning`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Final, NamedTuple
 
-from clipper_frontend.registry.selection import Addition
+from clipper_frontend.query.feedback import Answered, FeedbackMemory
+from clipper_frontend.query.statistics import ApplicationStatistics
+from clipper_frontend.query.users import KnownUsers
+from clipper_frontend.registry.selection import Addition, StateKey
 from clipper_frontend.selection.config import PolicyConfig
 from clipper_frontend.selection.contract import Policy, Selection, Selector
 from clipper_frontend.selection.losses import Label
+from clipper_frontend.selection.state import Buckets, Counters, started_from
+
+#: A user's own state ends when there was no feedback for so long, whatever the memory.
+USER_LIFETIME_S: Final = 30 * 24 * 3600
 
 
-class Learner:
-    """An application's policy as long as its record and its links stay as they are.
+class Surroundings(NamedTuple):
+    """What a learner has around it: answers that feedback may come for, and who is told of unknown users.
 
-    There is one for each application whose policy can be made, also where it learns nothing. `selector` is
-    the newest one for queries without a user; it is a plain attribute, replaced when counters change.
+    `most_users` bounds the users whose state is known here.
     """
 
-    application: str
-    config: PolicyConfig
-    policy: Policy
-    selector: Selector
+    memory: FeedbackMemory
+    wanted: Callable[[], None]
+    most_users: int
 
-    def selector_of(self, user: str | None) -> Selector:
-        """Return what selects for a user: by the user's own state, where it is known here.
 
-        The first query of a user is answered by the application's state, and has the user's read. Costs a
-        dictionary lookup where the policy learns and there is a user, else nothing.
+class PolicyLearner:
+    """An application's policy for as long as its record and links stay what they are."""
+
+    __slots__ = (
+        "_around",
+        "_counters",
+        "_newest",
+        "buckets",
+        "config",
+        "key",
+        "learns",
+        "policy",
+        "statistics",
+        "users",
+    )
+
+    def __init__(
+        self,
+        application: str,
+        config: PolicyConfig,
+        policy: Policy,
+        statistics: ApplicationStatistics,
+        around: Surroundings,
+    ) -> None:
+        self.key = StateKey(application, config.state_name)
+        self.config = config
+        self.policy = policy
+        self.learns = policy.learns
+        self.statistics = statistics
+        self.users = KnownUsers(around.most_users)
+        self.buckets: Buckets = {}
+        self._around = around
+        self._counters: Counters = {}
+        self._newest = policy.selector({})
+
+    # -- queries -------------------------------------------------------------------------------------------
+
+    def selector(self, user: str | None) -> Selector:
+        """Return what selects by the newest counters: by the user's own where these are known here.
+
+        The first query of a user is answered by the application's, and has the user's read.
         """
-        raise NotImplementedError
+        if user is None or not self.learns:
+            return self._newest
+        known = self.users.get(user)
+        if known is None:
+            self.users.want(user)
+            self._around.wanted()
+            return self._newest
+        return self._newest if known.selector is None else known.selector
+
+    def remember(
+        self, query_id: int, user: str | None, selection: Selection, outputs: dict[int, bytes | None]
+    ) -> None:
+        """Take what a query was answered with, for the feedback that may come."""
+        self._around.memory.remember(query_id, Answered(self, selection, outputs, user))
+
+    # -- feedback ------------------------------------------------------------------------------------------
+
+    @property
+    def measures(self) -> bool:
+        """Tell whether outputs matter for what feedback adds."""
+        return self.config.loss is not None
 
     def observe(
         self,
@@ -42,8 +105,43 @@ class Learner:
         user: str | None,
         now: float,
     ) -> list[Addition]:
-        """Return what feedback adds, to the application's state and the user's; raises UnfitLabel.
+        """Return what feedback adds to the application's state and the user's; raises UnfitLabel.
 
         `now` is Unix time in seconds.
         """
-        raise NotImplementedError
+        increments = self.policy.observe(selection, outputs, label)
+        if not increments:
+            return []
+        memory = self.config.memory
+        bucket = memory.bucket(now)
+        expires_at = None if memory.lifetime_s is None else bucket + memory.lifetime_s
+        additions = [Addition(self.key, bucket, expires_at, increments)]
+        if user and self.learns:
+            latest = int(now) + USER_LIFETIME_S
+            expires_at = latest if expires_at is None else min(expires_at, latest)
+            additions.append(Addition(self.key._replace(user=user), bucket, expires_at, increments))
+        return additions
+
+    def counted(self, additions: list[Addition]) -> None:
+        """Note that what observe() returned is in Redis."""
+        if additions:
+            self.statistics.learnt(additions[0].increments)
+        for addition in additions[1:]:
+            self.users.changed(addition.key.user)
+
+    # -- counters ------------------------------------------------------------------------------------------
+
+    def know(self, buckets: Buckets, now: float) -> None:
+        """Take the application's newest counters, which were read at `now`, in seconds of Unix time."""
+        self.buckets = buckets
+        self._counters = self.config.memory.discounted(buckets, now)
+        self._newest = self.policy.selector(self._counters)
+
+    def know_user(self, user: str, buckets: Buckets, now: float) -> None:
+        """Take a user's own newest counters."""
+        own = self.config.memory.discounted(buckets, now)
+        selector = None
+        if own:
+            started = started_from(self._counters, own, self.config.user_rounds)
+            selector = self.policy.selector(started)
+        self.users.put(user, selector)

@@ -5,20 +5,22 @@ counters mean is the policies' business.
 
     selection:<application>:<state name>:<user>:<bucket>   hash, counter = integer; the user "" is all users
     selection:<application>:<state name>:<user>:buckets    set of the buckets that there may be
-    selection_users:<application>:<state name>             sorted set, user = last feedback in ms
+    selection:<application>:<state name>::users            sorted set, user = last feedback in ms
     selection_batch:<token>                                what became of a batch: written or cancelled
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from clipper_frontend.registry.scripts import Scripts
 from clipper_frontend.selection.state import Buckets, Increments
 
 #: The user of the state that all users share.
 EVERYBODY: Final = ""
+#: How long it is known what became of a batch: longer than any call may take.
+_TOKEN_LIFETIME_S: Final = 600
 
 
 class StateKey(NamedTuple):
@@ -28,16 +30,16 @@ class StateKey(NamedTuple):
     state_name: str
     user: str = EVERYBODY
 
-    def __str__(self) -> str:
-        return f"selection:{self.application}:{self.state_name}:{self.user}"
-
 
 class Addition(NamedTuple):
-    """What is to be added to one bucket of one state; it lives `lifetime_s` after its start, None: for ever."""
+    """What is to be added to one bucket of one state, which ends at `expires_at`, Unix time in seconds.
+
+    None: it never does. The last addition to a bucket decides.
+    """
 
     key: StateKey
     bucket: int
-    lifetime_s: int | None
+    expires_at: int | None
     increments: Increments
 
 
@@ -45,21 +47,29 @@ class SelectionStates(Scripts):
     """What policies learn. Every method raises RegistryUnavailable where Redis gives no answer."""
 
     async def add_increments(self, token: str, additions: Sequence[Addition], most_users: int) -> bool:
-        """Add a batch to its counters, all or nothing; False where its token was settled before.
+        """Add a batch to its counters, all or nothing; False where its token was used or settled before.
 
         Of the users of one state the `most_users` are kept that gave feedback last. Where Redis gives no
         answer, settle_increments() tells whether the batch was written.
         """
-        raise NotImplementedError
+        arguments: list[str | int] = [token, _TOKEN_LIFETIME_S, most_users]
+        for (application, state_name, user), bucket, expires_at, increments in additions:
+            arguments += (application, state_name, user, bucket, expires_at or "", len(increments))
+            for name, count in increments.items():
+                arguments += (name, count)
+        return bool(await self.run("add_increments", *arguments))
 
     async def settle_increments(self, token: str) -> bool:
         """Tell whether the batch with this token was written; where it was not, it never will be."""
-        raise NotImplementedError
+        return bool(await self.run("settle_increments", token, _TOKEN_LIFETIME_S))
 
     async def read_states(self, keys: Sequence[StateKey]) -> list[Buckets]:
-        """Return the buckets of some states, all of one moment."""
-        raise NotImplementedError
+        """Return the buckets of some states, all of one moment; none for a state that there is not."""
+        if not keys:
+            return []
+        replies = await self.run("read_states", *(part for key in keys for part in key))
+        return [{int(bucket): _counters(fields) for bucket, fields in reply} for reply in replies]
 
-    async def delete_states(self, application: str) -> None:
-        """Delete all that was learnt for an application and its users."""
-        raise NotImplementedError
+
+def _counters(fields: Sequence[Any]) -> dict[str, int]:
+    return {name: int(count) for name, count in zip(fields[::2], fields[1::2], strict=True)}

@@ -1,6 +1,7 @@
 """The store: all that is asked of the registry, each call one atomic step in Redis.
 
-Owns the client and its end; what there is to ask is in applications, models, replicas and frontends.
+Owns the client and its end; what there is to ask is in applications, models, replicas, frontends and
+selection.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from clipper_frontend.registry.connection import RedisSettings, connect
 from clipper_frontend.registry.frontends import Frontends
 from clipper_frontend.registry.models import Models
 from clipper_frontend.registry.replicas import Replicas
+from clipper_frontend.registry.selection import SelectionStates
 
 
-class Store(Applications, Models, Replicas, Frontends):
+class Store(Applications, Models, Replicas, Frontends, SelectionStates):
     """The registry of one cluster. Use it as an async context manager, or close() it.
 
     Every method raises RegistryUnavailable, within about 2.5 s, where Redis gives no answer; whether a write

@@ -1,0 +1,43 @@
+-- What selection policies learn, in SELECTION_STATE, which is selected by who calls these.
+
+local function state_prefix(application, state_name)
+  return 'selection:' .. application .. ':' .. state_name .. ':'
+end
+
+-- Makes a bucket end when it is to, and the set of buckets not before any of them.
+local function note_bucket(state_of_user, bucket, expires_at)
+  local key, buckets = state_of_user .. ':' .. bucket, state_of_user .. ':buckets'
+  local left = redis.call('TTL', buckets)
+  redis.call('SADD', buckets, bucket)
+  if expires_at == '' then
+    redis.call('PERSIST', key)
+    redis.call('PERSIST', buckets)
+  else
+    redis.call('EXPIREAT', key, expires_at)
+    -- -2: there was none; -1: it never ends.
+    if left == -2 or (left >= 0 and now_ms() / 1000 + left < tonumber(expires_at)) then
+      redis.call('EXPIREAT', buckets, expires_at)
+    end
+  end
+end
+
+local function forget_user(state, user)
+  local prefix = state .. user .. ':'
+  for _, bucket in ipairs(redis.call('SMEMBERS', prefix .. 'buckets')) do
+    redis.call('DEL', prefix .. bucket)
+  end
+  redis.call('DEL', prefix .. 'buckets')
+end
+
+-- Notes that a user gave feedback now, and forgets the users who did so longest ago, above `most`.
+local function note_user(state, user, most)
+  local users = state .. ':users'
+  redis.call('ZADD', users, integer(now_ms()), user)
+  local above = redis.call('ZCARD', users) - most
+  if above > 0 then
+    local oldest = redis.call('ZPOPMIN', users, above)
+    for i = 1, #oldest, 2 do
+      forget_user(state, oldest[i])
+    end
+  end
+end
