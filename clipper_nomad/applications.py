@@ -1,4 +1,4 @@
-"""Applications and their links to models, as the admin library sees them.
+"""Applications, their policies and their links to models, as the admin library sees them.
 
 Owns the checks of what a user passes and the words of the log. Knows the management frontend and no manager.
 """
@@ -6,11 +6,12 @@ Owns the checks of what a user passes and the words of the log. Knows the manage
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from typing import Any
 
 from clipper_nomad import names
 from clipper_nomad.management import ManagementClient, Record
-from clipper_nomad.types import Application
+from clipper_nomad.types import Application, Policy
 
 logger = logging.getLogger("clipper")
 
@@ -31,17 +32,31 @@ class Applications:
         self._management.delete_app(names.parse_application_name(name))
         logger.info("Application %s was successfully deleted", name)
 
-    def link(self, app_name: str, model_name: str) -> None:
-        """Let an application's queries be answered by a model."""
-        app_name, model_name = names.parse_application_name(app_name), names.parse_model_name(model_name)
-        self._management.add_model_links(app_name, [model_name])
-        logger.info("Model %s is now linked to application %s", model_name, app_name)
+    def link(
+        self, app_name: str, model_names: str | Iterable[str], weights: Iterable[float] | None = None
+    ) -> None:
+        """Let an application's queries be answered by a model, or by several as its policy says."""
+        app_name, model_names = names.parse_application_name(app_name), names.parse_model_names(model_names)
+        checked = None if weights is None else names.parse_weights(weights)
+        self._management.add_model_links(app_name, model_names, checked)
+        for name in model_names:
+            logger.info("Model %s is now linked to application %s", name, app_name)
 
     def unlink(self, app_name: str, model_name: str) -> None:
         """Take a model away from an application."""
         app_name, model_name = names.parse_application_name(app_name), names.parse_model_name(model_name)
         self._management.delete_model_links(app_name, [model_name])
         logger.info("Model %s is no longer linked to application %s", model_name, app_name)
+
+    def set_policy(self, app_name: str, policy: Policy) -> None:
+        """Give an application another selection policy, while it is queried."""
+        self._management.set_policy(names.parse_application_name(app_name), names.parse_policy(policy))
+        logger.info("Application %s has another policy now", app_name)
+
+    def get_policy_state(self, app_name: str, user_id: str | int | None) -> Record:
+        """Return what an application's policy has learnt, for all users or for one."""
+        user = None if user_id is None else names.parse_user(user_id)
+        return self._management.get_policy_state(names.parse_application_name(app_name), user)
 
     def get_all(self, *, verbose: bool) -> list[Any]:
         """Return the names of all applications, or their records."""

@@ -28,7 +28,7 @@ from clipper_nomad.models import EXTERNAL_IMAGE
 from clipper_nomad.packaging import make_build_spec
 from clipper_nomad.replicas import SCALE_TIMEOUT_S
 from clipper_nomad.trial import try_function
-from clipper_nomad.types import DeploySpec, Device, Resources
+from clipper_nomad.types import DeploySpec, Device, Policy, Resources
 
 logger = logging.getLogger("clipper")
 
@@ -129,14 +129,24 @@ class ClipperConnection:
     # -- applications ----------------------------------------------------------------------------------------
 
     def register_application(
-        self, name: str, input_type: str, default_output: str, slo_micros: int, *, on_default: str = "default"
+        self,
+        name: str,
+        input_type: str,
+        default_output: str,
+        slo_micros: int,
+        *,
+        on_default: str = "default",
+        policy: Policy | None = None,
     ) -> None:
         """Register an application whose queries are answered within `slo_micros` microseconds.
 
         `on_default` says what happens where no prediction is there in time: `default` answers with the
-        default output, `error` with an error, and `wait` lets the answer come late.
+        default output, `error` with an error, and `wait` lets the answer come late. `policy` is a selection
+        policy: its name, or a dict with its configuration. By default one model answers.
         """
-        application = names.parse_application(name, input_type, default_output, slo_micros, on_default)
+        application = names.parse_application(
+            name, input_type, default_output, slo_micros, on_default, policy
+        )
         self._cluster.applications.register(application)
 
     def unregister_application(self, name: str) -> None:
@@ -147,13 +157,35 @@ class ClipperConnection:
         """Unregister an application (Clipper's older name of unregister_application)."""
         self._cluster.applications.delete(name)
 
-    def link_model_to_app(self, app_name: str, model_name: str) -> None:
-        """Let an application's queries be answered by the current version of a model of its input type."""
-        self._cluster.applications.link(app_name, model_name)
+    def link_model_to_app(
+        self, app_name: str, model_name: str | Iterable[str], *, weights: Iterable[float] | None = None
+    ) -> None:
+        """Let an application's queries be answered by the current version of a model of its input type.
+
+        Several models need an application with a policy for several. With `weights`, one for each model, the
+        models become arms of the policy, whose other arms stay as they are.
+        """
+        self._cluster.applications.link(app_name, model_name, weights)
 
     def unlink_model_from_app(self, app_name: str, model_name: str) -> None:
         """Take a model away from an application."""
         self._cluster.applications.unlink(app_name, model_name)
+
+    def set_policy(self, app_name: str, policy: Policy) -> None:
+        """Give an application another selection policy, by its name or a dict with its configuration.
+
+        Queries go on meanwhile, and what was learnt under the same loss stays. `default` needs an application
+        that is linked to one model at most.
+        """
+        self._cluster.applications.set_policy(app_name, policy)
+
+    def get_policy_state(self, app_name: str, user_id: str | int | None = None) -> Record:
+        """Return what an application's policy has learnt: of each arm its share, feedback and mean loss.
+
+        With `user_id`, what it has learnt for that user, started from what is known of all. Feedback counts
+        less with age, so counts are no whole numbers.
+        """
+        return self._cluster.applications.get_policy_state(app_name, user_id)
 
     def get_all_apps(self, verbose: bool = False) -> list[Any]:
         """Return the names of all applications, or with `verbose` their records."""

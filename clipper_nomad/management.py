@@ -12,7 +12,14 @@ from typing import Any
 import requests
 
 from clipper_nomad.errors import ManagementError, NotReachableError
-from clipper_nomad.types import Application, ModelRegistration, ModelVersion, ModelVersions, QueryFrontend
+from clipper_nomad.types import (
+    Application,
+    ModelRegistration,
+    ModelVersion,
+    ModelVersions,
+    Policy,
+    QueryFrontend,
+)
 
 Record = dict[str, Any]
 
@@ -36,6 +43,7 @@ class ManagementClient:
             default_output=app.default_output,
             latency_slo_micros=app.slo_micros,
             on_default=app.on_default,
+            policy=app.policy,
         )
 
     def delete_app(self, name: str) -> None:
@@ -54,9 +62,24 @@ class ManagementClient:
         """Return an application's record; empty when it is unknown."""
         return self._ask_record("get_application", name=name)
 
-    def add_model_links(self, app_name: str, model_names: Iterable[str]) -> None:
-        """Link models to an application."""
-        self._post("add_model_links", app_name=app_name, model_names=list(model_names))
+    def set_policy(self, app_name: str, policy: Policy) -> None:
+        """Give an application another selection policy."""
+        self._post("set_policy", app_name=app_name, policy=policy)
+
+    def get_policy_state(self, app_name: str, user_id: str | None) -> Record:
+        """Return what an application's policy has learnt, for all users or for one."""
+        return self._ask_record("get_policy_state", app_name=app_name, user_id=user_id)
+
+    def add_model_links(
+        self, app_name: str, model_names: Iterable[str], weights: Iterable[float] | None = None
+    ) -> None:
+        """Link models to an application, and where there are `weights`, let its policy take these."""
+        self._post(
+            "add_model_links",
+            app_name=app_name,
+            model_names=list(model_names),
+            weights=None if weights is None else list(weights),
+        )
 
     def delete_model_links(self, app_name: str, model_names: Iterable[str]) -> None:
         """Unlink models from an application."""

@@ -5,13 +5,15 @@ Owns the rules and the messages that say them. Knows nothing of managers or REST
 
 from __future__ import annotations
 
+import json
+import math
 import operator
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from clipper_container.input_types import InputType
 from clipper_nomad.errors import ClipperException
-from clipper_nomad.types import Application, ModelRegistration, ModelVersion
+from clipper_nomad.types import Application, ModelRegistration, ModelVersion, Policy
 
 ON_DEFAULT = ("default", "error", "wait")
 
@@ -63,8 +65,56 @@ def parse_input_type(text: object) -> str:
         raise ClipperException(str(exc)) from exc
 
 
+def parse_model_names(model_names: object) -> list[str]:
+    """Return the checked names of models, given one or several. Raises ClipperException."""
+    if isinstance(model_names, str) or not isinstance(model_names, Iterable):
+        return [parse_model_name(model_names)]
+    return [parse_model_name(name) for name in model_names]
+
+
+def parse_weights(weights: object) -> list[float]:
+    """Return weights as numbers; NumPy's are numbers too. Raises ClipperException."""
+    if isinstance(weights, str | Mapping) or not isinstance(weights, Iterable):
+        raise ClipperException(f"{weights!r} is not a list of weights: pass one number for each model.")
+    return [_parse_weight(weight) for weight in weights]
+
+
+def parse_policy(policy: object) -> Policy:
+    """Return a policy that JSON can carry; what it says is not checked here. Raises ClipperException."""
+    if isinstance(policy, str):
+        return policy
+    if not isinstance(policy, Mapping):
+        raise ClipperException(
+            f"{policy!r} is not a policy: pass its name, or a dict with its configuration."
+        )
+    try:
+        parsed: dict[str, object] = json.loads(json.dumps(dict(policy), allow_nan=False))
+    except (TypeError, ValueError) as exc:
+        raise ClipperException(
+            f"The policy {policy!r} cannot be sent as JSON ({exc}): use text, numbers, lists and dicts."
+        ) from exc
+    return parsed
+
+
+def parse_user(user_id: object) -> str:
+    """Return a user's id as text, as queries and feedback carry it. Raises ClipperException."""
+    if isinstance(user_id, str) and user_id:
+        return user_id
+    try:
+        if not isinstance(user_id, bool):
+            return str(operator.index(user_id))  # type: ignore[arg-type]
+    except TypeError:
+        pass
+    raise ClipperException(f"{user_id!r} is not a user's id: use text or a whole number.")
+
+
 def parse_application(
-    name: object, input_type: object, default_output: object, slo_micros: object, on_default: object
+    name: object,
+    input_type: object,
+    default_output: object,
+    slo_micros: object,
+    on_default: object,
+    policy: object = None,
 ) -> Application:
     """Return what register_application() was given, checked. Raises ClipperException."""
     if not isinstance(default_output, str):
@@ -77,6 +127,7 @@ def parse_application(
         default_output,
         parse_whole_number(slo_micros, "slo_micros", minimum=1),
         str(on_default),
+        None if policy is None else parse_policy(policy),
     )
 
 
@@ -115,6 +166,16 @@ def parse_whole_number(value: object, what: str, minimum: int = 0) -> int:
     if number < minimum:
         raise ClipperException(f"{what} is {number}: use a whole number of at least {minimum}.")
     return number
+
+
+def _parse_weight(value: object) -> float:
+    try:
+        weight = math.nan if isinstance(value, str | bool) else float(value)  # type: ignore[arg-type]
+    except TypeError:
+        weight = math.nan
+    if not math.isfinite(weight):
+        raise ClipperException(f"{value!r} is not a weight: use a number.")
+    return weight
 
 
 def _parse_dns_label(text: object, what: str) -> str:

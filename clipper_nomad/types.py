@@ -8,6 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TypeAlias
+
+#: A selection policy as the management frontend reads it: its name, or an object with its configuration.
+Policy: TypeAlias = str | Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -81,13 +85,17 @@ class DeploySpec:
 
 @dataclass(frozen=True)
 class Application:
-    """What register_application() asks for. `on_default` is `default`, `error` or `wait`."""
+    """What register_application() asks for. `on_default` is `default`, `error` or `wait`.
+
+    A `policy` of None is the default one, which answers with one model.
+    """
 
     name: str
     input_type: str
     default_output: str
     slo_micros: int
     on_default: str = "default"
+    policy: Policy | None = None
 
 
 @dataclass(frozen=True)

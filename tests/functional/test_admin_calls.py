@@ -7,6 +7,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from clipper_nomad.connection import ClipperConnection
@@ -60,6 +61,37 @@ def test_applications_and_their_links(connected: Connected) -> None:
     clipper.unregister_application("app")
     clipper.delete_application("other")
     assert clipper.get_all_apps() == []
+
+
+def test_several_models_behind_one_application(connected: Connected) -> None:
+    clipper, _ = connected
+    for name in ("old", "new"):
+        clipper.register_model(name, 1, "doubles")
+    clipper.register_application("app", "doubles", "0", 1, policy={"name": "split", "loss": "zero_one"})
+    clipper.link_model_to_app("app", ["old", "new"], weights=np.array([9, 1]))
+    info = clipper.get_app_info("app")
+    assert info is not None
+    assert (info["policy"], info["linked_models"]) == ("split", ["new", "old"])
+    assert info["policy_config"]["arms"] == {"old": 9.0, "new": 1.0}
+
+    state = clipper.get_policy_state("app")
+    assert {name: arm["share"] for name, arm in state["arms"].items()} == {"old": 0.9, "new": 0.1}
+    assert clipper.get_policy_state("app", 7)["user_id"] == "7"
+
+    clipper.set_policy("app", "exp3")
+    assert clipper.get_policy_state("app")["policy"] == "exp3"
+    with pytest.raises(ManagementError, match="linked to 2: new, old"):
+        clipper.set_policy("app", "default")
+
+
+def test_a_second_model_without_a_policy_is_refused(connected: Connected) -> None:
+    clipper, _ = connected
+    clipper.register_application("app", "doubles", "0", 1)
+    for name in ("old", "new"):
+        clipper.register_model(name, 1, "doubles")
+    clipper.link_model_to_app("app", "old")
+    with pytest.raises(ManagementError, match="give 'app' a policy for several: split, shadow"):
+        clipper.link_model_to_app("app", "new")
 
 
 def test_a_refusal_says_what_the_management_frontend_said(connected: Connected) -> None:

@@ -88,6 +88,43 @@ def test_what_is_wrong_with_an_application_is_said(change: dict[str, Any], messa
         names.parse_application("app", "doubles", **{**good, **change})
 
 
+def test_one_model_or_several() -> None:
+    assert names.parse_model_names("m") == ["m"]
+    assert names.parse_model_names(name for name in ("m", "n")) == ["m", "n"]
+    with pytest.raises(ClipperException, match="'N' is not a model name"):
+        names.parse_model_names(["m", "N"])
+    with pytest.raises(ClipperException, match="None is not a model name"):
+        names.parse_model_names(None)
+
+
+def test_weights_are_numbers() -> None:
+    assert names.parse_weights((1, 2.5, np.float32(0.5))) == [1.0, 2.5, 0.5]
+    for weight in ("1", None, True, float("nan")):
+        with pytest.raises(ClipperException, match="is not a weight"):
+            names.parse_weights([weight])
+    no_lists: list[object] = [{"m": 1}, "12", 3]
+    for no_list in no_lists:
+        with pytest.raises(ClipperException, match="not a list of weights"):
+            names.parse_weights(no_list)
+
+
+def test_a_policy_is_a_name_or_what_json_can_carry() -> None:
+    assert names.parse_policy("exp3") == "exp3"
+    assert names.parse_policy({"name": "split", "arms": ("m", "n")}) == {"name": "split", "arms": ["m", "n"]}
+    with pytest.raises(ClipperException, match="pass its name, or a dict"):
+        names.parse_policy(["exp3"])
+    for arms in ({"m": float("inf")}, {"m": object()}):
+        with pytest.raises(ClipperException, match="cannot be sent as JSON"):
+            names.parse_policy({"arms": arms})
+
+
+def test_a_user_is_text_or_a_whole_number() -> None:
+    assert [names.parse_user(user) for user in ("anna", 7, -1, np.int64(7))] == ["anna", "7", "-1", "7"]
+    for user in ("", True, 1.5, None):
+        with pytest.raises(ClipperException, match="is not a user's id"):
+            names.parse_user(user)
+
+
 @pytest.mark.parametrize("batch_size", [0, -2, 1.5, None])
 def test_a_batch_size_is_positive_or_learnt(batch_size: Any) -> None:
     with pytest.raises(ClipperException, match="batch_size"):
