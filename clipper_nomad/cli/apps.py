@@ -1,13 +1,15 @@
-"""Commands about applications and their links."""
+"""Commands about applications, their policies and their links."""
 
 from __future__ import annotations
 
+import json
 from typing import Annotated
 
 import typer
 
 from clipper_nomad.cli.listings import list_apps
 from clipper_nomad.cli.output import AsJson, print_json, print_record, print_table, say
+from clipper_nomad.cli.policies import POLICY_HELP, Arms, parse_policy, print_state, read_state
 from clipper_nomad.cli.session import session_of
 from clipper_nomad.errors import ClipperException
 
@@ -16,7 +18,7 @@ app = typer.Typer(help="Applications, and the models they are linked to.", no_ar
 App = Annotated[str, typer.Argument(metavar="APP", help="The application's name.")]
 Model = Annotated[str, typer.Argument(metavar="MODEL", help="The model's name.")]
 
-_FIELDS = ("name", "input_type", "latency_slo_micros", "default_output", "linked_models")
+_FIELDS = ("name", "input_type", "latency_slo_micros", "default_output", "policy", "linked_models")
 
 
 @app.command("list")
@@ -31,12 +33,23 @@ def list_all(context: typer.Context, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def show(context: typer.Context, name: App, as_json: AsJson = False) -> None:
-    """Show one application."""
-    record = session_of(context).connect().get_app_info(name)
+def show(
+    context: typer.Context,
+    name: App,
+    user: Annotated[str | None, typer.Option(help="Whose state to show; by default that of all.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show one application, and what its policy has learnt."""
+    connection = session_of(context).connect()
+    record = connection.get_app_info(name)
     if record is None:
         raise ClipperException(f"Application {name} is unknown: see `clipper-nomad apps list`.")
-    print_json(record) if as_json else print_record(f"Application {name}", record)
+    state = read_state(connection, name, user)
+    if as_json:
+        print_json(record | {"policy_state": state})
+        return
+    print_record(f"Application {name}", record | {"policy_config": json.dumps(record["policy_config"])})
+    print_state(state)
 
 
 @app.command()
@@ -47,10 +60,15 @@ def add(
     default_output: Annotated[str, typer.Option(help="The answer where no prediction is in time.")] = "None",
     slo_micros: Annotated[int, typer.Option(help="Microseconds that an answer may take.")] = 100_000,
     on_default: Annotated[str, typer.Option(help="default, error or wait.")] = "default",
+    policy: Annotated[str, typer.Option(help=POLICY_HELP)] = "default",
+    arm: Arms = None,
 ) -> None:
     """Register an application."""
+    parsed = parse_policy(policy, arm or ())
     connection = session_of(context).connect()
-    connection.register_application(name, input_type, default_output, slo_micros, on_default=on_default)
+    connection.register_application(
+        name, input_type, default_output, slo_micros, on_default=on_default, policy=parsed
+    )
     say(f"Application {name} is registered: POST http://{connection.get_query_addr()}/{name}/predict")
 
 
@@ -62,10 +80,30 @@ def delete(context: typer.Context, name: App) -> None:
 
 
 @app.command()
-def link(context: typer.Context, name: App, model: Model) -> None:
-    """Let a model answer an application's queries."""
-    session_of(context).connect().link_model_to_app(name, model)
-    say(f"Model {model} answers for application {name}")
+def set_policy(
+    context: typer.Context,
+    name: App,
+    policy: Annotated[str, typer.Argument(metavar="POLICY", help=POLICY_HELP)],
+    arm: Arms = None,
+) -> None:
+    """Give an application another selection policy, while it is queried."""
+    parsed = parse_policy(policy, arm or ())
+    session_of(context).connect().set_policy(name, parsed)
+    say(f"Application {name} has another policy: `clipper-nomad apps show {name}` shows it")
+
+
+@app.command()
+def link(
+    context: typer.Context,
+    name: App,
+    models: Annotated[list[str], typer.Argument(metavar="MODEL", help="A model's name; may be several.")],
+    weight: Annotated[
+        list[float] | None, typer.Option(help="A model's weight, in the order of the models.")
+    ] = None,
+) -> None:
+    """Let a model, or several as the policy says, answer an application's queries."""
+    session_of(context).connect().link_model_to_app(name, models, weights=weight or None)
+    say(f"{'Models' if len(models) > 1 else 'Model'} {', '.join(models)} linked to application {name}")
 
 
 @app.command()

@@ -31,6 +31,7 @@ def query(
         typer.Argument(metavar="INPUT", help='As [1,2,3], text, or {"input_batch": [...]}.'),
     ],
     version: Annotated[str | None, typer.Option(help="A version other than the one that serves.")] = None,
+    user: Annotated[str | None, typer.Option(help="The user whom the query is for.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Send a query, and print the answer and how long it took."""
@@ -39,6 +40,8 @@ def query(
     body = parse_body(value)
     if version is not None:
         body["version"] = version
+    if user is not None:
+        body["user_id"] = user
     start_s = time.perf_counter()
     response = _post(url, body)
     latency_ms = round((time.perf_counter() - start_s) * 1000, 3)

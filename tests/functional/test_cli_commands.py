@@ -122,6 +122,26 @@ def test_models_are_scaled_switched_and_stopped(cli: CommandLine, tmp_path: Path
     assert [each["version"] for each in cli.json("models", "list")] == ["1"]
 
 
+def test_policies_are_set_and_shown(cli: CommandLine) -> None:
+    policy = ("--policy", "split", "--arm", "sums:1=3", "--arm", "sums:2")
+    cli.run("apps", "add", "choosing", "--input-type", "d", *policy)
+    assert "linked to it: sums. Link them" in " ".join(cli.run("apps", "show", "choosing").stdout.split())
+    cli.run("apps", "link", "choosing", "sums")
+    shown = cli.json("apps", "show", "choosing")
+    assert (shown["policy"], shown["policy_config"]["arms"]) == ("split", {"sums:1": 3.0, "sums:2": 1.0})
+    assert shown["policy_state"]["arms"]["sums:1"]["share"] == 0.75
+    for text in ("Policy split", "sums:1", "0.7500"):
+        assert text in cli.run("apps", "show", "choosing").stdout
+
+    cli.run("apps", "set-policy", "choosing", '{"name": "exp3", "loss": "squared", "range": [0, 10]}')
+    cli.run("apps", "link", "choosing", "sums", "--weight", "1")
+    shown = cli.json("apps", "show", "choosing", "--user", "anna")
+    assert shown["policy_config"]["arms"] == ["sums"]
+    assert (shown["policy_state"]["loss"], shown["policy_state"]["user_id"]) == ("squared", "anna")
+    assert "of user anna" in cli.run("apps", "show", "choosing", "--user", "anna").stdout
+    cli.run("apps", "delete", "choosing")
+
+
 def test_logs_are_shown_or_saved(cli: CommandLine, tmp_path: Path) -> None:
     assert "sums:1" in cli.run("logs", "sums:1").stdout
     paths = cli.json("logs", "--to", str(tmp_path))
@@ -134,6 +154,8 @@ def test_logs_are_shown_or_saved(cli: CommandLine, tmp_path: Path) -> None:
     [
         (("apps", "show", "absent"), "Application absent is unknown"),
         (("apps", "add", "app", "--input-type", "doubles"), "app"),
+        (("apps", "add", "b", "--input-type", "doubles", "--policy", "best"), "use one of default, split"),
+        (("apps", "set-policy", "absent", "exp3"), "No app with name 'absent' exists"),
         (("models", "show", "absent"), "absent has no current version"),
         (("models", "set-version", "sums", "9"), "9"),
         (("--cluster-name", "absent", "status"), "start_clipper"),
@@ -152,6 +174,7 @@ def test_what_the_library_refuses_is_an_error_and_no_trace(
 def test_wrong_usage_exits_with_two(cli: CommandLine) -> None:
     assert "'absent' is unknown: use local" in cli.run("--manager", "absent", "status", code=2).stderr
     cli.run("models", "stop", "sums", "--version", "1", "--inactive", code=2)
+    assert "is not a number" in cli.run("apps", "set-policy", "app", "split", "--arm", "m=x", code=2).stderr
 
 
 def test_a_kept_cluster_comes_back_and_a_stopped_one_is_gone(tmp_path: Path) -> None:
