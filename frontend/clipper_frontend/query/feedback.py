@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 #: What an answer takes beside its outputs: its object and its id, the dictionary of outputs, and its place in
 #: the half's own (measured: tests/unit/query/test_feedback.py).
-ENTRY_OVERHEAD_BYTES: Final = 520
+ENTRY_OVERHEAD_BYTES: Final = 400
 
 
 class Answered:

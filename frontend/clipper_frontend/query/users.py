@@ -73,6 +73,8 @@ class KnownUsers:
             known.selector = selector
             known.asked = False
             return
+        if not self._most:
+            return
         if len(self._known) >= self._most:
             self._forget_one()
         self._known[user] = KnownUser(selector)

@@ -1,0 +1,42 @@
+"""Learners for tests: an application of two models, its policy by name, and a clock that is set."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from clipper_frontend.query.feedback import FeedbackMemory
+from clipper_frontend.query.learner import PolicyLearner, Surroundings
+from clipper_frontend.query.statistics import ApplicationStatistics
+from clipper_frontend.selection.config import PolicyConfig
+
+MODELS = ("better", "worse")
+
+
+class Clock:
+    """A clock that stands still until `now` is set."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class TestedLearner:
+    """A learner, the memory that it remembers in, and how often it wanted users to be read."""
+
+    __test__ = False
+
+    def __init__(self, *, most_users: int = 10, max_bytes: int = 1_000_000, **policy: Any) -> None:
+        self.clock = Clock()
+        self.memory = FeedbackMemory(max_bytes, 60.0, self.clock)
+        self.wanted = 0
+        self.statistics = ApplicationStatistics()
+        for model in MODELS:
+            self.statistics.arm(model)
+        config = PolicyConfig.parse(policy or {"name": "epsilon_greedy", "loss": "zero_one"})
+        around = Surroundings(self.memory, self._want, most_users)
+        self.learner = PolicyLearner("app", config, config.policy("app", MODELS), self.statistics, around)
+
+    def _want(self) -> None:
+        self.wanted += 1
