@@ -149,8 +149,33 @@ async def test_of_parallel_weights_none_is_lost(store: Store) -> None:
     calls = [store.add_model_links("a", [name], [2.0]) for name in ("m", "n", "o")]
     results = await asyncio.gather(*calls, return_exceptions=True)
     refused = [str(result) for result in results if isinstance(result, RegistryRefusal)]
-    assert all("was changed at the same time: nothing is linked, try again" in text for text in refused)
+    assert all("was changed at the same time: nothing is done, try again" in text for text in refused)
     assert len(await arms(store, "a")) == len(await store.get_linked_models("a")) == 3 - len(refused)
+
+
+async def test_unlinking_takes_the_models_arms_away(store: Store) -> None:
+    policy = {"name": "split", "arms": {"m:1": 9, "m:2": 1, "n": 5}}
+    await store.add_application(application("a", policy))
+    await store.add_model_links("a", ["m", "n", "o"])
+    await store.delete_model_links("a", ["o"])
+    assert await arms(store, "a") == {"m:1": 9.0, "m:2": 1.0, "n": 5.0}
+    with pytest.raises(RegistryRefusal, match="nonexistent link"):
+        await store.delete_model_links("a", ["m", "o"])
+    assert await arms(store, "a") == {"m:1": 9.0, "m:2": 1.0, "n": 5.0}
+    await store.delete_model_links("a", ["m"])
+    assert await arms(store, "a") == {"n": 5.0}
+    await store.delete_model_links("a", ["n"])
+    assert await arms(store, "a") == {"n": 5.0}
+    assert await store.get_linked_models("a") == ()
+
+
+async def test_a_model_that_the_policy_cannot_be_without_stays_linked(store: Store) -> None:
+    policy = {"name": "shadow", "arms": ["m", "n"], "parameters": {"primary": "m"}}
+    await store.add_application(application("a", policy))
+    await store.add_model_links("a", ["m", "n"])
+    with pytest.raises(PolicyRefusal, match="which is none of its arms"):
+        await store.delete_model_links("a", ["m"])
+    assert await store.get_linked_models("a") == ("m", "n")
 
 
 async def test_deleting_an_application_forgets_what_was_learnt(

@@ -15,6 +15,7 @@ from clipper_frontend.registry.policies import (
     policies_for_several,
     policy_fields,
     with_weights,
+    without_models,
 )
 from clipper_frontend.registry.records import ApplicationRecord
 from clipper_frontend.registry.scripts import Scripts
@@ -77,13 +78,21 @@ class Applications(Scripts):
         """
         changed: list[str] = []
         if weights is not None:
-            changed = await self._policy_change(application, _paired(model_names, weights))
+            changed = await self._weighing(application, _paired(model_names, weights))
         arguments = [application, policies_for_several(), str(len(model_names)), *model_names, *changed]
         await self.run("add_model_links", *arguments)
 
     async def delete_model_links(self, application: str, model_names: Sequence[str]) -> None:
-        """Delete links; raises RegistryRefusal, deleting none, where one of them is not there."""
-        await self.run("delete_model_links", application, *model_names)
+        """Delete links, and the policy's arms that need them, unless none would be left.
+
+        Raises RegistryRefusal, deleting none, where one of them is not there, and PolicyRefusal where the
+        policy cannot be without these arms.
+        """
+        found = await self.get_application(application)
+        changed: list[str] = []
+        if found is not None and (config := without_models(found.record, model_names)) is not None:
+            changed = _replacing(found.record, config)
+        await self.run("delete_model_links", application, len(model_names), *model_names, *changed)
 
     async def get_linked_models(self, application: str) -> tuple[str, ...]:
         """Return the names of the models that an application is linked to, sorted; none if unknown."""
@@ -91,13 +100,18 @@ class Applications(Scripts):
         mirror.apply(await self.read([(Database.LINKS, application)]))
         return tuple(sorted(mirror.linked_models(application)))
 
-    async def _policy_change(self, application: str, weights: Mapping[str, float]) -> list[str]:
-        """Return what a script needs to give arms other weights, if nobody changes the policy meanwhile."""
+    async def _weighing(self, application: str, weights: Mapping[str, float]) -> list[str]:
+        """Return what a script needs to give arms other weights."""
         found = await self.get_application(application)
         if found is None:
             raise RegistryRefusal(f"No app with name '{application}' exists.")
         config = with_weights(found.record.config, found.linked_models, weights)
-        return [found.record.policy_config, *flattened(policy_fields(config))]
+        return _replacing(found.record, config)
+
+
+def _replacing(record: ApplicationRecord, config: PolicyConfig) -> list[str]:
+    """Return what a script needs to replace a policy, if nobody changes it meanwhile."""
+    return [record.policy_config, *flattened(policy_fields(config))]
 
 
 def flattened(values: Mapping[str, str]) -> list[str]:

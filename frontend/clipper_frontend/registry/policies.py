@@ -6,11 +6,13 @@ and policy go together, the scripts say.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
 
+from clipper_frontend.errors import PolicyRefusal
+from clipper_frontend.registry.records import ApplicationRecord
 from clipper_frontend.selection.config import CLIPPERS_DEFAULT_POLICY, DEFAULT_POLICY, PolicyConfig
 from clipper_frontend.selection.contract import Arm
 from clipper_frontend.selection.table import POLICIES, policy_names
@@ -51,6 +53,24 @@ def with_weights(
 
     The other arms stay as they are; where none was named, these are the models linked before.
     """
-    body: dict[str, Any] = msgspec.json.decode(config.to_json())
     arms = {arm.name: arm.weight for arm in config.arms or map(Arm, linked_models)}
-    return PolicyConfig.parse(body | {"arms": {**arms, **weights}})
+    return _with_arms(config, {**arms, **weights})
+
+
+def without_models(record: ApplicationRecord, model_names: Iterable[str]) -> PolicyConfig | None:
+    """Return a record's policy without the arms of these models; raises PolicyRefusal where it needs them.
+
+    None where it is to stay as it is: there are no such arms, or no others, or nobody here knows the policy.
+    """
+    try:
+        config = record.config
+    except PolicyRefusal:
+        return None
+    gone = set(model_names)
+    arms = {arm.name: arm.weight for arm in config.arms if arm.name.partition(":")[0] not in gone}
+    return _with_arms(config, arms) if 0 < len(arms) < len(config.arms) else None
+
+
+def _with_arms(config: PolicyConfig, arms: Mapping[str, float]) -> PolicyConfig:
+    body: dict[str, Any] = msgspec.json.decode(config.to_json())
+    return PolicyConfig.parse(body | {"arms": arms})

@@ -35,8 +35,8 @@ if takes_one_model(application) then
   end
 end
 if #ARGV > last then
-  if (at(APPLICATIONS, 'HGET', application, 'policy_config') or '') ~= ARGV[last + 1] then
-    return refuse("The policy of app '%s' was changed at the same time: nothing is linked, try again", application)
+  if is_other_policy(application, ARGV[last + 1]) then
+    return refuse_other_policy(application)
   end
   at(APPLICATIONS, 'HSET', application, unpack(ARGV, last + 2))
 end

@@ -49,6 +49,15 @@ local function takes_one_model(application)
   return (at(APPLICATIONS, 'HGET', application, 'most_links') or '1') == '1'
 end
 
+-- Whether a policy was changed since another was made of it, and how a script refuses then.
+local function is_other_policy(application, policy_config)
+  return (at(APPLICATIONS, 'HGET', application, 'policy_config') or '') ~= policy_config
+end
+
+local function refuse_other_policy(application)
+  return refuse("The policy of app '%s' was changed at the same time: nothing is done, try again", application)
+end
+
 -- The first application linked to `model` whose input type is another one, with that type; nil where none is.
 local function linked_application_of_other_type(model, input_type)
   for _, application in ipairs(at(LINKS, 'KEYS', '*')) do
