@@ -21,6 +21,8 @@ CALLS = [
     "add_model_links",
     "delete_model_links",
     "get_linked_models",
+    "set_policy",
+    "get_policy_state",
     "get_state",
     "add_model",
     "delete_versioned_model",
@@ -60,10 +62,22 @@ FIELDS = [
         "uid",
         "verbose",
     ),
-    *("on_default", "policy"),
+    *("on_default", "policy", "user_id", "weights"),
 ]
+POLICY = st.fixed_dictionaries(
+    {},
+    optional={
+        "name": st.sampled_from(["default", "split", "shadow", "exp3", "mean", "exp4", "x"]),
+        "arms": st.dictionaries(st.text(max_size=5), st.floats() | st.integers()) | JSON,
+        "loss": st.sampled_from(["zero_one", "squared", "log"]) | JSON,
+        "range": st.lists(st.floats() | st.integers(), max_size=3),
+        "half_life_s": st.floats() | JSON,
+        "user_rounds": st.floats() | JSON,
+        "parameters": st.dictionaries(st.sampled_from(["exploration", "salt", "primary"]), JSON) | JSON,
+    },
+)
 PLAUSIBLE = st.one_of(
-    JSON, st.text(max_size=5), st.sampled_from(["doubles", "a", "-1", 1, -1, [], ["a"], True])
+    JSON, POLICY, st.text(max_size=5), st.sampled_from(["doubles", "a", "-1", 1, -1, [], ["a"], True])
 )
 
 
