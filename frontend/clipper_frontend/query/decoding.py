@@ -82,16 +82,17 @@ class PredictDecoder:
             raise _bad_request(body, error) from error
         value = request.input
         batch = request.input_batch
+        user = None if request.user_id is None and request.uid is None else _user(request)
         version = request.version
         if type(version) is int:
             version = str(version)
         if batch is not UNSET:
             if value is not UNSET:
                 raise BadRequest("give either input or input_batch, not both")
-            return PredictRequest(self._pack_batch(batch), len(batch) != 1, version, _user(request))
+            return PredictRequest(self._pack_batch(batch), len(batch) != 1, version, user)
         if value is UNSET:
             raise BadRequest("the key input (one input) or input_batch (a list of inputs) is missing")
-        return PredictRequest((self._pack(value, "input"),), False, version, _user(request))
+        return PredictRequest((self._pack(value, "input"),), False, version, user)
 
     def _pack_batch(self, batch: list[Any]) -> list[bytes]:
         if len(batch) > self._max_inputs:

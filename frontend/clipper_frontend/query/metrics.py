@@ -20,6 +20,7 @@ from clipper_frontend.query.sessions import Sessions
 from clipper_frontend.query.statistics import Histogram
 
 _APP = ["app"]
+_ARM = ["app", "arm"]
 _VERSION = ["model", "version"]
 
 
@@ -46,6 +47,7 @@ class _QueryCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         yield from self._of_applications()
+        yield from self._of_arms()
         yield from self._of_versions()
         yield from self._of_replicas()
         cache = self._serving.cache
@@ -90,6 +92,25 @@ class _QueryCollector(Collector):
                     defaults.add_metric([name, reason], count)
         yield from (queries, defaults, late, bad, feedback, latency)
 
+    def _of_arms(self) -> Iterator[Metric]:
+        counters = {
+            attribute: CounterMetricFamily(f"clipper_selection_{attribute}", text, labels=_ARM)
+            for attribute, text in _ARM_COUNTERS.items()
+        }
+        weight = GaugeMetricFamily(
+            "clipper_selection_weight",
+            "The share of queries that an arm answers, or what it counts in every answer",
+            labels=_ARM,
+        )
+        for name, application in self._routes.applications.items():
+            if application.arms:
+                for arm, share in zip(application.arm_names, application.selector(None).shares, strict=True):
+                    weight.add_metric([name, arm], share)
+            for arm, statistics in application.statistics.arms.items():
+                for attribute, family in counters.items():
+                    family.add_metric([name, arm], getattr(statistics, attribute))
+        yield from (weight, *counters.values())
+
     def _of_versions(self) -> Iterator[Metric]:
         queue = GaugeMetricFamily(
             "clipper_queue_length", "Predictions that wait for a replica", labels=_VERSION
@@ -123,6 +144,13 @@ class _QueryCollector(Collector):
         yield from (live, alone)
 
 
+_ARM_COUNTERS = {
+    "chosen": "Queries that asked an arm for the answer",
+    "missing": "Queries of several arms that an arm gave no output to in time",
+    "shadowed": "Queries that an arm only watched",
+    "measured": "Feedback on an arm's outputs",
+    "reward": "How right an arm's outputs were, from 0 to 1 each, summed",
+}
 _VERSION_COUNTERS = {
     "cache_hits": "Queries answered from the prediction cache",
     "cache_misses": "Queries that were not in the prediction cache",

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 from clipper_container.wire import V3, V4
 from clipper_frontend.errors import RegistryUnavailable
+from clipper_frontend.query.query_ids import QueryIds
 from clipper_frontend.query.replica import Replica
 from clipper_frontend.query.version import ServedVersion
 from clipper_frontend.registry.frontends import FRONTEND_RENEWAL_INTERVAL_S
@@ -43,10 +44,16 @@ class Presence:
     """Keeps the registry told, from start() to close(). `connected` gives the replicas that are here now."""
 
     def __init__(
-        self, store: Store, record: FrontendRecord, mirror: Mirror, connected: Callable[[], Connected]
+        self,
+        store: Store,
+        record: FrontendRecord,
+        query_ids: QueryIds,
+        mirror: Mirror,
+        connected: Callable[[], Connected],
     ) -> None:
         self._store = store
         self._record = record
+        self._query_ids = query_ids
         self._mirror = mirror
         self._connected = connected
         self._changed = asyncio.Event()
@@ -71,12 +78,6 @@ class Presence:
         self._followed.set()
         self._announced = False
         self._held.clear()
-        self._changed.set()
-
-    def set_numbers(self, numbers: tuple[int, ...]) -> None:
-        """Tell which numbers the ids of this frontend's queries begin with."""
-        self._record = replace(self._record, numbers=numbers)
-        self._announced = False
         self._changed.set()
 
     async def close(self) -> None:
@@ -110,6 +111,9 @@ class Presence:
             self._changed.clear()
 
     async def _tell(self) -> None:
+        if self._query_ids.wants_number():
+            self._query_ids.add(await self._store.take_number())
+            self._announced = False
         connected = self._connected()
         await self._tell_replicas(connected)
         await self._tell_ready(_ready(connected))
@@ -119,7 +123,9 @@ class Presence:
     async def _tell_ready(self, ready: Ready) -> None:
         frontend_id = self._record.id
         if not self._announced or not await self._store.renew_frontend(frontend_id):
-            await self._store.put_frontend(replace(self._record, ready=ready))
+            await self._store.put_frontend(
+                replace(self._record, ready=ready, numbers=self._query_ids.numbers)
+            )
             self._announced = True
             self._ready = ready
             return

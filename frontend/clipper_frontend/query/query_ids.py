@@ -34,7 +34,6 @@ class QueryIds:
         """Return the numbers that are this frontend's, in use or in reserve."""
         return (*self._used, *self._spare)
 
-    @property
     def wants_number(self) -> bool:
         """Tell whether another number should be taken: there is one in use and one in reserve."""
         return len(self._spare) < (1 if self._used else 2)

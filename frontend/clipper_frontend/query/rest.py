@@ -14,28 +14,32 @@ from clipper_frontend.query.answers import error_body, render_batch
 from clipper_frontend.query.application import Application
 from clipper_frontend.query.decoding import BadRequest, PredictRequest
 from clipper_frontend.query.exchange import Exchange
+from clipper_frontend.query.handover import FEEDBACK_PATH
 from clipper_frontend.query.readiness import Readiness
 from clipper_frontend.query.routes import Routes
 from clipper_frontend.query.serving import Serving
+from clipper_frontend.query.updates import UpdateHandler
 
 _METRICS_PATH = health.METRICS_PATH.encode()
 _LIVE_PATH = health.LIVE_PATH.encode()
 _READY_PATH = health.READY_PATH.encode()
 _TEXT = b"text/plain; charset=utf-8"
 METRICS_CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
-_FEEDBACK_RECEIVED = b"Feedback received? 1"
 
 
 class AdminHandler:
-    """What every process answers: its health and its metrics. It is all that the admin port offers."""
+    """What the admin port offers: health and metrics, as every process, and feedback between frontends."""
 
-    def __init__(self, readiness: Readiness, metrics: Callable[[], bytes]) -> None:
+    def __init__(self, readiness: Readiness, metrics: Callable[[], bytes], updates: UpdateHandler) -> None:
         self._readiness = readiness
         self._metrics = metrics
+        self._updates = updates
 
     def handle(self, exchange: Exchange) -> None:
         """Answer a request."""
-        if exchange.method not in (b"GET", b"HEAD"):
+        if exchange.path == FEEDBACK_PATH and exchange.method == b"POST":
+            self._updates.handed_over(exchange)
+        elif exchange.method not in (b"GET", b"HEAD"):
             cause = f"{exchange.path.decode(errors='replace')} is read with GET"
             exchange.respond(405, error_body("Method not allowed", cause))
         elif exchange.path == _METRICS_PATH:
@@ -51,15 +55,23 @@ class AdminHandler:
             exchange.respond(404, error_body("Unknown path", cause))
 
     def offers(self, path: bytes) -> bool:
-        """Tell whether a path is one of these."""
+        """Tell whether the REST port answers this path too."""
         return path == _METRICS_PATH or path.startswith(b"/health/")
 
 
 class RestHandler:
     """What applications call, and the admin paths beside it."""
 
-    def __init__(self, routes: Routes, serving: Serving, readiness: Readiness, admin: AdminHandler) -> None:
+    def __init__(
+        self,
+        routes: Routes,
+        serving: Serving,
+        readiness: Readiness,
+        admin: AdminHandler,
+        updates: UpdateHandler,
+    ) -> None:
         self._routes = routes
+        self._updates = updates
         self._serving = serving
         self._readiness = readiness
         self._admin = admin
@@ -137,17 +149,7 @@ class RestHandler:
         elif verb == "predict":
             self._predict(application, exchange)
         else:
-            self._update(application, exchange)
-
-    def _update(self, application: Application, exchange: Exchange) -> None:
-        try:
-            application.feedback_decoder.decode(exchange.body)
-        except BadRequest as exc:
-            application.statistics.bad_requests += 1
-            exchange.respond(400, error_body("Json error", exc.cause))
-            return
-        application.statistics.feedback += 1
-        exchange.respond(200, _FEEDBACK_RECEIVED, _TEXT)
+            self._updates.update(application, exchange)
 
 
 class _BatchReply:

@@ -17,6 +17,7 @@ from clipper_frontend.query.cache import PredictionCache
 from clipper_frontend.query.clockwork import Clockwork
 from clipper_frontend.query.connections import Connections
 from clipper_frontend.query.exchange import Handler
+from clipper_frontend.query.feedback_loop import FeedbackLoop
 from clipper_frontend.query.http import HttpProtocol
 from clipper_frontend.query.metrics import metrics_source
 from clipper_frontend.query.presence import Presence
@@ -56,8 +57,12 @@ class QueryFrontend:
             self._clockwork.due_sooner,
             self._query_ids.next,
         )
+        self._feedback = FeedbackLoop(self._store, settings.feedback)
         self._routes = Routes(
-            self._mirror, max_inputs=settings.max_inputs, wait_limit_s=settings.wait_limit_s
+            self._mirror,
+            max_inputs=settings.max_inputs,
+            wait_limit_s=settings.wait_limit_s,
+            learning=self._feedback.learning,
         )
         self._rpc = RpcSocket(
             settings.rpc_host, settings.rpc_port, self._rpc_received, self._clockwork.disconnected
@@ -91,8 +96,9 @@ class QueryFrontend:
             joined = await self._join_cluster(stop)
             if joined:
                 self._presence = Presence(
-                    self._store, self._record(admin), self._mirror, self._sessions.replicas
+                    self._store, self._record(admin), self._query_ids, self._mirror, self._sessions.replicas
                 )
+                self._feedback.start()
                 self._follower.start()
                 self._presence.start()
                 await stop.wait()
@@ -102,10 +108,10 @@ class QueryFrontend:
 
     async def _listen(self) -> tuple[str, str]:
         common = self._settings.common
-        admin = AdminHandler(
-            self._readiness, metrics_source(self._routes, self._serving, self._sessions, self._connections)
-        )
-        rest = RestHandler(self._routes, self._serving, self._readiness, admin)
+        updates = self._feedback.handler(self._serving, self._mirror, self._query_ids)
+        metrics = metrics_source(self._routes, self._serving, self._sessions, self._connections)
+        admin = AdminHandler(self._readiness, metrics, updates)
+        rest = RestHandler(self._routes, self._serving, self._readiness, admin, updates)
         rest_address = await self._serve(
             rest, common.host, self._settings.port, self._connections, reuse_port=self._settings.reuse_port
         )
@@ -149,7 +155,7 @@ class QueryFrontend:
 
     async def _take_numbers(self) -> None:
         """See to it that there are ids for queries, and a number in reserve."""
-        while self._query_ids.wants_number:
+        while self._query_ids.wants_number():
             self._query_ids.add(await self._store.take_number())
 
     async def _drain(self) -> None:
@@ -171,6 +177,7 @@ class QueryFrontend:
     async def _close(self) -> None:
         if self._presence is not None:
             await self._presence.close()
+        await self._feedback.close()
         await self._follower.close()
         await self._store.close()
         for server in self._servers:
@@ -227,5 +234,4 @@ class QueryFrontend:
             admin_address=self._settings.advertise_admin or admin_address,
             version=distribution_version("clipper-nomad"),
             started_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            numbers=self._query_ids.numbers,
         )

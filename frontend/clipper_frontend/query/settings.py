@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from clipper_frontend.query.feedback_loop import FeedbackLimits
 from clipper_frontend.query.limits import HttpLimits
 from clipper_frontend.settings import (
     CommonSettings,
@@ -41,6 +42,7 @@ class QuerySettings:
     max_inputs: int
     wait_limit_s: float
     limits: HttpLimits
+    feedback: FeedbackLimits
 
 
 def parse_settings(argv: Sequence[str] | None = None) -> QuerySettings:
@@ -69,11 +71,16 @@ def parse_settings(argv: Sequence[str] | None = None) -> QuerySettings:
             body_timeout_s=args.body_timeout_s,
             idle_timeout_s=args.idle_timeout_s,
         ),
+        feedback=FeedbackLimits(
+            memory_bytes=args.feedback_memory_bytes,
+            lifetime_s=args.feedback_lifetime_s,
+            most_users=args.most_users,
+        ),
     )
 
 
 def _parser() -> argparse.ArgumentParser:
-    limits = HttpLimits()
+    limits, feedback = HttpLimits(), FeedbackLimits()
     parser = argparse.ArgumentParser(
         prog="clipper-query-frontend", description="Answer prediction queries over REST."
     )
@@ -91,12 +98,15 @@ def _parser() -> argparse.ArgumentParser:
         ("--prediction-cache-bytes", 32 * 1024 * 1024, "memory for the prediction cache, 0: none"),
         ("--max-body-bytes", limits.max_body_bytes, "a longer request body is refused"),
         ("--max-inputs", 10_000, "a request with more inputs is refused"),
+        ("--feedback-memory-bytes", feedback.memory_bytes, "memory for answers that feedback may come for"),
+        ("--most-users", feedback.most_users, "users of an application who have learnt state of their own"),
     ):
         add_setting(parser, flag, parse=_count, default=default, help=text)
     for flag, default_s, text in (
         ("--header-timeout-s", limits.header_timeout_s, "a request's header must be complete by then"),
         ("--body-timeout-s", limits.body_timeout_s, "a request's body must be complete by then"),
         ("--idle-timeout-s", limits.idle_timeout_s, "an idle connection is closed then"),
+        ("--feedback-lifetime-s", feedback.lifetime_s, "feedback that comes later than this is late"),
         ("--wait-limit-s", 60.0, "the longest that a query of an application with a soft SLO waits"),
     ):
         add_setting(parser, flag, parse=seconds, default=default_s, help=text)
