@@ -17,6 +17,7 @@ import numpy as np
 
 from clipper_container import wire
 from clipper_container.input_types import InputType
+from clipper_frontend.query.application import Learning
 from clipper_frontend.query.cache import PredictionCache
 from clipper_frontend.query.routes import Routes
 from clipper_frontend.query.serving import Serving
@@ -55,7 +56,10 @@ class SimulatedReply:
 
 
 class SimulatedReplica:
-    """A container that works on one batch at a time; `seconds(n)` says for how long."""
+    """A container that works on one batch at a time; `seconds(n)` says for how long.
+
+    Its outputs are the sums of inputs, or `says`.
+    """
 
     def __init__(
         self, simulation: Simulation, identity: bytes, rpc_version: int, seconds: Callable[[int], float]
@@ -70,6 +74,7 @@ class SimulatedReplica:
         self.refusals: list[str] = []
         self.peers: dict[str, str] = {}
         self.fails_on: bytes | None = None
+        self.says: bytes | None = None
 
     def take(self, message: wire.FromFrontend) -> None:
         if isinstance(message, wire.Refusal):
@@ -85,7 +90,7 @@ class SimulatedReplica:
     def _answer(self, request: wire.Request) -> None:
         if not self.alive:
             return
-        outputs = [b"%.17g" % np.frombuffer(payload).sum() for payload in request.inputs]
+        outputs = [self.says or b"%.17g" % np.frombuffer(payload).sum() for payload in request.inputs]
         statuses = bytearray(len(outputs))
         for index, payload in enumerate(request.inputs):
             if payload == self.fails_on:
@@ -98,13 +103,13 @@ class SimulatedReplica:
 class Simulation:
     """One frontend with applications and models as the registry would tell it."""
 
-    def __init__(self, *, cache_bytes: int = 0) -> None:
+    def __init__(self, *, cache_bytes: int = 0, learning: Learning | None = None) -> None:
         self.now = 0.0
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._sequence = itertools.count()
         self._woken = False
         self.mirror = Mirror()
-        self.routes = Routes(self.mirror, max_inputs=100, wait_limit_s=30.0)
+        self.routes = Routes(self.mirror, max_inputs=100, wait_limit_s=30.0, learning=learning)
         self.serving = Serving(
             PredictionCache(cache_bytes), self._wake, lambda: None, itertools.count().__next__
         )
@@ -116,10 +121,20 @@ class Simulation:
     # -- the registry ----------------------------------------------------------------------------------------
 
     def application(
-        self, name: str = "app", slo_s: float = 0.1, on_default: OnDefault = OnDefault.DEFAULT
+        self,
+        name: str = "app",
+        slo_s: float = 0.1,
+        on_default: OnDefault = OnDefault.DEFAULT,
+        policy: dict[str, Any] | None = None,
     ) -> None:
         record = ApplicationRecord(
-            name, InputType.DOUBLES, "DefaultOutputSelectionPolicy", "-1.0", int(slo_s * 1e6), on_default
+            name,
+            InputType.DOUBLES,
+            "DefaultOutputSelectionPolicy" if policy is None else policy["name"],
+            "-1.0",
+            int(slo_s * 1e6),
+            on_default,
+            "" if policy is None else json.dumps(policy),
         )
         self.registry(Database.APPLICATIONS, name, record.to_hash())
 
@@ -132,8 +147,8 @@ class Simulation:
         self.registry(Database.MODELS, f"{name}:{version}", record.to_hash())
         self.registry(Database.METADATA, f"CURRENT_MODEL_VERSION:{name}", version)
 
-    def link(self, application: str = "app", model: str = "model") -> None:
-        self.registry(Database.LINKS, application, frozenset({model}))
+    def link(self, application: str = "app", *models: str) -> None:
+        self.registry(Database.LINKS, application, frozenset(models or {"model"}))
 
     def registry(self, database: Database, key: str, value: Any) -> None:
         changes = self.mirror.apply([(database, key, value)])
@@ -151,10 +166,13 @@ class Simulation:
         instance: str | None = None,
         cluster: str = "test",
         code: int = 3,
+        name: str = "model",
+        says: bytes | None = None,
     ) -> SimulatedReplica:
         identity = b"id%d" % next(self._sequence)
         replica = self.replicas[identity] = SimulatedReplica(self, identity, rpc_version, seconds)
-        metadata = wire.Metadata("model", version, code, rpc_version, cluster, instance or identity.decode())
+        replica.says = says
+        metadata = wire.Metadata(name, version, code, rpc_version, cluster, instance or identity.decode())
         self.deliver(replica, wire.encode_metadata(metadata))
         return replica
 
@@ -174,11 +192,22 @@ class Simulation:
 
     # -- queries and time ------------------------------------------------------------------------------------
 
-    def ask(self, value: float, application: str = "app", version: str | None = None) -> SimulatedReply:
+    def ask(
+        self,
+        value: float,
+        application: str = "app",
+        version: str | None = None,
+        *,
+        user: str | None = None,
+    ) -> SimulatedReply:
         reply = SimulatedReply(self)
         found = self.routes.applications[application]
+        payload = np.array([value]).tobytes()
+        if version is None and not found.plain:
+            self.serving.select(found, user, payload, reply, self.now)
+            return reply
         target = found.target if version is None else self.routes.registered(found.model, version)
-        self.serving.submit(found, target, np.array([value]).tobytes(), reply, self.now)
+        self.serving.submit(found, target, payload, reply, self.now)
         return reply
 
     def at(self, when: float, call: Callable[[], None]) -> None:
