@@ -34,10 +34,12 @@ if takes_one_model(application) then
     end
   end
 end
-if #ARGV > last then
-  if is_other_policy(application, ARGV[last + 1]) then
-    return refuse_other_policy(application)
-  end
+local weighs = #ARGV > last
+if weighs and is_other_policy(application, ARGV[last + 1]) then
+  return refuse_other_policy(application)
+end
+-- The links come before the policy whose arms they are, since followers hear of them in this order.
+at(LINKS, 'SADD', application, unpack(ARGV, 4, last))
+if weighs then
   at(APPLICATIONS, 'HSET', application, unpack(ARGV, last + 2))
 end
-at(LINKS, 'SADD', application, unpack(ARGV, 4, last))

@@ -12,6 +12,7 @@ end
 if last == 2 then
   return refuse("Please provide the names of the models to unlink from the application '%s'", application)
 end
+-- The policy's arms go before the links that they need, since followers hear of them in this order.
 if #ARGV > last then
   if is_other_policy(application, ARGV[last + 1]) then
     return refuse_other_policy(application)
