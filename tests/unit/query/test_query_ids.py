@@ -23,14 +23,14 @@ def test_two_numbers_are_wanted_and_then_one_more_for_each_used_up() -> None:
         assert ids.wants_number()
         ids.add(number)
     assert not ids.wants_number()
-    assert ids.numbers == (5, 9)
+    assert list(ids.numbers) == [5, 9]
     numbers = [number_of(ids.next()) for _ in range(2)]
     assert not ids.wants_number()
     numbers.append(number_of(ids.next()))
     assert numbers == [5, 5, 9]
     assert ids.wants_number()
     ids.add(12)
-    assert ids.numbers == (5, 9, 12)
+    assert list(ids.numbers) == [5, 9, 12]
 
 
 def test_without_a_new_number_the_oldest_ids_come_again() -> None:
