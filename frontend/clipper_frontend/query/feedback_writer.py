@@ -36,7 +36,7 @@ class Written(Protocol):
         """Take that they are in Redis, or will never be. It is called once."""
 
     def delayed(self) -> None:
-        """Take that Redis gives no answer, so that this may take long. It may be called before settled()."""
+        """Take that Redis gave no answer: settled() comes when it does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,22 +59,20 @@ class FeedbackWriter:
         self._batch: Sequence[_Waiting] = ()
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        #: Whether Redis gave no answer when it was asked last.
-        self.away = False
+        #: Redis gave no answer, and what became of a batch is not known yet.
+        self._away = False
 
     def start(self) -> None:
         """Begin to write."""
         self._task = asyncio.create_task(self._run(), name="feedback")
 
     def add(self, additions: Sequence[Addition], who: Written) -> None:
-        """Write some additions with the next batch, all or none of them."""
-        if len(self._waiting) >= _MOST_WAITING:
+        """Write some additions with the next batch, all or none; where Redis is away none at once."""
+        if self._away or len(self._waiting) >= _MOST_WAITING:
             who.settled(written=False)
             return
         self._waiting.append(_Waiting(additions, who))
         self._changed.set()
-        if self.away:
-            who.delayed()
 
     async def close(self) -> None:
         """Stop writing. Of the batch on its way nobody here learns any more what became of it."""
@@ -84,9 +82,7 @@ class FeedbackWriter:
         self._task = None
         for one in self._batch:
             one.who.delayed()
-        for one in self._waiting:
-            one.who.settled(written=False)
-        self._waiting.clear()
+        self._refuse_waiting()
 
     async def _run(self) -> None:
         while True:
@@ -95,6 +91,8 @@ class FeedbackWriter:
             del self._waiting[:_MOST_PER_BATCH]
             if not self._waiting:
                 self._changed.clear()
+            if not self._batch:
+                continue
             written = await self._write(self._batch)
             batch, self._batch = self._batch, ()
             for one in batch:
@@ -106,24 +104,28 @@ class FeedbackWriter:
         """Write a batch and return whether it is in Redis."""
         token = secrets.token_hex()
         try:
-            written = await self._store.add_increments(token, _summed(batch), self._most_users)
-            self.away = False
-            return written
+            return await self._store.add_increments(token, _summed(batch), self._most_users)
         except RegistryUnavailable as exc:
-            logger.warning("feedback waits: %s", exc)
-        return await self._settle(token, batch)
-
-    async def _settle(self, token: str, batch: Sequence[_Waiting]) -> bool:
-        self.away = True
-        for one in (*batch, *self._waiting):
+            logger.warning("feedback is refused: %s", exc)
+        self._away = True
+        for one in batch:
             one.who.delayed()
+        self._refuse_waiting()
+        written = await self._settle(token)
+        self._away = False
+        return written
+
+    async def _settle(self, token: str) -> bool:
         while True:
             try:
-                written = await self._store.settle_increments(token)
-                self.away = False
-                return written
+                return await self._store.settle_increments(token)
             except RegistryUnavailable:
                 await asyncio.sleep(_RETRY_INTERVAL_S)
+
+    def _refuse_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for one in waiting:
+            one.who.settled(written=False)
 
 
 def _summed(batch: Sequence[_Waiting]) -> list[Addition]:

@@ -7,7 +7,7 @@ import pytest
 from clipper_frontend.errors import UnfitLabel
 from clipper_frontend.query.feedback import Answered
 from clipper_frontend.query.learner import USER_LIFETIME_S
-from clipper_frontend.registry.selection import Addition, StateKey
+from clipper_frontend.registry.selection import StateKey
 from clipper_frontend.selection.selector import single_selection
 from clipper_frontend.selection.state import add
 from tests.unit.query.learners import MODELS, TestedLearner
