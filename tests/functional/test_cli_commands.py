@@ -124,7 +124,7 @@ def test_models_are_scaled_switched_and_stopped(cli: CommandLine, tmp_path: Path
 
 def test_policies_are_set_and_shown(cli: CommandLine) -> None:
     policy = ("--policy", "split", "--arm", "sums:1=3", "--arm", "sums:2")
-    cli.run("apps", "add", "choosing", "--input-type", "d", *policy)
+    cli.run("apps", "add", "choosing", "--input-type", "d", "--slo-micros", "5000000", *policy)
     assert "linked to it: sums. Link them" in " ".join(cli.run("apps", "show", "choosing").stdout.split())
     cli.run("apps", "link", "choosing", "sums")
     shown = cli.json("apps", "show", "choosing")
@@ -138,6 +138,8 @@ def test_policies_are_set_and_shown(cli: CommandLine) -> None:
     shown = cli.json("apps", "show", "choosing", "--user", "anna")
     assert shown["policy_config"]["arms"] == ["sums"]
     assert (shown["policy_state"]["loss"], shown["policy_state"]["user_id"]) == ("squared", "anna")
+    answer = cli.json("query", "choosing", "[1, 2]", "--user", "anna")["answer"]
+    assert (answer["output"], answer["models"]) == (3.0, ["sums:1"])
     assert "of user anna" in cli.run("apps", "show", "choosing", "--user", "anna").stdout
     cli.run("apps", "delete", "choosing")
 
