@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from tests.cluster import Cluster, predict
+from tests.cluster import Cluster, predict, request
 from tests.models import constant
 
 REPEATED = 25
@@ -105,3 +106,21 @@ def test_an_arm_that_is_not_linked_is_said(cluster: Cluster) -> None:
     assert "names models that are not linked to it: two" in answer["default_detail"]
     cluster.admin("add_model_links", app_name="early", model_names=["two"])
     assert not predict(cluster.frontend.rest, "early", input=[1.0])["default"]
+
+
+def test_feedback_is_told_by_the_management_frontend(cluster: Cluster) -> None:
+    policy = {"name": "epsilon_greedy", "half_life_s": None}
+    add_app(cluster, "learning", policy, "one", "two")
+    for number in range(40):
+        frontend = cluster.frontends[number % 2]
+        answer = predict(frontend.rest, "learning", input=[float(number)], user_id="anna")
+        body = json.dumps({"query_id": answer["query_id"], "label": 2, "user_id": "anna"}).encode()
+        status, text = request(frontend.rest, "POST", "/learning/update", body)
+        assert (status, json.loads(text)) == (200, {"feedback": "accepted"})
+    state = cluster.admin("get_policy_state", app_name="learning")
+    arms = state["arms"]
+    assert (state["feedback"], sum(arm["feedback"] for arm in arms.values())) == (40.0, 40.0)
+    assert {name: arm["mean_loss"] for name, arm in arms.items() if arm["feedback"]}.get("two", 0.0) == 0.0
+    assert arms["two"]["share"] > arms["one"]["share"]
+    assert cluster.admin("get_policy_state", app_name="learning", user_id="anna")["own_feedback"] == 40.0
+    assert cluster.admin("get_policy_state", app_name="learning", user_id="bert")["own_feedback"] == 0.0
