@@ -17,7 +17,7 @@ from clipper_frontend.query.gathering import Outputs
 from clipper_frontend.query.handover import Handover
 from clipper_frontend.query.learning import Learning
 from clipper_frontend.query.query_ids import QueryIds, number_of
-from clipper_frontend.query.serving import Serving
+from clipper_frontend.query.selecting import Selecting
 from clipper_frontend.query.updates import Parts, UpdateHandler
 from clipper_frontend.registry.mirror import Mirror
 from clipper_frontend.registry.store import Store
@@ -44,9 +44,9 @@ class FeedbackLoop:
         self._writer = FeedbackWriter(store, limits.most_users, self.learning.wake)
         self._handover = Handover()
 
-    def handler(self, serving: Serving, mirror: Mirror, query_ids: QueryIds) -> UpdateHandler:
+    def handler(self, selecting: Selecting, mirror: Mirror, query_ids: QueryIds) -> UpdateHandler:
         """Return what answers update calls."""
-        origins, outputs = _Origins(mirror, query_ids), _Outputs(serving)
+        origins, outputs = _Origins(mirror, query_ids), _Outputs(selecting)
         return UpdateHandler(
             Parts(self.learning, self._memory, self._writer, self._handover, origins, outputs)
         )
@@ -84,8 +84,8 @@ class _Origins:
 class _Outputs:
     """The outputs of models for an input that no query is known of."""
 
-    def __init__(self, serving: Serving) -> None:
-        self._serving = serving
+    def __init__(self, selecting: Selecting) -> None:
+        self._selecting = selecting
 
     def gather(
         self, application: Application, selection: Selection, payload: bytes, done: Callable[[Outputs], None]
@@ -93,4 +93,4 @@ class _Outputs:
         """Have shadows answered too: feedback measures them."""
         everyone = selection.asked + selection.shadows
         wanted = replace(selection, asked=everyone, shadows=(), only=None)
-        self._serving.collect(application, wanted, payload, time.monotonic(), done)
+        self._selecting.collect(application, wanted, payload, time.monotonic(), done)

@@ -15,13 +15,23 @@ from clipper_frontend.query.prediction import Query, Reply
 from clipper_frontend.query.version import ServedVersion
 from clipper_frontend.selection.contract import Selection
 
+#: By index of the arm; None is an output that was asked for and did not come.
+Outputs: TypeAlias = dict[int, bytes | None]
+
+
+class Chosen(NamedTuple):
+    """What a policy selected for a query, and the user whom the query is for."""
+
+    selection: Selection
+    user: str | None
+
 
 class Selected(Query):
-    """A query for which the application's policy selected one model; `user` is who it is for."""
+    """A query for which the application's policy selected one model."""
 
     __slots__ = ("selection", "user")
 
-    selection: Selection
+    is_selected = True
 
     def __init__(
         self,
@@ -30,17 +40,17 @@ class Selected(Query):
         query_id: int,
         arrived_at: float,
         reply: Reply,
-        selection: Selection,
-        user: str | None,
+        chosen: Chosen,
     ) -> None:
         deadline = arrived_at + application.limit_s
         super().__init__(application, target, query_id, arrived_at, deadline, reply)
-        self.selection = selection
-        self.user = user
+        self.selection, self.user = chosen
 
-
-#: By index of the arm; None is an output that was asked for and did not come.
-Outputs: TypeAlias = dict[int, bytes | None]
+    def remember(self, outputs: Outputs) -> None:
+        """Keep what the query was answered with, where the application learns."""
+        learner = self.application.learner
+        if learner is not None:
+            learner.remember(self.query_id, self.user, self.selection, outputs)
 
 
 class Outcome(NamedTuple):
@@ -56,9 +66,12 @@ class Outcome(NamedTuple):
 
 
 class Gathering(Selected):
-    """A query of several models: it waits for those that are asked, never for those that watch."""
+    """A query of several models: it waits for those that are asked, never for those that watch.
 
-    __slots__ = ("_failure", "_pending", "outputs")
+    `complete` is called once, with the query and the time: when nothing more is waited for.
+    """
+
+    __slots__ = ("_complete", "_failure", "_pending", "outputs")
 
     def __init__(
         self,
@@ -66,34 +79,34 @@ class Gathering(Selected):
         query_id: int,
         arrived_at: float,
         reply: Reply,
-        selection: Selection,
-        user: str | None,
+        chosen: Chosen,
+        complete: Callable[[Gathering, float], None],
     ) -> None:
-        super().__init__(application, None, query_id, arrived_at, reply, selection, user)
+        super().__init__(application, None, query_id, arrived_at, reply, chosen)
         self.outputs: Outputs = {}
-        self._pending = len(selection.asked)
+        self._complete = complete
+        self._pending = len(chosen.selection.asked)
         self._failure: tuple[DefaultReason, str | None] | None = None
 
-    def take(self, index: int, output: bytes) -> bool:
-        """Take the output of an arm; return True when all have come or failed that are waited for."""
-        return self._settle(index, output)
+    def complete(self, now: float) -> None:
+        """Wait no longer."""
+        self._complete(self, now)
 
-    def miss(self, index: int, reason: DefaultReason, detail: str | None) -> bool:
-        """Learn that an arm will give no output; return True when nothing more is waited for."""
+    def miss(self, index: int, reason: DefaultReason, detail: str | None, now: float) -> None:
+        """Learn that an arm will give no output."""
         if self._failure is None and index in self.selection.asked:
             self._failure = reason, detail
-        return self._settle(index, None)
+        self.take(index, None, now)
 
-    def _settle(self, index: int, output: bytes | None) -> bool:
+    def take(self, index: int, output: bytes | None, now: float) -> None:
+        """Take what an arm gave; the last one that is waited for completes the query."""
         if index not in self.selection.asked:
             self.outputs[index] = output
-            return False
-        if self.deadline < 0:
-            # It was answered without this one.
-            return False
-        self.outputs[index] = output
-        self._pending -= 1
-        return not self._pending
+        elif self.deadline >= 0:
+            self.outputs[index] = output
+            self._pending -= 1
+            if not self._pending:
+                self._complete(self, now)
 
     def outcome(self) -> Outcome:
         """Make one answer of what has come; what has not is missing from now on."""
@@ -136,44 +149,12 @@ class Gathering(Selected):
         return (DefaultReason.TIMEOUT if has_replica else DefaultReason.NO_REPLICA), None
 
 
-class Collection(Gathering):
-    """Outputs of several models that no query waits for: `done` gets them."""
-
-    __slots__ = ("_done",)
-
-    def __init__(
-        self,
-        application: Application,
-        query_id: int,
-        arrived_at: float,
-        selection: Selection,
-        done: Callable[[Outputs], None],
-    ) -> None:
-        super().__init__(application, query_id, arrived_at, _NOBODY, selection, None)
-        self._done = done
-
-    def finish(self) -> None:
-        """Hand over what has come; None is an output that did not."""
-        self.deadline = -1.0
-        for index in self.selection.asked:
-            self.outputs.setdefault(index, None)
-        self._done(self.outputs)
-
-
-class _Nobody:
-    def respond(self, status: int, body: bytes) -> None:
-        raise AssertionError(f"an answer that nobody asked for: {status} {body!r}")
-
-
-_NOBODY = _Nobody()
-
-
 class Part(Query):
     """What a query of several asks one of them, `index`."""
 
-    __slots__ = ("gathering", "index")
+    __slots__ = ("_gathering", "_index")
 
-    gathering: Gathering
+    is_part = True
 
     def __init__(self, gathering: Gathering, index: int, target: ServedVersion) -> None:
         super().__init__(
@@ -184,5 +165,15 @@ class Part(Query):
             gathering.arrived_at + gathering.application.limit_s,
             gathering.reply,
         )
-        self.gathering = gathering
-        self.index = index
+        self._gathering = gathering
+        self._index = index
+
+    def took(self, output: bytes, now: float) -> None:
+        """Take the model's output."""
+        self.deadline = -1.0
+        self._gathering.take(self._index, output, now)
+
+    def missed(self, reason: DefaultReason, detail: str | None, now: float) -> None:
+        """Learn that the model gives none."""
+        self.deadline = -1.0
+        self._gathering.miss(self._index, reason, detail, now)

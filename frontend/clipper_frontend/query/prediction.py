@@ -9,11 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from clipper_frontend.selection.contract import Selection
-
 if TYPE_CHECKING:
     from clipper_frontend.query.application import Application
-    from clipper_frontend.query.gathering import Gathering
     from clipper_frontend.query.version import ServedVersion
 
 
@@ -30,14 +27,14 @@ class Query:
     `target` is the model version that is asked, None where the application has none. A deadline below 0 says
     that it was answered.
 
-    `selection` is what the application's policy selected, where it did; `gathering` the query of several
-    models of which this is the part of one. Subclasses set them, so that other queries pay nothing for it.
+    The queries of policies are subclasses: `is_selected` where it is known which models one asks, `is_part`
+    where it is the part of one model in a query of several.
     """
 
     __slots__ = ("application", "arrived_at", "deadline", "query_id", "reply", "target", "tick")
 
-    selection: Selection | None = None
-    gathering: Gathering | None = None
+    is_selected = False
+    is_part = False
 
     def __init__(
         self,

@@ -17,6 +17,7 @@ from clipper_frontend.query.exchange import Exchange
 from clipper_frontend.query.handover import FEEDBACK_PATH
 from clipper_frontend.query.readiness import Readiness
 from clipper_frontend.query.routes import Routes
+from clipper_frontend.query.selecting import Selecting
 from clipper_frontend.query.serving import Serving
 from clipper_frontend.query.updates import UpdateHandler
 
@@ -66,6 +67,7 @@ class RestHandler:
         self,
         routes: Routes,
         serving: Serving,
+        selecting: Selecting,
         readiness: Readiness,
         admin: AdminHandler,
         updates: UpdateHandler,
@@ -73,6 +75,7 @@ class RestHandler:
         self._routes = routes
         self._updates = updates
         self._serving = serving
+        self._selecting = selecting
         self._readiness = readiness
         self._admin = admin
 
@@ -118,7 +121,7 @@ class RestHandler:
         self, application: Application, request: PredictRequest, exchange: Exchange, now: float
     ) -> None:
         """Have each input answered by those that the application's policy selects."""
-        inputs, user, select = request.inputs, request.user, self._serving.select
+        inputs, user, select = request.inputs, request.user, self._selecting.select
         if not request.is_batch:
             select(application, user, inputs[0], exchange, now)
         elif not inputs:

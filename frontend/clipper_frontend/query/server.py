@@ -26,6 +26,7 @@ from clipper_frontend.query.readiness import Readiness
 from clipper_frontend.query.rest import AdminHandler, RestHandler
 from clipper_frontend.query.routes import Routes
 from clipper_frontend.query.rpc import RpcSocket
+from clipper_frontend.query.selecting import Selecting
 from clipper_frontend.query.serving import Serving
 from clipper_frontend.query.sessions import Sessions
 from clipper_frontend.query.settings import QuerySettings
@@ -57,6 +58,7 @@ class QueryFrontend:
             self._clockwork.due_sooner,
             self._query_ids.next,
         )
+        self._selecting = Selecting(self._serving)
         self._feedback = FeedbackLoop(self._store, settings.feedback)
         self._routes = Routes(
             self._mirror,
@@ -108,10 +110,10 @@ class QueryFrontend:
 
     async def _listen(self) -> tuple[str, str]:
         common = self._settings.common
-        updates = self._feedback.handler(self._serving, self._mirror, self._query_ids)
+        updates = self._feedback.handler(self._selecting, self._mirror, self._query_ids)
         metrics = metrics_source(self._routes, self._serving, self._sessions, self._connections)
         admin = AdminHandler(self._readiness, metrics, updates)
-        rest = RestHandler(self._routes, self._serving, self._readiness, admin, updates)
+        rest = RestHandler(self._routes, self._serving, self._selecting, self._readiness, admin, updates)
         rest_address = await self._serve(
             rest, common.host, self._settings.port, self._connections, reuse_port=self._settings.reuse_port
         )

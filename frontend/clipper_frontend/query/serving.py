@@ -7,7 +7,6 @@ batches through the `send` that dispatch() is given. It knows neither HTTP nor f
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 
 from clipper_container.wire import STATUS_MODEL_ERROR, STATUS_OK, Answer
@@ -23,12 +22,11 @@ from clipper_frontend.query.answers import (
 from clipper_frontend.query.application import Application
 from clipper_frontend.query.cache import PredictionCache, cache_key
 from clipper_frontend.query.deadlines import Deadlines
-from clipper_frontend.query.gathering import Collection, Gathering, Outputs, Part, Selected
+from clipper_frontend.query.gathering import Chosen, Gathering, Part, Selected
 from clipper_frontend.query.prediction import Prediction, Query, Reply
 from clipper_frontend.query.replica import Replica
 from clipper_frontend.query.version import MOST_SENDS, Send, ServedVersion
 from clipper_frontend.registry.records import OnDefault
-from clipper_frontend.selection.contract import Selection
 
 _LOST_TWICE = "two replicas in turn were lost while they worked on this input"
 _LONGEST_DETAIL = 1000
@@ -38,7 +36,7 @@ class Serving:
     """All queries of one query frontend.
 
     `wake` is called when there is something to dispatch, `due_sooner` when a query is due before all others.
-    `next_query_id` gives ids.
+    `next_query_id` gives ids. What a policy selects comes from `selecting`, which uses what is public here.
     """
 
     def __init__(
@@ -47,15 +45,13 @@ class Serving:
         wake: Callable[[], None],
         due_sooner: Callable[[], None],
         next_query_id: Callable[[], int],
-        draw: Callable[[], float] = random.random,
     ) -> None:
         self.cache = cache
-        self._caches = cache.enabled
+        self.caches = cache.enabled
         self.deadlines = Deadlines()
         self._in_flight: dict[bytes, Prediction] = {}
         self._to_dispatch: set[ServedVersion] = set()
-        self._next_query_id = next_query_id
-        self._draw = draw
+        self.next_query_id = next_query_id
         self._wake = wake
         self._due_sooner = due_sooner
 
@@ -68,113 +64,61 @@ class Serving:
         payload: bytes,
         reply: Reply,
         now: float,
-        selection: Selection | None = None,
-        user: str | None = None,
+        chosen: Chosen | None = None,
     ) -> None:
         """Answer one input by `target`: from the cache at once, or when its prediction has come.
 
-        With the `selection` that chose it, the answer is remembered for feedback.
+        Where a policy has chosen it, the answer is remembered for feedback.
         """
         application.statistics.queries += 1
-        query_id = self._next_query_id()
+        query_id = self.next_query_id()
         if target is None:
             query = (
                 Query(application, None, query_id, now, now, reply)
-                if selection is None
-                else Selected(application, None, query_id, now, reply, selection, user)
+                if chosen is None
+                else Selected(application, None, query_id, now, reply, chosen)
             )
-            self._answer_default(query, DefaultReason.NO_MODEL, application.refusal, now)
+            self.answer_default(query, DefaultReason.NO_MODEL, application.refusal, now)
             return
         key = None
-        if self._caches:
+        if self.caches:
             key = cache_key(target.cache_prefix, payload)
             output = self.cache.get(key)
             if output is not None:
                 target.statistics.cache_hits += 1
                 application.statistics.latency.observe(0.0)
                 reply.respond(200, render_answer(query_id, output, target.models_member))
-                if selection is not None and application.learner is not None:
-                    outputs: Outputs = {selection.asked[0]: output}
-                    application.learner.remember(query_id, user, selection, outputs)
+                if chosen is not None and application.learner is not None:
+                    selection, user = chosen
+                    application.learner.remember(query_id, user, selection, {selection.asked[0]: output})
                 return
         target.statistics.cache_misses += 1
-        if selection is None:
+        if chosen is None:
             query = Query(application, target, query_id, now, now + application.limit_s, reply)
         else:
-            query = Selected(application, target, query_id, now, reply, selection, user)
-        if self._predict(target, key, payload, query, now) and self.deadlines.add(query):
+            query = Selected(application, target, query_id, now, reply, chosen)
+        if self.predict(target, key, payload, query, now):
+            self.wait(query)
+
+    def wait(self, query: Query) -> None:
+        """Let a query be answered at its deadline, if it is not before."""
+        if self.deadlines.add(query):
             self._due_sooner()
 
-    def select(
-        self, application: Application, user: str | None, payload: bytes, reply: Reply, now: float
-    ) -> None:
-        """Answer one input by the models that the application's policy selects."""
-        selection = application.selector(user).select(user, self._draw)
-        only = selection.only
-        if only is not None and not selection.shadows:
-            application.arms[only].chosen += 1
-            self.submit(application, application.targets[only], payload, reply, now, selection, user)
-            return
-        application.statistics.queries += 1
-        for index in selection.asked:
-            application.arms[index].chosen += 1
-        for index in selection.shadows:
-            application.arms[index].shadowed += 1
-        query_id = self._next_query_id()
-        self._gather(Gathering(application, query_id, now, reply, selection, user), payload, now)
-
-    def collect(
-        self,
-        application: Application,
-        selection: Selection,
-        payload: bytes,
-        now: float,
-        done: Callable[[Outputs], None],
-    ) -> None:
-        """Get the outputs of several models for one input, and answer nobody.
-
-        `done` is called once, perhaps at once, and when a query would be due at the latest.
-        """
-        self._gather(Collection(application, self._next_query_id(), now, selection, done), payload, now)
-
-    def _gather(self, gathering: Gathering, payload: bytes, now: float) -> None:
-        for index in gathering.selection.asked:
-            self._ask(gathering, index, payload, now)
-        for index in gathering.selection.shadows:
-            self._ask(gathering, index, payload, now)
-        if gathering.deadline >= 0 and self.deadlines.add(gathering):
-            self._due_sooner()
-
-    def _ask(self, gathering: Gathering, index: int, payload: bytes, now: float) -> None:
-        target = gathering.application.targets[index]
-        if target is None:
-            self._missed(gathering, index, DefaultReason.NO_MODEL, None, now)
-            return
-        key = None
-        if self._caches:
-            key = cache_key(target.cache_prefix, payload)
-            output = self.cache.get(key)
-            if output is not None:
-                target.statistics.cache_hits += 1
-                self._took(gathering, index, output, now)
-                return
-        target.statistics.cache_misses += 1
-        self._predict(target, key, payload, Part(gathering, index, target), now)
-
-    def _predict(
+    def predict(
         self, target: ServedVersion, key: bytes | None, payload: bytes, query: Query, now: float
     ) -> bool:
-        """Let a query wait for a prediction; False where it was answered instead."""
+        """Have a query answered by a prediction; False where it was answered without one."""
         in_flight = self._in_flight.get(key) if key is not None else None
         # One that nobody waits for any more may be with a replica that hangs: it is not waited for again.
         if in_flight is not None and in_flight.deadline > now:
             target.statistics.joined += 1
             in_flight.join(query, query.deadline)
         elif not target.replicas:
-            self._answer_default(query, DefaultReason.NO_REPLICA, None, now)
+            self.answer_default(query, DefaultReason.NO_REPLICA, None, now)
             return False
         elif not target.admits(query.deadline, now):
-            self._answer_default(query, DefaultReason.OVERLOADED, None, now)
+            self.answer_default(query, DefaultReason.OVERLOADED, None, now)
             return False
         else:
             prediction = Prediction(key, payload, query.deadline, query)
@@ -242,12 +186,13 @@ class Serving:
         for query in prediction.waiters:
             if query.deadline < 0:
                 continue
-            if query.gathering is not None:
-                self._part_took(query, rendered, now)
+            if query.is_part:
+                assert isinstance(query, Part)
+                query.took(rendered, now)
                 continue
             application = query.application
             latency_s = now - query.arrived_at
-            # As in _close(), without the calls: this is done for every query.
+            # As in close(), without the calls: this is done for every query.
             query.deadline = -1.0
             self.deadlines.remove(query)
             application.statistics.latency.observe(latency_s)
@@ -256,45 +201,9 @@ class Serving:
                 query.reply.respond(200, render_late_answer(query.query_id, rendered, models))
             else:
                 query.reply.respond(200, render_answer(query.query_id, rendered, models))
-            if query.selection is not None:
-                _remember(query, {query.selection.asked[0]: rendered})
-
-    # -- several models --------------------------------------------------------------------------------------
-
-    def _part_took(self, part: Query, output: bytes, now: float) -> None:
-        assert isinstance(part, Part)
-        part.deadline = -1.0
-        if part.gathering.take(part.index, output):
-            self._complete(part.gathering, now)
-
-    def _took(self, gathering: Gathering, index: int, output: bytes, now: float) -> None:
-        if gathering.take(index, output):
-            self._complete(gathering, now)
-
-    def _missed(
-        self, gathering: Gathering, index: int, reason: DefaultReason, detail: str | None, now: float
-    ) -> None:
-        if gathering.miss(index, reason, detail):
-            self._complete(gathering, now)
-
-    def _complete(self, gathering: Gathering, now: float) -> None:
-        """Answer a query of several models with what has come."""
-        if isinstance(gathering, Collection):
-            self.deadlines.remove(gathering)
-            gathering.finish()
-            return
-        outcome = gathering.outcome()
-        if outcome.output is None:
-            assert outcome.reason is not None
-            self._answer_default(gathering, outcome.reason, outcome.detail, now, outcome.members)
-            return
-        self._close(gathering, now)
-        application = gathering.application
-        late = application.waits and now - gathering.arrived_at > application.slo_s
-        application.statistics.late_answers += late
-        render = render_late_answer if late else render_answer
-        gathering.reply.respond(200, render(gathering.query_id, outcome.output, outcome.members))
-        _remember(gathering, gathering.outputs)
+            if query.is_selected:
+                assert isinstance(query, Selected)
+                query.remember({query.selection.asked[0]: rendered})
 
     # -- what goes wrong -------------------------------------------------------------------------------------
 
@@ -338,12 +247,12 @@ class Serving:
         """Answer the queries whose deadline has passed."""
         for query in self.deadlines.pop_due(now):
             if isinstance(query, Gathering):
-                self._complete(query, now)
+                query.complete(now)
                 continue
             target = query.target
             no_replica = target is not None and not target.replicas
             reason = DefaultReason.NO_REPLICA if no_replica else DefaultReason.TIMEOUT
-            self._answer_default(query, reason, None, now)
+            self.answer_default(query, reason, None, now)
 
     def purge(self, version: ServedVersion, now: float) -> None:
         """Let go of the queued predictions that nobody waits for any more."""
@@ -354,14 +263,14 @@ class Serving:
         self._forget(prediction)
         for query in prediction.waiters:
             if query.deadline >= 0:
-                self._answer_default(query, reason, detail, now)
+                self.answer_default(query, reason, detail, now)
 
     def _forget(self, prediction: Prediction) -> None:
         key = prediction.key
         if key is not None and self._in_flight.get(key) is prediction:
             del self._in_flight[key]
 
-    def _answer_default(
+    def answer_default(
         self,
         query: Query,
         reason: DefaultReason,
@@ -369,11 +278,11 @@ class Serving:
         now: float,
         members: bytes = NO_MODELS_MEMBER,
     ) -> None:
+        """Answer a query without a prediction; `members` is what is said of the models."""
         if isinstance(query, Part):
-            query.deadline = -1.0
-            self._missed(query.gathering, query.index, reason, detail, now)
+            query.missed(reason, detail, now)
             return
-        self._close(query, now)
+        self.close(query, now)
         application = query.application
         defaults = application.statistics.defaults
         defaults[reason.value] = defaults.get(reason.value, 0) + 1
@@ -382,22 +291,16 @@ class Serving:
         else:
             body = render_default(query.query_id, application.default_json, reason, detail, members)
             query.reply.respond(200, body)
-        if query.selection is not None:
-            asked = query.selection.asked[0]
-            _remember(query, query.outputs if isinstance(query, Gathering) else {asked: None})
+        if isinstance(query, Gathering):
+            query.remember(query.outputs)
+        elif isinstance(query, Selected):
+            query.remember({query.selection.asked[0]: None})
 
-    def _close(self, query: Query, now: float) -> None:
-        """Mark a query as answered without a prediction."""
+    def close(self, query: Query, now: float) -> None:
+        """Mark a query as answered, now."""
         self.deadlines.remove(query)
         query.deadline = -1.0
         query.application.statistics.latency.observe(now - query.arrived_at)
-
-
-def _remember(query: Query, outputs: Outputs) -> None:
-    learner = query.application.learner
-    if learner is not None:
-        assert isinstance(query, Selected)
-        learner.remember(query.query_id, query.user, query.selection, outputs)
 
 
 def _detail(output: bytes) -> str:

@@ -20,6 +20,7 @@ from clipper_container.input_types import InputType
 from clipper_frontend.query.application import Learning
 from clipper_frontend.query.cache import PredictionCache
 from clipper_frontend.query.routes import Routes
+from clipper_frontend.query.selecting import Selecting
 from clipper_frontend.query.serving import Serving
 from clipper_frontend.query.sessions import Sessions
 from clipper_frontend.registry.keys import Database
@@ -113,6 +114,7 @@ class Simulation:
         self.serving = Serving(
             PredictionCache(cache_bytes), self._wake, lambda: None, itertools.count().__next__
         )
+        self.selecting = Selecting(self.serving)
         self.changes = 0
         self.sessions = Sessions("front", "test", self.routes, self.serving, self._send, self._changed)
         self.replicas: dict[bytes, SimulatedReplica] = {}
@@ -204,7 +206,7 @@ class Simulation:
         found = self.routes.applications[application]
         payload = np.array([value]).tobytes()
         if version is None and not found.plain:
-            self.serving.select(found, user, payload, reply, self.now)
+            self.selecting.select(found, user, payload, reply, self.now)
             return reply
         target = found.target if version is None else self.routes.registered(found.model, version)
         self.serving.submit(found, target, payload, reply, self.now)

@@ -293,7 +293,7 @@ def test_collected_outputs_are_no_query() -> None:
     collected: list[Outputs] = []
     selection = Selection((0, 1), (0.5, 0.5))
     payload = np.array([1.0]).tobytes()
-    simulation.serving.collect(application, selection, payload, simulation.now, collected.append)
+    simulation.selecting.collect(application, selection, payload, simulation.now, collected.append)
     simulation.run_until(0.2)
     assert collected == [{0: b"1", 1: None}]
     assert (application.statistics.queries, application.statistics.defaults) == (0, {})
