@@ -20,6 +20,8 @@ from clipper_frontend.selection.state import Buckets, Counters, started_from
 
 #: A user's own state ends when there was no feedback for so long, whatever the memory.
 USER_LIFETIME_S: Final = 30 * 24 * 3600
+#: As a share of the half-life: in this time counters lose a third of a percent.
+_AGE_THAT_MATTERS: Final = 0.005
 
 
 class Surroundings(NamedTuple):
@@ -39,12 +41,14 @@ class PolicyLearner:
     __slots__ = (
         "_around",
         "_counters",
+        "_known_at",
         "_newest",
         "buckets",
         "config",
         "key",
         "learns",
         "policy",
+        "stale",
         "statistics",
         "users",
     )
@@ -64,6 +68,9 @@ class PolicyLearner:
         self.statistics = statistics
         self.users = KnownUsers(around.most_users)
         self.buckets: Buckets = {}
+        #: Whether Redis has counters that are not known here.
+        self.stale = self.learns
+        self._known_at = 0.0
         self._around = around
         self._counters: Counters = {}
         self._newest = policy.selector({})
@@ -125,6 +132,7 @@ class PolicyLearner:
     def counted(self, additions: list[Addition]) -> None:
         """Note that what observe() returned is in Redis."""
         if additions:
+            self.stale = True
             self.statistics.learnt(additions[0].increments)
         for addition in additions[1:]:
             self.users.changed(addition.key.user)
@@ -133,7 +141,13 @@ class PolicyLearner:
 
     def know(self, buckets: Buckets, now: float) -> None:
         """Take the application's newest counters, which were read at `now`, in seconds of Unix time."""
+        self.stale = False
+        half_life_s = self.config.memory.half_life_s
+        aged = half_life_s is not None and now - self._known_at > half_life_s * _AGE_THAT_MATTERS
+        if buckets == self.buckets and not (buckets and aged):
+            return
         self.buckets = buckets
+        self._known_at = now
         self._counters = self.config.memory.discounted(buckets, now)
         self._newest = self.policy.selector(self._counters)
 

@@ -30,6 +30,8 @@ _READ_INTERVAL_S: Final = 1.0
 _LEAST_INTERVAL_S: Final = 0.1
 #: Users who are in use are read again this often: other frontends get feedback of theirs too.
 _USERS_INTERVAL_S: Final = 5.0
+#: So many users of an application at a time: the selectors of many more would take the time of queries.
+_USERS_PER_READ: Final = 50
 #: So many states are read in one call; queries have their turn before the next.
 _STATES_PER_READ: Final = 20
 #: With nothing configured nothing is remembered: queries cost what they do without policies.
@@ -47,8 +49,8 @@ class Learning:
         self._around = Surroundings(memory, self.wake, most_users)
         self._learners: dict[str, PolicyLearner] = {}
         self._changed = asyncio.Event()
-        self._read_at = 0.0
-        self._users_wanted_at = 0.0
+        self._everything_at = 0.0
+        self._users_again_at = 0.0
         self._away = False
         self._task: asyncio.Task[None] | None = None
 
@@ -109,20 +111,26 @@ class Learning:
                     await self._changed.wait()
 
     async def read(self) -> None:
-        """Read the counters of all that learns, and of the users that are wanted."""
+        """Read the counters that are due: those that feedback was added to here, and in turn all."""
         learners = [learner for learner in self._learners.values() if learner.learns]
-        await self._read([(learner, learner.key) for learner in learners])
-        if time.monotonic() >= self._users_wanted_at:
-            self._users_wanted_at = time.monotonic() + _USERS_INTERVAL_S
+        now = time.monotonic()
+        everything = now >= self._everything_at
+        if everything:
+            self._everything_at = now + _READ_INTERVAL_S
+        await self._read([(one, one.key) for one in learners if everything or one.stale])
+        if now >= self._users_again_at:
+            self._users_again_at = now + _USERS_INTERVAL_S
             for learner in learners:
                 learner.users.want_again()
         await self._read(
             [
                 (learner, learner.key._replace(user=user))
                 for learner in learners
-                for user in learner.users.take_wanted()
+                for user in learner.users.take_wanted(_USERS_PER_READ)
             ]
         )
+        if any(learner.users.are_wanted for learner in learners):
+            self.wake()
 
     async def _read(self, wanted: Sequence[tuple[PolicyLearner, StateKey]]) -> None:
         for start in range(0, len(wanted), _STATES_PER_READ):
@@ -132,6 +140,6 @@ class Learning:
             for (learner, key), buckets in zip(chunk, states, strict=True):
                 if key.user:
                     learner.know_user(key.user, buckets, now)
-                elif buckets or learner.buckets:
+                else:
                     learner.know(buckets, now)
             await asyncio.sleep(0)

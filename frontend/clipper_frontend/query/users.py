@@ -5,6 +5,7 @@ Owns their number: about those that were asked for last stay.
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Final
 
 from clipper_frontend.selection.contract import Selector
@@ -60,10 +61,16 @@ class KnownUsers:
             if known.asked:
                 self.want(user)
 
-    def take_wanted(self) -> list[str]:
-        """Return the users whose state is to be read, the longest waiting first; put() is to follow."""
-        taken = list(self._wanted)
-        self._wanted.clear()
+    @property
+    def are_wanted(self) -> bool:
+        """Tell whether any user's state is to be read."""
+        return bool(self._wanted)
+
+    def take_wanted(self, most: int) -> list[str]:
+        """Return users whose state is to be read, the longest waiting first; put() is to follow."""
+        taken = list(islice(self._wanted, most))
+        for user in taken:
+            del self._wanted[user]
         return taken
 
     def put(self, user: str, selector: Selector | None) -> None:

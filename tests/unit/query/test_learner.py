@@ -6,7 +6,7 @@ import pytest
 
 from clipper_frontend.errors import UnfitLabel
 from clipper_frontend.query.feedback import Answered
-from clipper_frontend.query.learner import USER_LIFETIME_S
+from clipper_frontend.query.learner import USER_LIFETIME_S, PolicyLearner
 from clipper_frontend.registry.selection import StateKey
 from clipper_frontend.selection.selector import single_selection
 from clipper_frontend.selection.state import add
@@ -31,6 +31,10 @@ def learnt(tested: TestedLearner, *, good_wins: bool, rounds: int = 100) -> dict
     return {bucket: counts}
 
 
+def is_stale(learner: PolicyLearner) -> bool:
+    return learner.stale
+
+
 def test_counters_decide_what_is_selected() -> None:
     tested = TestedLearner()
     assert tested.learner.selector(None).shares == pytest.approx((0.5, 0.5))
@@ -45,7 +49,7 @@ def test_a_user_is_answered_by_the_application_until_the_users_own_state_is_know
     learner.know(learnt(tested, good_wins=True), NOW)
     assert learner.selector("ann") is learner.selector(None)
     assert tested.wanted == 1
-    assert learner.users.take_wanted() == ["ann"]
+    assert learner.users.take_wanted(100) == ["ann"]
     learner.know_user("ann", learnt(tested, good_wins=False, rounds=1000), NOW)
     good, bad = learner.selector("ann").shares
     assert bad > 0.9 > 0.1 > good
@@ -60,7 +64,7 @@ def test_a_user_without_own_state_follows_the_application() -> None:
     learner.know_user("ann", {}, NOW)
     learner.know(learnt(tested, good_wins=True), NOW)
     assert learner.selector("ann") is learner.selector(None)
-    assert learner.users.take_wanted() == ["ann"]
+    assert learner.users.take_wanted(100) == ["ann"]
 
 
 def test_a_policy_that_does_not_learn_wants_no_users() -> None:
@@ -111,7 +115,7 @@ def test_what_is_in_redis_is_counted_for_metrics_and_read_again() -> None:
     learner.counted([])
     good, bad = (tested.statistics.arm(model) for model in MODELS)
     assert (good.measured, good.reward, bad.measured, bad.reward) == (1, 1.0, 1, 0.0)
-    assert learner.users.take_wanted() == ["ann"]
+    assert learner.users.take_wanted(100) == ["ann"]
 
 
 def test_answers_are_remembered_with_their_learner_and_user() -> None:
@@ -155,7 +159,31 @@ def test_only_users_who_were_asked_for_are_read_again_and_not_too_many_wait() ->
         users.put(user, None)
     users.get("bob")
     users.want_again()
-    assert users.take_wanted() == ["bob"]
+    assert users.take_wanted(100) == ["bob"]
     for number in range(5):
         users.want(str(number))
-    assert users.take_wanted() == ["0", "1", "2"]
+    assert users.take_wanted(2) == ["0", "1"]
+    assert users.are_wanted
+    assert users.take_wanted(2) == ["2"]
+    assert not users.are_wanted
+
+
+def test_a_selector_is_made_when_counters_have_changed_or_aged() -> None:
+    tested = TestedLearner()
+    learner = tested.learner
+    assert is_stale(learner)
+    buckets = learnt(tested, good_wins=True)
+    learner.know(buckets, NOW)
+    made = learner.selector(None)
+    assert not is_stale(learner)
+    half_life_s = learner.config.memory.half_life_s
+    assert half_life_s is not None
+    learner.know(dict(buckets), NOW + half_life_s / 1000)
+    assert learner.selector(None) is made
+    learner.know(buckets, NOW + half_life_s)
+    assert learner.selector(None) is not made
+    made = learner.selector(None)
+    learner.know({}, NOW + half_life_s)
+    assert learner.selector(None) is not made
+    learner.counted(learner.observe(GOOD, {0: b"1"}, 1, None, NOW))
+    assert is_stale(learner)
