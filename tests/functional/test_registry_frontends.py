@@ -10,13 +10,29 @@ from clipper_frontend.registry.store import Store
 from tests.redis_server import RedisServer
 
 RECORD = FrontendRecord(
-    "f", "10.0.0.1:7000", "10.0.0.1:1390", "0.1.0", "2026-01-01T12:00:00.000Z", {("m", "1"): 4, ("n", "2"): 3}
+    "f",
+    "10.0.0.1:7000",
+    "10.0.0.1:1390",
+    "0.1.0",
+    "2026-01-01T12:00:00.000Z",
+    {("m", "1"): 4, ("n", "2"): 3},
+    numbers=(7, 2097151),
 )
 
 
 async def test_a_record_is_read_as_it_was_put(store: Store) -> None:
     await store.put_frontend(RECORD)
     assert await store.list_frontends() == [RECORD]
+
+
+async def test_every_frontend_gets_another_number_within_21_bits(
+    store: Store, redis_server: RedisServer
+) -> None:
+    assert [await store.take_number() for _ in range(3)] == [1, 2, 3]
+    with redis_server.client(4) as client:
+        client.set("QUERY_FRONTEND_NUMBER", 2**21 - 2)
+    assert [await store.take_number() for _ in range(2)] == [2**21 - 1, 0]
+    assert await store.list_frontends() == [], "the count is no frontend"
 
 
 async def test_putting_again_replaces_the_record(store: Store) -> None:
