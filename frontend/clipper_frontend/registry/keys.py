@@ -8,7 +8,7 @@ it; databases 4 and the keys of database 6 but the first are this project's addi
     db 4  QUERY_FRONTEND:<frontend id>             FIRST_READY:<model>:<version>
           QUERY_FRONTEND_NUMBER                    CLUSTER_NAME
     db 5  <application>
-    db 7  <application>
+    db 7  <application>                      db 1  see selection
 
 Two channels, which belong to no database: `clipper:sync` carries tokens, and `clipper:applied` answers
 `<token> <frontend id>`.
