@@ -42,8 +42,14 @@ class Selected(Query):
         reply: Reply,
         chosen: Chosen,
     ) -> None:
-        deadline = arrived_at + application.limit_s
-        super().__init__(application, target, query_id, arrived_at, deadline, reply)
+        # As Query does it, without the call: this is done for every query.
+        self.application = application
+        self.target = target
+        self.query_id = query_id
+        self.arrived_at = arrived_at
+        self.deadline = arrived_at + application.limit_s
+        self.reply = reply
+        self.tick = 0
         self.selection, self.user = chosen
 
     def remember(self, outputs: Outputs) -> None:
