@@ -120,6 +120,23 @@ def test_clippers_form_learns_from_all_models_and_from_the_cache(cluster: Cluste
     assert counters(cluster, "other")["count:right"] == 3
 
 
+def test_without_its_models_an_application_takes_feedback_and_learns_nothing(cluster: Cluster) -> None:
+    add_app(cluster, "unlinked", ENSEMBLE)
+    query_id = query(cluster.frontend, "unlinked")
+    cluster.admin("delete_model_links", app_name="unlinked", model_names=["right", "wrong"])
+
+    def is_unlinked() -> bool:
+        answer = predict(cluster.frontend.rest, "unlinked", input=[1.0])
+        return bool(answer.get("default_reason") == "no_model")
+
+    eventually(is_unlinked, "the links are gone")
+    received = update(cluster.frontend, "unlinked", uid=7, input=[9.0], label=RIGHT)
+    assert received == (200, "Feedback received? 1")
+    assert counters(cluster, "unlinked") == {}
+    assert update(cluster.frontend, "unlinked", query_id=query_id, label=RIGHT) == (200, ACCEPTED)
+    assert counters(cluster, "unlinked")["rounds"] == 1
+
+
 def test_both_frontends_learn_which_model_is_right_from_feedback_to_either(cluster: Cluster) -> None:
     here, elsewhere = cluster.frontends
     for number in range(60):

@@ -172,7 +172,8 @@ class UpdateHandler:
     ) -> None:
         """Learn from what would be answered now, by the cache where it is there."""
         learner = self._parts.learning.find(application.name)
-        if learner is None:
+        # Without its models an application has none, whatever is still known of it.
+        if learner is None or application.learner is not learner:
             exchange.respond(200, _RECEIVED, _TEXT)
             return
         selection = learner.selector(user).select(user, random.random)
