@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.benchmarks.batching import measure_batching
+from tests.benchmarks.feedback import measure_feedback
 from tests.benchmarks.figures import Figure, keep, show
 from tests.benchmarks.memory import measure_memory
 from tests.benchmarks.overload import measure_overloads
@@ -29,6 +30,7 @@ def _throughput(plan: Plan, results: Path | None) -> list[Figure]:
 
 _PARTS: dict[str, Callable[[Plan], list[Figure]]] = {
     "batching": measure_batching,
+    "feedback": measure_feedback,
     "overload": measure_overloads,
     "replicas": measure_replicas,
     "registrations": measure_registrations,

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.cluster import Cluster
-from tests.functional.feedback_cluster import (
+from tests.feedback_cluster import (
     ACCEPTED,
     DUPLICATE,
     ENSEMBLE,

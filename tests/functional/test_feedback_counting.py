@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.cluster import Cluster, RefusedError, predict, request
-from tests.functional.feedback_cluster import (
+from tests.feedback_cluster import (
     ACCEPTED,
     DUPLICATE,
     ENSEMBLE,
