@@ -276,13 +276,18 @@ class Serving:
         reason: DefaultReason,
         detail: str | None,
         now: float,
-        members: bytes = NO_MODELS_MEMBER,
+        members: bytes = b"",
     ) -> None:
-        """Answer a query without a prediction; `members` is what is said of the models."""
+        """Answer a query without a prediction; `members` is what is said of several models.
+
+        Where no policy chooses the answer is as Clipper's.
+        """
         if isinstance(query, Part):
             query.missed(reason, detail, now)
             return
         self.close(query, now)
+        if not members and query.is_selected:
+            members = NO_MODELS_MEMBER
         application = query.application
         defaults = application.statistics.defaults
         defaults[reason.value] = defaults.get(reason.value, 0) + 1
