@@ -67,6 +67,7 @@ class Learning:
         learner = PolicyLearner(application, config, policy, statistics, self._around)
         if learner.learns and before is not None and before.key == learner.key:
             learner.know(before.buckets, time.time())
+            learner.users.want_those_of(before.users)
         self._learners[application] = learner
         self.wake()
         return learner

@@ -61,6 +61,11 @@ class KnownUsers:
             if known.asked:
                 self.want(user)
 
+    def want_those_of(self, others: KnownUsers) -> None:
+        """Have the states read of all who are known there: another policy made their selectors."""
+        for user in others._known:
+            self.want(user)
+
     @property
     def are_wanted(self) -> bool:
         """Tell whether any user's state is to be read."""

@@ -168,6 +168,14 @@ def test_only_users_who_were_asked_for_are_read_again_and_not_too_many_wait() ->
     assert not users.are_wanted
 
 
+def test_users_known_to_the_policy_before_are_read_for_the_next() -> None:
+    before, after = TestedLearner().learner.users, TestedLearner().learner.users
+    before.put("ann", None)
+    after.want_those_of(before)
+    assert after.take_wanted(10) == ["ann"]
+    assert not before.are_wanted
+
+
 def test_a_selector_is_made_when_counters_have_changed_or_aged() -> None:
     tested = TestedLearner()
     learner = tested.learner
