@@ -12,9 +12,10 @@ from clipper_nomad.connection import ClipperConnection
 from clipper_nomad.managers.base import ContainerManager
 from clipper_nomad.types import BuildSpec, ModelVersion
 from tests.contract.harness import DockerHarness, Harness, LocalHarness
+from tests.contract.nomad_harness import NomadHarness
 from tests.models import Model
 
-MANAGERS = ("local", "docker")
+MANAGERS = ("local", "docker", "nomad")
 
 Build = Callable[..., str]
 
@@ -26,8 +27,11 @@ def make_harness(
     """Make places for clusters of one manager."""
     if request.param == "local":
         return lambda: LocalHarness(tmp_path_factory.mktemp("state"))
-    client = request.getfixturevalue("docker_client")
     settings = request.getfixturevalue("image_settings")
+    if request.param == "nomad":
+        cluster = request.getfixturevalue("nomad_cluster")
+        return lambda: NomadHarness(cluster, settings)
+    client = request.getfixturevalue("docker_client")
     return lambda: DockerHarness(client, settings)
 
 

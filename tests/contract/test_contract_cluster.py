@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import re
-import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -105,15 +104,11 @@ def test_nothing_works_before_the_cluster_is_connected(
 def test_a_name_that_cannot_be_one_is_refused(harness: Harness) -> None:
     manager_class: Any = type(harness.make_manager())
     with pytest.raises(ContainerManagerError, match="cluster name"):
-        manager_class("no.dots")
+        manager_class(cluster_name="no.dots")
 
 
 def test_a_taken_port_is_named_and_nothing_is_left(harness: Harness) -> None:
-    port, setting = harness.wanted_port
-    with (
-        socket.create_server(("127.0.0.1", port)),
-        pytest.raises(ContainerManagerError, match=rf"port {port} \({setting}\) is taken"),
-    ):
+    with harness.taken_port() as told, pytest.raises(ContainerManagerError, match=told):
         start(harness)
     assert harness.is_gone()
 
@@ -239,8 +234,7 @@ def test_a_start_that_fails_leaves_kept_state_as_it_was(harness: Harness, build:
     connection.register_application("app", "doubles", "none", 1_000_000)
     connection.cm.deploy(DeploySpec(SUMS, "doubles", build(connection.cm, row_sums())))
     connection.stop_all(graceful=False, keep_state=True)
-    port, setting = harness.wanted_port
-    with socket.create_server(("127.0.0.1", port)), pytest.raises(ContainerManagerError, match=setting):
+    with harness.taken_port() as told, pytest.raises(ContainerManagerError, match=told):
         start(harness)
     assert harness.parts() == {}
     again = start(harness)
