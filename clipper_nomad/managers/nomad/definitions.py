@@ -54,12 +54,14 @@ class Definitions:
 
     def redis(self, packages: Packages, volume: HostVolume | None) -> RedisJob:
         """Return the job of the cluster's own Redis, whose state is in `volume`."""
+        kept_in = self.settings.kept_in
         return RedisJob(
             cluster_name=self.cluster_name,
             version=self.record.version,
             scheduling=self._scheduling(),
             task=self._task(packages.redis, self.settings.redis_resources, {}),
             timings=self.settings.timings,
+            meta={records.VOLUME: kept_in} if kept_in else {},
             volume=volume,
             password=self.settings.redis_password,
         )
@@ -166,9 +168,9 @@ class Definitions:
         found = {}
         if self.record.redis_ip:
             found = {name: value for name, value in os.environ.items() if name.startswith("CLIPPER_REDIS_")}
-            # Where Redis is, is an argument.
-            found.pop("CLIPPER_REDIS_IP", None)
-            found.pop("CLIPPER_REDIS_PORT", None)
+            # Where Redis is, is an argument; and one elsewhere has no volume of ours.
+            for name in ("CLIPPER_REDIS_IP", "CLIPPER_REDIS_PORT", "CLIPPER_REDIS_VOLUME"):
+                found.pop(name, None)
         if self.settings.redis_password is not None:
             found["CLIPPER_REDIS_PASSWORD"] = self.settings.redis_password
         return found

@@ -25,16 +25,20 @@ class Fleet:
 
     def __init__(self, jobs: Jobs, cluster_name: str) -> None:
         self.jobs = jobs
-        self._cluster_name = cluster_name
+        self.cluster_name = cluster_name
 
     def find(self, component: str | None = None) -> list[JobSummary]:
         """Return the cluster's jobs, asleep or not, or one component's; what was stopped is not there."""
-        found = [job for job in self.find_all() if not job.is_stopped]
-        return [job for job in found if component in (None, job.meta[meta.COMPONENT])]
+        wanted = {} if component is None else {meta.COMPONENT: component}
+        return [job for job in self._find(wanted) if not job.is_stopped]
 
     def find_all(self) -> list[JobSummary]:
         """Return the cluster's jobs, with those that were stopped and that Nomad has not forgotten."""
-        return self.jobs.find({meta.CLUSTER: self._cluster_name})
+        return self._find({})
+
+    def _find(self, wanted: Mapping[str, str]) -> list[JobSummary]:
+        # Nomad lists jobs without their counts, so that each one which is returned costs a request.
+        return self.jobs.find({meta.CLUSTER: self.cluster_name, **wanted})
 
     def models(self) -> dict[ModelVersion, JobSummary]:
         """Return the jobs of the deployed model versions."""
@@ -42,7 +46,12 @@ class Fleet:
 
     def model(self, model: ModelVersion) -> JobSummary | None:
         """Return the job of a model version, None where it is not deployed."""
-        return self.models().get(model)
+        wanted = {
+            meta.COMPONENT: meta.MODEL,
+            meta.MODEL_NAME: model.name,
+            meta.MODEL_VERSION: model.version,
+        }
+        return next((job for job in self._find(wanted) if not job.is_stopped), None)
 
     def read_record(self) -> ClusterRecord | None:
         """Return how the cluster was started, None where it does not run."""
@@ -53,7 +62,7 @@ class Fleet:
         """Return the jobs that carry how the other clusters of this namespace were started."""
         found = self.jobs.find({meta.COMPONENT: meta.MANAGEMENT_FRONTEND})
         return [
-            job for job in found if not job.is_stopped and job.meta.get(meta.CLUSTER) != self._cluster_name
+            job for job in found if not job.is_stopped and job.meta.get(meta.CLUSTER) != self.cluster_name
         ]
 
     def put_to_sleep(self, jobs: Iterable[JobSummary], timeout_s: float) -> None:

@@ -12,11 +12,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from packaging.version import Version
-
 from clipper_nomad.errors import ContainerManagerError
 from clipper_nomad.jobspecs import AnyJob, Service, job_id, meta, render, service_name
 from clipper_nomad.managers import health
+from clipper_nomad.managers.compatibility import require_compatible
 from clipper_nomad.managers.nomad.allocations import Allocation
 from clipper_nomad.managers.nomad.definitions import Definitions, Packages
 from clipper_nomad.managers.nomad.dns import DNS
@@ -31,6 +30,14 @@ from clipper_nomad.types import ClusterSpec
 from clipper_nomad.waiting import wait_until
 
 _STOP_TIMEOUT_S = 60.0
+# What no roll can change.
+_FIXED = {
+    "query_address": "the query address",
+    "management_address": "the management address",
+    "rpc_address": "the RPC address",
+    "redis_ip": "redis_ip",
+    "redis_port": "redis_port",
+}
 
 
 @dataclass(frozen=True)
@@ -70,7 +77,7 @@ class Frontends:
         record = definitions.record
         before = self._fleet.read_record()
         if before is not None:
-            require_compatible(record, before, definitions.cluster_name)
+            require_compatible(record, before, definitions.cluster_name, _FIXED)
         packages = find_packages()
         with Undo() as undo:
             jobs = [
@@ -192,29 +199,3 @@ class Frontends:
 
     def _wanted(self, submitted: _Submitted) -> list[Allocation]:
         return [each for each in self._jobs.allocations(submitted.id) if each.is_wanted]
-
-
-def require_compatible(wanted: ClusterRecord, before: ClusterRecord, cluster_name: str) -> None:
-    """Raise ContainerManagerError when a running cluster differs in what no roll can change."""
-    if Version(wanted.version) < Version(before.version):
-        raise ContainerManagerError(
-            f"Cluster {cluster_name!r} runs version {before.version}, and this is the older "
-            f"{wanted.version}: upgrade clipper-nomad here, or stop the cluster first"
-        )
-    names = {
-        "query_address": "the query address",
-        "management_address": "the management address",
-        "rpc_address": "the RPC address",
-        "redis_ip": "redis_ip",
-        "redis_port": "redis_port",
-    }
-    different = [
-        f"{text} {getattr(before, name)!r} and not {getattr(wanted, name)!r}"
-        for name, text in names.items()
-        if getattr(before, name) != getattr(wanted, name)
-    ]
-    if different:
-        raise ContainerManagerError(
-            f"Cluster {cluster_name!r} is running with {', '.join(different)}: connect() to it as it is, "
-            "stop it first with stop_all(keep_state=True), or choose another cluster_name"
-        )

@@ -95,26 +95,20 @@ class NomadContainerManager(ContainerManager):
         self._routes = Routes(cluster_name, self._load_balancer, self._fleet, catalog)
         watch = Watch(self._fleet.jobs, self._logs, catalog)
         self._sources = Sources(cluster_name, self._settings)
-        self._redis_state = RedisState(cluster_name, self._settings, Volumes(api), self._dns)
+        self._redis_state = RedisState(self._fleet, self._settings, Volumes(api), self._dns)
         self._replicas = Replicas(self._fleet, watch, self._logs, cluster_name, self._settings)
         self._frontends = Frontends(self._fleet, watch, self._dns, self._redis_state, self._settings)
         self._shutdown = Shutdown(self._fleet, self._redis_state, self._replicas.stop_timeout_s)
         self._connected = False
 
     @classmethod
-    def from_env(
-        cls,
-        cluster_name: str = "default-cluster",
-        *,
-        environment: Mapping[str, str] = os.environ,
-        **arguments: Any,
-    ) -> Self:
+    def from_env(cls, cluster_name: str = "default-cluster", **arguments: Any) -> Self:
         """Return a manager of what NOMAD_*, CONSUL_* and CLIPPER_* say; any argument wins over them."""
-        return cls(cluster_name=cluster_name, **{**read_environment(environment), **arguments})
+        return cls(cluster_name=cluster_name, **{**read_environment(os.environ), **arguments})
 
     def start_clipper(self, spec: ClusterSpec) -> None:
         """Submit the cluster's jobs, or what differs of them, and return when the frontends are ready."""
-        if self._wanted.redis_ip is None and not self._redis_state.outlives_its_job:
+        if self._wanted.redis_ip is None and self._settings.kept_in is None:
             warnings.warn(
                 "What the cluster's Redis holds (applications, models, links) ends with Redis' job: set "
                 "redis_volume in NomadSettings to keep it, or redis_ip to a Redis elsewhere",
@@ -175,7 +169,8 @@ class NomadContainerManager(ContainerManager):
 
     def get_num_replicas(self, model: ModelVersion) -> int:
         """Return how many replicas are wanted; 0 for a version that is not deployed."""
-        return self.get_replicas().get(model, 0)
+        self._record()
+        return self._replicas.count_of(model)
 
     def get_replicas(self) -> Mapping[ModelVersion, int]:
         """Return how many replicas are wanted of each deployed version."""
@@ -225,7 +220,7 @@ class NomadContainerManager(ContainerManager):
         Raises ContainerManagerError, and ends nothing, where Redis has no volume that could keep it.
         """
         record = self._record()
-        if keep_state and record.redis_ip is None and not self._redis_state.outlives_its_job:
+        if keep_state and record.redis_ip is None and self._redis_state.find() is None:
             raise ContainerManagerError(
                 f"Cannot keep the state of cluster {self.cluster_name!r}: its Redis has no volume. Start a "
                 "cluster with redis_volume in NomadSettings, or with redis_ip, to be able to; or stop "

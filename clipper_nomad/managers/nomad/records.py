@@ -17,6 +17,10 @@ from clipper_nomad.jobspecs import meta
 SETTINGS = "clipper-nomad.settings"
 #: How many were wanted when the cluster was stopped with its state kept; a job that has it is asleep.
 KEPT_COUNT = "clipper-nomad.kept_count"
+#: What keeps Redis' data, on Redis' job: `dynamic`, or `host volume NAME`; missing where nothing does.
+VOLUME = "clipper-nomad.volume"
+DYNAMIC_VOLUME = "dynamic"
+HOST_VOLUME = "host volume "
 
 
 @dataclass(frozen=True)

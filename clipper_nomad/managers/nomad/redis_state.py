@@ -10,8 +10,10 @@ import logging
 
 import redis
 
-from clipper_nomad.jobspecs import HostVolume, service_name
+from clipper_nomad.jobspecs import HostVolume, meta, service_name
+from clipper_nomad.managers.nomad import records
 from clipper_nomad.managers.nomad.dns import DNS
+from clipper_nomad.managers.nomad.fleet import Fleet
 from clipper_nomad.managers.nomad.settings import DynamicVolume, NomadSettings
 from clipper_nomad.managers.nomad.volumes import VolumeRequest, Volumes
 
@@ -26,33 +28,32 @@ _OWNER = {"uid": "10001", "gid": "10001", "mode": "0750"}
 class RedisState:
     """The data of one cluster's Redis."""
 
-    def __init__(self, cluster_name: str, settings: NomadSettings, volumes: Volumes, dns: DNS) -> None:
+    def __init__(self, fleet: Fleet, settings: NomadSettings, volumes: Volumes, dns: DNS) -> None:
+        self._fleet = fleet
         self._settings = settings
         self._volumes = volumes
         self._dns = dns
-        self._service = service_name(cluster_name, "redis")
-
-    @property
-    def outlives_its_job(self) -> bool:
-        """Tell whether the data is there after Redis' job has ended."""
-        return self._settings.redis_volume is not None
+        self._service = service_name(fleet.cluster_name, "redis")
 
     @property
     def mount(self) -> HostVolume | None:
-        """Return the volume that Redis' job mounts."""
+        """Return the volume that a new Redis' job mounts."""
         volume = self._settings.redis_volume
         return HostVolume(self._service) if isinstance(volume, DynamicVolume) else volume
 
+    def find(self) -> str | None:
+        """Return what Redis' job says of its volume; without a job, what the settings say."""
+        jobs = [job for job in self._fleet.find_all() if job.meta[meta.COMPONENT] == meta.REDIS]
+        return jobs[0].meta.get(records.VOLUME) if jobs else self._settings.kept_in
+
     def has_volume(self) -> bool:
         """Tell whether there is a volume that provide() made."""
-        return isinstance(self._settings.redis_volume, DynamicVolume) and bool(
-            self._volumes.find(self._service)
-        )
+        return self.find() == records.DYNAMIC_VOLUME and bool(self._volumes.find(self._service))
 
     def provide(self) -> bool:
         """Make the volume where it is to be made and is missing; return whether that was done."""
         volume = self._settings.redis_volume
-        if not isinstance(volume, DynamicVolume) or self.has_volume():
+        if not isinstance(volume, DynamicVolume) or self._volumes.find(self._service):
             return False
         request = VolumeRequest(
             self._service,
@@ -66,13 +67,10 @@ class RedisState:
 
     def remove_volume(self) -> None:
         """Delete the volume that provide() made, with the data; nothing runs on it any more."""
-        if isinstance(self._settings.redis_volume, DynamicVolume):
-            self._volumes.delete(self._service, _VOLUME_TIMEOUT_S)
+        self._volumes.delete(self._service, _VOLUME_TIMEOUT_S)
 
-    def empty(self) -> None:
-        """Delete the data of a volume that stays, while Redis runs; warn where Redis cannot be asked."""
-        if not isinstance(self._settings.redis_volume, HostVolume):
-            return
+    def empty(self, volume: str) -> None:
+        """Delete the data in a volume that stays, while Redis runs; warn where Redis cannot be asked."""
         addresses = self._dns.lookup(self._service)
         try:
             if not addresses:
@@ -86,7 +84,7 @@ class RedisState:
                 client.flushall()
         except redis.RedisError as error:
             logger.warning(
-                "The data in host volume %s stays, since Redis could not be asked to delete it: %s",
-                self._settings.redis_volume.source,
+                "The data in %s stays, since Redis could not be asked to delete it: %s",
+                volume,
                 error,
             )

@@ -45,6 +45,11 @@ class Replicas:
         """Return how many replicas are wanted of each deployed version."""
         return {model: job.count for model, job in self._fleet.models().items()}
 
+    def count_of(self, model: ModelVersion) -> int:
+        """Return how many replicas are wanted of a version; 0 where it is not deployed."""
+        job = self._fleet.model(model)
+        return 0 if job is None else job.count
+
     def deploy(self, definitions: Definitions, spec: DeploySpec, package: str) -> None:
         """Register the job of a version that is not there, and return when its replicas have nodes.
 
@@ -111,7 +116,7 @@ class Replicas:
 
     def stop(self, models: Collection[ModelVersion], *, graceful: bool = True) -> None:
         """Drain and remove all replicas of these versions; those that are not there are passed over."""
-        found = [job.id for model, job in self._fleet.models().items() if model in models]
+        found = [job.id for job in map(self._fleet.model, models) if job is not None]
         self._jobs.stop(found, timeout_s=self.stop_timeout_s, graceful=graceful)
 
     def check(self, model: ModelVersion) -> None:

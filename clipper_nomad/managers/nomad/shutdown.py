@@ -6,6 +6,7 @@ Frontends go first, so that no query meets models that are leaving; Redis goes l
 from __future__ import annotations
 
 from clipper_nomad.jobspecs import meta
+from clipper_nomad.managers.nomad import records
 from clipper_nomad.managers.nomad.fleet import Fleet, is_asleep
 from clipper_nomad.managers.nomad.jobs import JobSummary
 from clipper_nomad.managers.nomad.redis_state import RedisState
@@ -25,8 +26,10 @@ class Shutdown:
     def run(self, *, graceful: bool, keep_state: bool) -> None:
         """End all jobs; with `keep_state`, those of models and of Redis are put to sleep instead."""
         found = self._fleet.find_all()
-        if not keep_state and any(_is_awake_redis(job) for job in found):
-            self._state.empty()
+        volume = self._state.find()
+        is_ours = volume == records.DYNAMIC_VOLUME
+        if not keep_state and volume and not is_ours and any(_is_awake_redis(job) for job in found):
+            self._state.empty(volume)
         for components in _ORDER:
             jobs = [job for job in found if job.meta[meta.COMPONENT] in components]
             if keep_state and components[0] in _KEPT:
@@ -35,7 +38,7 @@ class Shutdown:
             else:
                 ids = [job.id for job in jobs]
                 self._fleet.jobs.stop(ids, timeout_s=self._timeout_s, graceful=graceful)
-        if not keep_state:
+        if not keep_state and is_ours:
             self._state.remove_volume()
 
 
