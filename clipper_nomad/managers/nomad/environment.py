@@ -30,7 +30,11 @@ def read_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     CLIPPER_BIN_DIR, CLIPPER_ARTIFACT_DIR and CLIPPER_ARTIFACT_URL; CLIPPER_NODE_POOL. Raises
     ContainerManagerError that names the variable.
     """
-    given = {key.removeprefix("CLIPPER_"): value for key, value in environment.items() if value}
+    given = {
+        key.removeprefix("CLIPPER_"): value
+        for key, value in environment.items()
+        if value and key.startswith("CLIPPER_")
+    }
     arguments: dict[str, Any] = {
         "dns": ConsulDNS(given.get("DNS")),
         "load_balancer": _load_balancer(given),

@@ -107,8 +107,10 @@ def _read_one(metric: Mapping[str, Any], group: Mapping[str, Any]) -> Failure:
 def _describe_device(asked: Mapping[str, Any]) -> str:
     """Return what is asked for, as in `nvidia/gpu (count 1, ${device.attr.memory} >= 8 GiB)`."""
     wanted = [f"count {asked.get('Count', 1)}"]
-    for each in asked.get("Constraints") or ():
-        wanted.append(" ".join(filter(None, (each["LTarget"], each["Operand"], each["RTarget"]))))
+    wanted += [
+        " ".join(filter(None, (each["LTarget"], each["Operand"], each["RTarget"])))
+        for each in asked.get("Constraints") or ()
+    ]
     return f"{asked['Name']} ({', '.join(wanted)})"
 
 

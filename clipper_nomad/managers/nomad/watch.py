@@ -64,8 +64,8 @@ class Watch:
             has_ended_anew = self._tell_events(each, what[each.id])
             if each.keeps_failing(now):
                 return (
-                    f"{what[each.id]} keeps failing: it ended {_times(max(each.num_ends, 1))}, the last time "
-                    f"with {each.describe_end()}. {self.describe_log(each)}"
+                    f"{what[each.id]} keeps failing: it ended {_times(max(each.num_ends, 1))}: "
+                    f"{each.describe_end()}. {self.describe_log(each)}"
                 )
             if has_ended_anew:
                 self._tell_log(each, what[each.id])
@@ -119,7 +119,7 @@ class Watch:
         self._tell(allocation.id, "%s: %s", what, self.describe_log(allocation))
 
     def _tell(self, key: str, text: str, *parts: str, level: int = logging.INFO) -> bool:
-        """Log a text with its parts unless its last part was told under this key, and return whether it was."""
+        """Log a text unless its last part was told under this key; return whether it was logged."""
         if (key, parts[-1]) in self._told:
             return False
         self._told.add((key, parts[-1]))
@@ -135,4 +135,4 @@ def _describe_failing(instance: FailingInstance) -> str:
 
 
 def _times(count: int) -> str:
-    return "once" if count == 1 else f"{count} times"
+    return "once" if count == 1 else f"{count} times, the last time"
