@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import random
 import re
 import uuid
 from collections.abc import Iterator, Mapping
@@ -17,6 +18,7 @@ import docker
 
 from clipper_nomad.images import ImageSettings
 from clipper_nomad.managers.nomad import (
+    ConsulAccess,
     ConsulDNS,
     DynamicVolume,
     FabioLoadBalancer,
@@ -72,7 +74,10 @@ class NomadHarness:
         return NomadContainerManager(
             **{
                 "nomad_ip": f"{place.address}:{place.plan.ports.nomad_http}",
-                "dns": ConsulDNS(f"{place.address}:{place.plan.ports.consul_dns}"),
+                "dns": ConsulDNS(
+                    f"{place.address}:{place.plan.ports.consul_dns}",
+                    access=ConsulAccess(place.address, place.plan.ports.consul_http),
+                ),
                 "load_balancer": FabioLoadBalancer(place.address, place.plan.ports.fabio_http, self.tcp_port),
                 "cluster_name": self.cluster_name,
                 "settings": self.settings,
@@ -145,6 +150,7 @@ def _reserve_port(cluster: NomadCluster) -> int:
     """Return a TCP port of Fabio that no service has, and no other harness of this process."""
     tags = [tag for each in cluster.consul.request("GET", "/v1/catalog/services").values() for tag in each]
     taken = {int(match[1]) for tag in tags if (match := re.match(r"urlprefix-:(\d+) ", tag))}
-    port = next(each for each in cluster.plan.ports.fabio_tcp if each not in taken | _reserved)
+    # Another process that looks at the same time had better choose another one.
+    port = random.choice([each for each in cluster.plan.ports.fabio_tcp if each not in taken | _reserved])
     _reserved.add(port)
     return port
