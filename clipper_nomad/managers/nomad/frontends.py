@@ -80,13 +80,14 @@ class Frontends:
             require_compatible(record, before, definitions.cluster_name, _FIXED)
         packages = find_packages()
         with Undo() as undo:
-            jobs = [
-                *self._missing_redis(definitions, packages, undo),
+            jobs: list[AnyJob] = [
                 definitions.management_frontend(packages),
                 definitions.query_frontend(packages, spec),
             ]
             submitted = [self._submit(job, undo) for job in jobs]
             self._wake_models(undo)
+            # Last, since Nomad takes seconds to make a volume, and frontends wait for Redis anyway.
+            submitted += [self._submit(job, undo) for job in self._missing_redis(definitions, packages, undo)]
             self._wait_ready(submitted, record)
             undo.forget()
 
