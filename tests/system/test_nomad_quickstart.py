@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import re
 import subprocess
@@ -134,7 +135,10 @@ def test_jobs_are_in_nomad_services_in_consul_and_routes_in_fabio(outcome: Outco
     harness, place = outcome.harness, outcome.harness.place
     assert {job["ID"] for job in harness.jobs() if job["Status"] == "running"} == JOBS
     for service in SERVICES:
-        assert place.consul.has_passing(service), service
+        # A model answers as soon as the frontends have it; Consul asks it once a second.
+        eventually(
+            functools.partial(place.consul.has_passing, service), f"Consul finds that {service} passes"
+        )
     routes = {route["src"]: route for route in place.fabio.routes()}
     assert routes["/clipper/"]["service"] == f"clipper-{DEFAULT_CLUSTER}-query"
     assert routes["/clipper/"]["opts"] == "strip=/clipper"

@@ -213,7 +213,12 @@ class Frontends:
 
     def _require_alive(self, names: set[str]) -> None:
         for container in self.find():
-            if container.name in names and container.keeps_failing(self._engine.now):
+            # One that runs just now will end again, and only then tells how.
+            if (
+                container.name in names
+                and not container.is_running
+                and container.keeps_failing(self._engine.now)
+            ):
                 raise ContainerManagerError(
                     f"The container {container.name} keeps ending: {container.describe_end()}. "
                     f"{self._log_of(container.name)}"

@@ -115,6 +115,8 @@ class NomadContainerManager(ContainerManager):
                 ClipperWarning,
                 stacklevel=3,
             )
+        # Where nobody can be asked for services, that is told before anything is submitted.
+        self._dns.lookup(service_name(self.cluster_name, "query"))
         self._routes.refuse_taken(self._wanted.rpc_address)
         self._frontends.start(
             self._definitions(self._wanted), spec, lambda: self._sources.of_components(spec)
@@ -232,11 +234,11 @@ class NomadContainerManager(ContainerManager):
     def remove_leftovers(self) -> bool:
         """Remove all that is left of a cluster, its state too, whether it runs or not and connected or not.
 
-        Returns whether there was anything.
+        Returns whether there was anything. Nothing is drained.
         """
         if not self._fleet.find_all() and not self._redis_state.has_volume():
             return False
-        self._shutdown.run(graceful=True, keep_state=False)
+        self._shutdown.run(graceful=False, keep_state=False)
         self._connected = False
         return True
 

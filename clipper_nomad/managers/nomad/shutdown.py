@@ -1,6 +1,7 @@
 """The end of a cluster on Nomad: in which order its jobs go, and what becomes of its state.
 
-Frontends go first, so that no query meets models that are leaving; Redis goes last.
+Frontends go first, so that no query meets models that are leaving; Redis goes last. Where nothing is to be
+drained, all go at once.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class Shutdown:
         is_ours = volume == records.DYNAMIC_VOLUME
         if not keep_state and volume and not is_ours and any(_is_awake_redis(job) for job in found):
             self._state.empty(volume)
-        for components in _ORDER:
+        for components in _ORDER if graceful or keep_state else (meta.COMPONENTS,):
             jobs = [job for job in found if job.meta[meta.COMPONENT] in components]
             if keep_state and components[0] in _KEPT:
                 awake = [job for job in jobs if not job.is_stopped and not is_asleep(job)]
