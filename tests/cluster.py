@@ -36,10 +36,14 @@ class RefusedError(Exception):
 def request(
     address: str, method: str, path: str, body: bytes = b"", timeout_s: float = 30
 ) -> tuple[int, bytes]:
-    """Send one HTTP request on a connection of its own and return status and body."""
-    connection = http.client.HTTPConnection(address, timeout=timeout_s)
+    """Send one HTTP request on a connection of its own and return status and body.
+
+    An address may have a path, as one behind a load balancer has.
+    """
+    place, slash, prefix = address.partition("/")
+    connection = http.client.HTTPConnection(place, timeout=timeout_s)
     try:
-        connection.request(method, path, body, {"Content-Type": "application/json"})
+        connection.request(method, f"{slash}{prefix}{path}", body, {"Content-Type": "application/json"})
         response = connection.getresponse()
         return response.status, response.read()
     finally:

@@ -16,7 +16,7 @@ from tests.nomad_plan import PLAIN, SECURE, ClusterPlan
 
 #: Fixtures by which a test asks for what is slow, and parameters where its fixtures do not tell by name.
 _ENGINE = frozenset({"docker_client", "docker", "nomad"})
-_CLUSTERS = {"nomad_cluster": PLAIN, "nomad": PLAIN, "secure_nomad_cluster": SECURE}
+_CLUSTERS = {"nomad_cluster": PLAIN, "nomad": PLAIN, "nomad-raw_exec": PLAIN, "secure_nomad_cluster": SECURE}
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

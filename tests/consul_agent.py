@@ -12,6 +12,7 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import quote
 
 import dns.message
 import dns.rcode
@@ -114,6 +115,7 @@ class ConsulAgent:
         *,
         address: str = "10.1.2.3",
         tags: tuple[str, ...] = (),
+        meta: Mapping[str, str] | None = None,
     ) -> None:
         """Register instances by their ports, each with whether its check passes."""
         for port, is_passing in instances.items():
@@ -126,13 +128,14 @@ class ConsulAgent:
                     "Address": address,
                     "Port": port,
                     "Tags": tags,
+                    "Meta": dict(meta or {}),
                     "Check": {"TTL": "1h", "Status": "passing" if is_passing else "critical"},
                 },
             )
 
-    def fail(self, name: str, port: int) -> None:
+    def fail(self, name: str, port: int, *, output: str = "") -> None:
         """Let the check of an instance fail."""
-        self.request("PUT", f"/v1/agent/check/fail/service:{name}-{port}")
+        self.request("PUT", f"/v1/agent/check/fail/service:{name}-{port}?note={quote(output)}")
 
     def add_token(self, rules: str) -> str:
         """Return a token that has these rights alone."""

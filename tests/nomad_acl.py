@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any, Protocol
 
 from tests.nomad_plan import Site
@@ -34,9 +36,6 @@ def make_agents_tokens(consul: API) -> None:
     if "fabio" not in policies:
         add_consul_token(consul, "agent", _AGENT_RULES, secrets.consul_agent)
         add_consul_token(consul, "nomad", _NOMAD_RULES, secrets.consul_nomad)
-        if consul.site.plan.has_open_dns:
-            _add_consul_policy(consul, "dns", _READ_CATALOG)
-            consul.request("PUT", f"/v1/acl/token/{_ANONYMOUS}", {"Policies": [{"Name": "dns"}]})
         add_consul_token(consul, "fabio", _FABIO_RULES, secrets.consul_fabio)
     consul.request("PUT", "/v1/agent/token/agent", {"Token": secrets.consul_agent})
 
@@ -47,6 +46,17 @@ def add_consul_token(consul: API, name: str, rules: str, secret: str | None = No
     body: dict[str, Any] = {"Description": name, "Policies": [{"Name": name}]}
     made = consul.request("PUT", "/v1/acl/token", body | ({"SecretID": secret} if secret else {}))
     return str(made["SecretID"])
+
+
+@contextlib.contextmanager
+def anonymous_rights(consul: API, name: str, rules: str) -> Iterator[None]:
+    """Let whoever has no token, as all have who ask Consul's DNS, do what a new policy says."""
+    _add_consul_policy(consul, name, rules)
+    consul.request("PUT", f"/v1/acl/token/{_ANONYMOUS}", {"Policies": [{"Name": name}]})
+    try:
+        yield
+    finally:
+        consul.request("PUT", f"/v1/acl/token/{_ANONYMOUS}", {"Policies": []})
 
 
 def add_nomad_token(nomad: API, name: str, rules: str) -> str:

@@ -108,20 +108,19 @@ class NomadCluster:
         return self._directory / "secrets.json"
 
     def _join(self, users: IO[str], tools: Tools) -> None:
-        """Use the cluster that is up, or start one where nobody else uses it."""
-        is_first = _try_to_own(users)
+        """Use the cluster that is up, or start one as soon as nobody else uses it."""
         self._bind(tools, self._known_secrets())
-        if not is_first:
-            self._await_others()
-        elif not self._is_up():
+        self._await_turn(users)
+        if _try_to_own(users) and not self._is_up():
             self._clean()
             self._bind(tools, Secrets())
             self._start()
         fcntl.flock(users, fcntl.LOCK_SH)
 
-    def _await_others(self) -> None:
+    def _await_turn(self, users: IO[str]) -> None:
+        """Return once the cluster is up as it is wanted here, or nobody uses any."""
         try:
-            eventually(self._is_up, "the cluster is up", _JOIN_TIMEOUT_S)
+            eventually(lambda: _try_to_own(users) or self._is_up(), "the cluster is up", _JOIN_TIMEOUT_S)
         except TimeoutError as error:
             raise MissingServiceError(
                 f"the cluster {self.plan.name} that other processes use is not healthy, or has other "

@@ -46,8 +46,6 @@ class ClusterPlan:
     devices: int = 2
     #: Whether Nomad and Consul refuse whoever brings no token.
     acl: bool = False
-    #: Whether Consul's DNS answers without a token all the same.
-    has_open_dns: bool = True
     #: Whether Nomad's API speaks TLS, with a CA of its own.
     tls: bool = False
     #: Whether that API asks for the client's certificate.

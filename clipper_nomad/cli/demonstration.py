@@ -17,5 +17,6 @@ def demo(context: typer.Context) -> None:
     # It needs scikit-learn, which no other command does.
     from clipper_nomad.demo import run_demo
 
-    if not run_demo(session_of(context).state_dir):
+    session = session_of(context)
+    if not run_demo(session.manager_name, session.state_dir):
         raise typer.Exit(1)

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from clipper_nomad.cli import apps, cluster, demonstration, images, models, query
+from clipper_nomad.cli import apps, cluster, demonstration, images, jobspecs, models, query
 from clipper_nomad.cli.output import say_error, say_warning
 from clipper_nomad.cli.session import MANAGERS, Session
 from clipper_nomad.errors import ClipperException
@@ -30,6 +30,7 @@ app.add_typer(images.app, name="images")
 cluster.add_to(app)
 query.add_to(app)
 demonstration.add_to(app)
+jobspecs.add_to(app)
 
 
 @app.callback()

@@ -13,10 +13,12 @@ from typing import Any
 import typer
 
 from clipper_nomad.connection import ClipperConnection
+from clipper_nomad.errors import ContainerManagerError
 from clipper_nomad.management import ManagementClient
 from clipper_nomad.managers.base import ContainerManager
 from clipper_nomad.managers.docker import DockerContainerManager
 from clipper_nomad.managers.local import LocalContainerManager
+from clipper_nomad.managers.nomad import NomadContainerManager
 
 _LOOPBACK = "127.0.0.1"
 
@@ -45,10 +47,34 @@ def make_docker_manager(
     )
 
 
+def make_nomad_manager(
+    cluster_name: str,
+    state_dir: Path | None,
+    *,
+    host: str = _LOOPBACK,
+    query_port: int = 1337,
+    management_port: int = 1338,
+    rpc_port: int = 7000,
+    redis_port: int = 6379,
+    redis_ip: str | None = None,
+) -> NomadContainerManager:
+    """Return the Nomad manager that NOMAD_*, CONSUL_* and CLIPPER_* name; Nomad itself chooses addresses."""
+    del state_dir
+    if (host, query_port, management_port, rpc_port) != (_LOOPBACK, 1337, 1338, 7000):
+        raise ContainerManagerError(
+            "Nomad gives out addresses and ports by itself: leave --host, --query-port, --management-port "
+            "and --rpc-port alone. Fabio's are CLIPPER_FABIO_ADDRESS, CLIPPER_FABIO_HTTP_PORT and "
+            "CLIPPER_FABIO_TCP_PORT."
+        )
+    redis: dict[str, Any] = {"redis_ip": redis_ip, "redis_port": redis_port} if redis_ip else {}
+    return NomadContainerManager.from_env(cluster_name, **redis)
+
+
 #: What --manager names. A factory is given cluster_name, state_dir, and the settings of `start`.
 MANAGERS: Mapping[str, Callable[..., ContainerManager]] = {
     "local": LocalContainerManager,
     "docker": make_docker_manager,
+    "nomad": make_nomad_manager,
 }
 
 

@@ -18,30 +18,27 @@ from rich.table import Table
 
 from clipper_nomad.connection import ClipperConnection
 from clipper_nomad.demo import checks
+from clipper_nomad.demo.places import make_manager
 from clipper_nomad.demo.traffic import Answer, BackgroundTraffic, Client
 from clipper_nomad.demo.training import Training, train
 from clipper_nomad.deployers.python import deploy_python_closure
 from clipper_nomad.errors import DeploymentError
-from clipper_nomad.managers.local import LocalContainerManager
-from clipper_nomad.managers.local.ports import choose_free, is_free
+from clipper_nomad.managers.base import ContainerManager
 
-_CLUSTER = "demo"
 _APP = "diabetes"
 _MODEL = "regression"
 # Wide, since the demo shows answers and not what a busy laptop can do in time.
 _SLO_MICROS = 500_000
 _LATENCY_ROUNDS = 20
 _SWITCH_TIMEOUT_S = 10.0
-# The manager's own: query, management, RPC and Redis.
-_DEFAULT_PORTS = (1337, 1338, 7000, 6379)
 
 
-def run_demo(state_dir: Path | None = None) -> bool:
+def run_demo(manager_name: str = "local", state_dir: Path | None = None) -> bool:
     """Run the demo, printing what it does; return whether every answer was right and none was a default."""
     console = Console()
     start_s = time.perf_counter()
     training = train()
-    with _interruptible(), _cluster(console, state_dir) as connection:
+    with _interruptible(), _cluster(console, make_manager(manager_name, state_dir)) as connection:
         _deploy(console, connection, training, "1")
         connection.register_application(_APP, "doubles", "no prediction", _SLO_MICROS)
         connection.link_model_to_app(_APP, _MODEL)
@@ -70,11 +67,10 @@ def _interruptible() -> Iterator[None]:
 
 
 @contextmanager
-def _cluster(console: Console, state_dir: Path | None) -> Iterator[ClipperConnection]:
+def _cluster(console: Console, manager: ContainerManager) -> Iterator[ClipperConnection]:
     """Start the demo's own cluster, and stop it with all that belongs to it."""
     # A demo that was killed could not stop its cluster.
-    LocalContainerManager(_CLUSTER, state_dir=state_dir).remove_leftovers()
-    manager = LocalContainerManager(_CLUSTER, *_choose_ports(), state_dir=state_dir)
+    manager.remove_leftovers()
     connection = ClipperConnection(manager)
     try:
         with _timed(console, "Started a cluster"):
@@ -85,15 +81,6 @@ def _cluster(console: Console, state_dir: Path | None) -> Iterator[ClipperConnec
     finally:
         with _timed(console, "Stopped the cluster"):
             manager.remove_leftovers()
-
-
-def _choose_ports() -> list[int]:
-    """Return the default ports, those that are taken replaced by free ones."""
-    free = choose_free("127.0.0.1", len(_DEFAULT_PORTS))
-    return [
-        port if is_free("127.0.0.1", port) else other
-        for port, other in zip(_DEFAULT_PORTS, free, strict=True)
-    ]
 
 
 def _deploy(console: Console, connection: ClipperConnection, training: Training, version: str) -> None:

@@ -34,8 +34,9 @@ class Client:
     """One connection that is kept alive, as an application's would be."""
 
     def __init__(self, address: str, app: str, rows: Sequence[Sequence[float]]) -> None:
-        self._connection = http.client.HTTPConnection(address, timeout=_TIMEOUT_S)
-        self._path = f"/{app}/predict"
+        place, slash, prefix = address.partition("/")
+        self._connection = http.client.HTTPConnection(place, timeout=_TIMEOUT_S)
+        self._path = f"{slash}{prefix}/{app}/predict"
         self._bodies = [json.dumps({"input": list(row)}).encode() for row in rows]
 
     def __enter__(self) -> Self:

@@ -8,6 +8,7 @@ from clipper_nomad.images.components import build_component_images
 from clipper_nomad.images.engine import Progress, connect_engine, is_noise
 from clipper_nomad.images.models import build_model_image
 from clipper_nomad.images.names import COMPONENTS, component_image, model_image, project_version
+from clipper_nomad.images.pins import is_pinned, pin_image
 from clipper_nomad.images.registries import find_image, push_image, resolve_image
 from clipper_nomad.images.settings import ImageSettings
 
@@ -21,7 +22,9 @@ __all__ = [
     "connect_engine",
     "find_image",
     "is_noise",
+    "is_pinned",
     "model_image",
+    "pin_image",
     "project_version",
     "push_image",
     "resolve_image",

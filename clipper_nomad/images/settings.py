@@ -68,7 +68,11 @@ class ImageSettings:
         CLIPPER_BUILD_ARGS and CLIPPER_EXTRA_INDEX_URLS are separated by spaces (`A=1 B=2`),
         CLIPPER_CA_CERTIFICATES as paths are in PATH. A variable that is empty is none.
         """
-        given = {key.removeprefix("CLIPPER_"): value for key, value in environment.items() if value}
+        given = {
+            key.removeprefix("CLIPPER_"): value
+            for key, value in environment.items()
+            if value and key.startswith("CLIPPER_")
+        }
         build_args = (pair.partition("=") for pair in given.get("BUILD_ARGS", "").split())
         return cls(
             registry=given.get("REGISTRY"),

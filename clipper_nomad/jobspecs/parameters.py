@@ -93,9 +93,9 @@ class Timings:
     progress_deadline_s: int = 600
     check_interval_s: int = 1
     check_timeout_s: int = 2
-    liveness_interval_s: int = 5
-    liveness_timeout_s: int = 5
-    liveness_failures: int = 3
+    liveness_interval_s: int = 2
+    liveness_timeout_s: int = 2
+    liveness_failures: int = 5
     liveness_grace_s: int = 30
     model_load_s: int = 300
     restart_attempts: int = 3

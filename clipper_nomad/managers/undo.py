@@ -1,14 +1,17 @@
 """What is taken back when a change fails half-way.
 
-Owns one rule: a step back that fails itself never hides what went wrong before it.
+Owns one rule: a step back that fails itself is told, and never hides what went wrong before it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Callable
 
 from clipper_nomad.errors import ContainerManagerError
+
+logger = logging.getLogger("clipper")
 
 
 class Undo(contextlib.ExitStack):
@@ -18,8 +21,10 @@ class Undo(contextlib.ExitStack):
         """Let `step` be taken with the rest."""
 
         def take() -> None:
-            with contextlib.suppress(ContainerManagerError):
+            try:
                 step()
+            except ContainerManagerError as error:
+                logger.warning("Something of what is taken back stays: %s", error)
 
         self.callback(take)
 

@@ -1,4 +1,7 @@
-"""The contract suite's clusters: each test runs once for each manager."""
+"""The contract suite's clusters: each test runs once for each manager, and those marked `smoke` once more.
+
+That is for the Nomad manager where nodes run no images: all but how a task is run is the same there.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +15,28 @@ from clipper_nomad.connection import ClipperConnection
 from clipper_nomad.managers.base import ContainerManager
 from clipper_nomad.types import BuildSpec, ModelVersion
 from tests.contract.harness import DockerHarness, Harness, LocalHarness
+from tests.contract.nomad_harness import NomadHarness
+from tests.contract.raw_exec_harness import RawExecHarness
 from tests.models import Model
 
-MANAGERS = ("local", "docker")
+RAW_EXEC = "nomad-raw_exec"
+MANAGERS = ("local", "docker", "nomad", RAW_EXEC)
 
 Build = Callable[..., str]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the mark known."""
+    config.addinivalue_line("markers", f"smoke: also runs for {RAW_EXEC}")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out what is not to run without images, and let the rest lose its state there without a word."""
+    for item in list(items):
+        if hasattr(item, "callspec") and item.callspec.params.get("make_harness") == RAW_EXEC:
+            item.add_marker(pytest.mark.filterwarnings("ignore:What the cluster's Redis holds"))
+            if not item.get_closest_marker("smoke"):
+                items.remove(item)
 
 
 @pytest.fixture(scope="module", params=MANAGERS)
@@ -26,8 +46,14 @@ def make_harness(
     """Make places for clusters of one manager."""
     if request.param == "local":
         return lambda: LocalHarness(tmp_path_factory.mktemp("state"))
-    client = request.getfixturevalue("docker_client")
+    if request.param == RAW_EXEC:
+        place = request.getfixturevalue("nomad_cluster")
+        return lambda: RawExecHarness(place, tmp_path_factory.mktemp("archives"))
     settings = request.getfixturevalue("image_settings")
+    if request.param == "nomad":
+        cluster = request.getfixturevalue("nomad_cluster")
+        return lambda: NomadHarness(cluster, settings)
+    client = request.getfixturevalue("docker_client")
     return lambda: DockerHarness(client, settings)
 
 

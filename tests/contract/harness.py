@@ -6,10 +6,13 @@ of it is left when its block ends, whatever the test did. A further manager plug
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import socket
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -18,7 +21,7 @@ import docker
 from clipper_nomad.images import ImageSettings
 from clipper_nomad.managers.base import ContainerManager
 from clipper_nomad.managers.docker import DockerContainerManager
-from clipper_nomad.managers.local.ports import choose_free
+from clipper_nomad.managers.ports import choose_free
 from tests.local_clusters import CLUSTER_NAME, LocalCluster
 
 _PORT_SETTINGS = ("clipper_query_port", "clipper_management_port", "clipper_rpc_port")
@@ -28,13 +31,11 @@ class Harness(Protocol):
     """The place of one cluster.
 
     `version_function` is the function, by its path, that tells a manager which version of this project it is.
-    `wanted_port` is one that start_clipper() wants, with its setting. `elsewhere` are settings that move a
-    cluster to another address.
+    `elsewhere` are settings that move a cluster to another address.
     """
 
     cluster_name: str
     version_function: str
-    wanted_port: tuple[int, str]
     elsewhere: Mapping[str, int]
 
     def __enter__(self) -> Self: ...
@@ -52,6 +53,9 @@ class Harness(Protocol):
 
     def kill(self, part: str) -> None:
         """End a part as `kill -9` does."""
+
+    def taken_port(self) -> AbstractContextManager[str]:
+        """Have a port that start_clipper() wants taken by others; give the pattern that tells of it."""
 
     def is_gone(self) -> bool:
         """Return whether nothing of the cluster is left, running or kept."""
@@ -92,6 +96,9 @@ class LocalHarness:
 
     def kill(self, part: str) -> None:
         os.kill(self._cluster.pid(part), signal.SIGKILL)
+
+    def taken_port(self) -> AbstractContextManager[str]:
+        return _taken(*self.wanted_port)
 
     def is_gone(self) -> bool:
         return not self._cluster.live_processes() and not self._cluster.state.path.exists()
@@ -151,6 +158,15 @@ class DockerHarness:
         # From inside, where all but the container's init are ended: what the engine kills counts as stopped.
         self.containers()[part].exec_run(["sh", "-c", "kill -9 -1"], user="0")
 
+    def taken_port(self) -> AbstractContextManager[str]:
+        return _taken(*self.wanted_port)
+
     def is_gone(self) -> bool:
         volumes = self._client.volumes.list(filters={"label": f"clipper-nomad.cluster={self.cluster_name}"})
         return not self.containers() and not volumes and not self._client.networks.list(names=[self._network])
+
+
+@contextlib.contextmanager
+def _taken(port: int, setting: str) -> Iterator[str]:
+    with socket.create_server(("127.0.0.1", port)):
+        yield rf"port {port} \({setting}\) is taken"

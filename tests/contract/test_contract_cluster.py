@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import re
-import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -44,6 +43,7 @@ def wait_for_another_run(harness: Harness, part: str, run: str) -> None:
     eventually(lambda: harness.parts().get(part, run) != run, f"{part} is started again")
 
 
+@pytest.mark.smoke
 def test_a_started_cluster_is_ready_at_the_addresses_that_it_gives(running: Harness) -> None:
     manager = running.make_manager()
     manager.connect()
@@ -55,12 +55,14 @@ def test_a_started_cluster_is_ready_at_the_addresses_that_it_gives(running: Harn
     assert {"redis", "management-frontend"} < running.parts().keys()
 
 
+@pytest.mark.smoke
 def test_starting_a_running_cluster_again_changes_nothing(running: Harness) -> None:
     before = running.parts()
     start(running)
     assert running.parts() == before
 
 
+@pytest.mark.smoke
 def test_another_process_connects_by_name_and_place_alone(running: Harness) -> None:
     script = running.connect_script() + (
         "print(manager.get_query_address(), manager.get_management_address(), manager.get_replicas())\n"
@@ -105,15 +107,11 @@ def test_nothing_works_before_the_cluster_is_connected(
 def test_a_name_that_cannot_be_one_is_refused(harness: Harness) -> None:
     manager_class: Any = type(harness.make_manager())
     with pytest.raises(ContainerManagerError, match="cluster name"):
-        manager_class("no.dots")
+        manager_class(cluster_name="no.dots")
 
 
 def test_a_taken_port_is_named_and_nothing_is_left(harness: Harness) -> None:
-    port, setting = harness.wanted_port
-    with (
-        socket.create_server(("127.0.0.1", port)),
-        pytest.raises(ContainerManagerError, match=rf"port {port} \({setting}\) is taken"),
-    ):
+    with harness.taken_port() as told, pytest.raises(ContainerManagerError, match=told):
         start(harness)
     assert harness.is_gone()
 
@@ -169,6 +167,7 @@ def test_a_newer_version_rolls_the_frontends_and_an_older_one_is_refused(
     assert harness.parts() == rolled
 
 
+@pytest.mark.smoke
 def test_what_is_killed_comes_back(harness: Harness, build: Build) -> None:
     connection = start(harness)
     connection.deploy_model("sums", 1, "doubles", build(connection.cm, row_sums()))
@@ -239,8 +238,7 @@ def test_a_start_that_fails_leaves_kept_state_as_it_was(harness: Harness, build:
     connection.register_application("app", "doubles", "none", 1_000_000)
     connection.cm.deploy(DeploySpec(SUMS, "doubles", build(connection.cm, row_sums())))
     connection.stop_all(graceful=False, keep_state=True)
-    port, setting = harness.wanted_port
-    with socket.create_server(("127.0.0.1", port)), pytest.raises(ContainerManagerError, match=setting):
+    with harness.taken_port() as told, pytest.raises(ContainerManagerError, match=told):
         start(harness)
     assert harness.parts() == {}
     again = start(harness)
@@ -248,6 +246,7 @@ def test_a_start_that_fails_leaves_kept_state_as_it_was(harness: Harness, build:
     assert again.cm.get_replicas() == {SUMS: 1}
 
 
+@pytest.mark.smoke
 def test_a_stop_leaves_nothing_and_disconnects(harness: Harness) -> None:
     connection = start(harness)
     manager, other = connection.cm, harness.make_manager()

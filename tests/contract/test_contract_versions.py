@@ -52,6 +52,7 @@ def test_a_deployed_version_answers_and_a_failed_one_leaves_it_alone(
     answers(connection, "two")
 
 
+@pytest.mark.smoke
 def test_versions_are_rolled_back_and_inactive_ones_stopped(
     running: Harness, connection: ClipperConnection, app: str, build: Build
 ) -> None:

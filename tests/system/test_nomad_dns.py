@@ -12,13 +12,14 @@ import pytest
 from clipper_container.addresses import HostPort, parse_address, resolve
 from clipper_nomad.errors import ContainerManagerError
 from clipper_nomad.managers.nomad.access import TLS, ConsulAccess
-from clipper_nomad.managers.nomad.consul import ConsulCatalog
+from clipper_nomad.managers.nomad.consul import ConsulCatalog, FailingInstance
 from clipper_nomad.managers.nomad.dns import ConsulDNS
 from clipper_nomad.managers.nomad.load_balancer import FabioLoadBalancer
 from clipper_nomad.managers.ports import choose_free
 from tests.consul_agent import ConsulAgent, ForeignDNS
 from tests.docker_engine import MissingServiceError, give_up
 from tests.nomad_tools import require_tools
+from tests.processes import eventually
 
 # More than a datagram holds.
 PORTS = range(20000, 20050)
@@ -163,6 +164,24 @@ def test_tags_in_the_catalog_tell_who_has_a_port(consul: ConsulAgent) -> None:
     found = fabio.find_conflicts("rose", tags, ["clipper-rose-rpc"])
     assert [each.service for each in found] == ["clipper-iris-rpc"]
     assert fabio.find_conflicts("iris", tags, ["clipper-iris-rpc"]) == ()
+
+
+def test_the_failing_checks_of_one_models_instances_are_told(consul: ConsulAgent) -> None:
+    name, wanted = "clipper-iris-model", {"model": "sums", "model_version": "2"}
+    consul.add_service(name, {1: False}, meta={**wanted, "model_version": "1"})
+    consul.add_service(name, {2: True, 3: False, 4: True}, meta=wanted)
+    consul.fail(name, 4, output="refused,\nall the time")
+    catalog = ConsulCatalog(consul.access)
+    check = f"Service '{name}' check"
+
+    def found() -> list[FailingInstance]:
+        return catalog.failing(name, wanted)
+
+    expected = [
+        FailingInstance(HostPort("10.1.2.3", 3), (check,), ""),
+        FailingInstance(HostPort("10.1.2.3", 4), (check,), "refused, all the time"),
+    ]
+    eventually(lambda: found() == expected, f"what fails is known: {found()}")
 
 
 def test_what_acls_hide_is_no_empty_answer(guarded: ConsulAgent) -> None:

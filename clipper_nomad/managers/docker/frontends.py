@@ -11,11 +11,10 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from packaging.version import Version
-
 from clipper_nomad.errors import ContainerManagerError
 from clipper_nomad.images import ImageSettings, component_image, resolve_image
 from clipper_nomad.managers import health, ports
+from clipper_nomad.managers.compatibility import require_compatible
 from clipper_nomad.managers.docker import definitions, labels
 from clipper_nomad.managers.docker.containers import Container
 from clipper_nomad.managers.docker.definitions import Definition
@@ -27,6 +26,16 @@ from clipper_nomad.types import ClusterSpec
 
 _READY_TIMEOUT_S = 60.0
 _POLL_S = 0.1
+# What no roll can change, in the manager's words.
+_FIXED = {
+    "docker_ip": "docker_ip_address",
+    "network": "docker_network",
+    "query_port": "clipper_query_port",
+    "management_port": "clipper_management_port",
+    "rpc_port": "clipper_rpc_port",
+    "redis_ip": "redis_ip",
+    "redis_port": "redis_port",
+}
 _LOG_LINES = 20
 _REPLACED = ".replaced"
 _ALL_SETTINGS = ("CLIPPER_DNS", "CLIPPER_LOG_LEVEL")
@@ -74,7 +83,7 @@ class Frontends:
         """
         before = self.read_settings()
         if before is not None:
-            _require_compatible(settings, before, self._cluster_name)
+            require_compatible(settings, before, self._cluster_name, _FIXED)
         existing = self._remove_interrupted(self.find())
         wanted = self._plan(settings, spec, existing)
         with Undo() as undo:
@@ -204,7 +213,12 @@ class Frontends:
 
     def _require_alive(self, names: set[str]) -> None:
         for container in self.find():
-            if container.name in names and container.keeps_failing(self._engine.now):
+            # One that runs just now will end again, and only then tells how.
+            if (
+                container.name in names
+                and not container.is_running
+                and container.keeps_failing(self._engine.now)
+            ):
                 raise ContainerManagerError(
                     f"The container {container.name} keeps ending: {container.describe_end()}. "
                     f"{self._log_of(container.name)}"
@@ -247,31 +261,3 @@ def _choose_query_ports(
             # Of an engine elsewhere nobody can tell here; there the engine refuses a port that is taken.
             chosen += ports.choose_free("127.0.0.1", 1, avoided)
     return chosen
-
-
-def _require_compatible(wanted: ClusterSettings, before: ClusterSettings, cluster_name: str) -> None:
-    """Raise ContainerManagerError when a running cluster differs in what no roll can change."""
-    if Version(wanted.version) < Version(before.version):
-        raise ContainerManagerError(
-            f"Cluster {cluster_name!r} runs version {before.version}, and this is the older "
-            f"{wanted.version}: upgrade clipper-nomad here, or stop the cluster first"
-        )
-    arguments = {
-        "docker_ip": "docker_ip_address",
-        "network": "docker_network",
-        "query_port": "clipper_query_port",
-        "management_port": "clipper_management_port",
-        "rpc_port": "clipper_rpc_port",
-        "redis_ip": "redis_ip",
-        "redis_port": "redis_port",
-    }
-    different = [
-        f"{argument} {getattr(before, name)!r} and not {getattr(wanted, name)!r}"
-        for name, argument in arguments.items()
-        if getattr(before, name) != getattr(wanted, name)
-    ]
-    if different:
-        raise ContainerManagerError(
-            f"Cluster {cluster_name!r} is running with {', '.join(different)}: connect() to it as it is, "
-            "stop it first with stop_all(keep_state=True), or choose another cluster_name"
-        )

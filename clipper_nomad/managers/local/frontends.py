@@ -11,10 +11,9 @@ import time
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
-from packaging.version import Version
-
 from clipper_nomad.errors import ContainerManagerError
 from clipper_nomad.managers import health, ports
+from clipper_nomad.managers.compatibility import require_compatible
 from clipper_nomad.managers.local import leftovers, logs, programs
 from clipper_nomad.managers.local.programs import Program
 from clipper_nomad.managers.local.redis_server import find_redis_server
@@ -26,6 +25,10 @@ _READY_TIMEOUT_S = 30.0
 _POLL_S = 0.05
 _LOG_LINES = 20
 _LEFTOVER_PATIENCE_S = 10.0
+# What no roll can change.
+_FIXED = {
+    name: name for name in ("host", "query_port", "management_port", "rpc_port", "redis_ip", "redis_port")
+}
 _ALL_SETTINGS = ("CLIPPER_DNS", "CLIPPER_LOG_LEVEL")
 # Credentials and the like are meant for a Redis elsewhere; the cluster's own has none.
 _REDIS_SETTINGS = ("CLIPPER_REDIS_",)
@@ -77,7 +80,7 @@ class Frontends:
 
     def update(self, wanted: ClusterRecord, before: ClusterRecord) -> None:
         """Make a running cluster what is wanted, one frontend after another; change nothing if it is that."""
-        _require_compatible(wanted, before, self._state.cluster_name)
+        require_compatible(wanted, before, self._state.cluster_name, _FIXED)
         after = _with_frontends(replace(wanted, models=before.models), before.frontends)
         ports.require_free(_fixed_ports(after, new_beside=before))
         old = programs.frontend_programs(self._state, before)
@@ -182,23 +185,3 @@ def _fixed_ports(
         if record.redis_ip is None:
             found.append((programs.REDIS_HOST, record.redis_port, "redis_port"))
     return found
-
-
-def _require_compatible(wanted: ClusterRecord, before: ClusterRecord, cluster_name: str) -> None:
-    """Raise ContainerManagerError when a running cluster differs in what no roll can change."""
-    if Version(wanted.version) < Version(before.version):
-        raise ContainerManagerError(
-            f"Cluster {cluster_name!r} runs version {before.version}, and this is the older "
-            f"{wanted.version}: upgrade clipper-nomad here, or stop the cluster first"
-        )
-    settings = ("host", "query_port", "management_port", "rpc_port", "redis_ip", "redis_port")
-    different = [
-        f"{name} {getattr(before, name)!r} and not {getattr(wanted, name)!r}"
-        for name in settings
-        if getattr(before, name) != getattr(wanted, name)
-    ]
-    if different:
-        raise ContainerManagerError(
-            f"Cluster {cluster_name!r} is running with {', '.join(different)}: connect() to it as it is, "
-            "stop it first with stop_all(keep_state=True), or choose another cluster_name"
-        )

@@ -143,14 +143,14 @@ class Allocation:
         return self.client_description if self.client_status == "failed" else ""
 
     def describe_event(self, number: int) -> str:
-        """Return what one of its events says of it, as in `ended with exit status 1`."""
+        """Return what one of its events says of it, as in `ended: exit status 1`."""
         event = self.events[number]
         if event.type == _STARTED:
             return "was started"
         if event.type in _START_FAILURES:
             return f"did not start: {event.message or event.type}"
         if event.type == _TERMINATED:
-            return f"ended with {_describe(event, self.events[:number])}"
+            return f"ended: {_describe(event, self.events[:number])}"
         return f"says: {event.message}" if event.message else ""
 
     def describe_state(self) -> str:

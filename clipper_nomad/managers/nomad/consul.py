@@ -36,10 +36,14 @@ class ConsulUnreachableError(ContainerManagerError):
 
 
 @dataclass(frozen=True)
-class FailingCheck:
-    """A check of a service's instance that does not pass; `output` is what it last got."""
+class FailingInstance:
+    """An instance of a service, and the names of its checks that do not pass.
 
-    name: str
+    `output` is what the first of them got when it began to fail; empty for one that has failed ever since.
+    """
+
+    place: HostPort
+    checks: tuple[str, ...]
     output: str
 
 
@@ -63,20 +67,20 @@ class ConsulCatalog:
         )
         return sorted({_place(entry) for entry in entries}, key=lambda place: (place.host, place.port))
 
-    def failing_checks(self, service: str, meta: Mapping[str, str]) -> list[FailingCheck]:
-        """Return the checks that fail of a service's instances which have all of `meta`.
+    def failing(self, service: str, meta: Mapping[str, str]) -> list[FailingInstance]:
+        """Return those of a service's instances with all of `meta` whose checks do not all pass, by place.
 
-        Those that have not had their first turn are left out. Raises ContainerManagerError when Consul is not
-        reached, or its ACLs keep the answer back.
+        Raises ContainerManagerError when Consul is not reached, or its ACLs keep the answer back.
         """
         entries = self._ask(f"the checks of {service!r}", lambda client: client.health.service(service))
-        return [
-            FailingCheck(check["Name"], " ".join(check["Output"].split()))
-            for entry in entries
-            if meta.items() <= (entry["Service"].get("Meta") or {}).items()
-            for check in entry["Checks"]
-            if check["Status"] != "passing" and check["Output"]
-        ]
+        found = []
+        for entry in entries:
+            checks = [each for each in entry["Checks"] if each["Status"] != "passing"]
+            if checks and meta.items() <= (entry["Service"].get("Meta") or {}).items():
+                names = tuple(sorted(each["Name"] for each in checks))
+                output = next((each["Output"] for each in checks if each["Output"]), "")
+                found.append(FailingInstance(_place(entry), names, " ".join(output.split())))
+        return sorted(found, key=lambda each: (each.place.host, each.place.port))
 
     def service_tags(self) -> dict[str, tuple[str, ...]]:
         """Return the tags of every service that may be seen, passing or not, by the service's name.

@@ -100,8 +100,18 @@ def _read_one(metric: Mapping[str, Any], group: Mapping[str, Any]) -> Failure:
         exhausted=metric.get("DimensionExhausted") or {},
         quotas=tuple(metric.get("QuotaExhausted") or ()),
         drivers=tuple(sorted({task["Driver"] for task in tasks})),
-        devices=tuple(sorted({f"{each['Name']} (count {each.get('Count', 1)})" for each in asked})),
+        devices=tuple(sorted(set(map(_describe_device, asked)))),
     )
+
+
+def _describe_device(asked: Mapping[str, Any]) -> str:
+    """Return what is asked for, as in `nvidia/gpu (count 1, ${device.attr.memory} >= 8 GiB)`."""
+    wanted = [f"count {asked.get('Count', 1)}"]
+    wanted += [
+        " ".join(filter(None, (each["LTarget"], each["Operand"], each["RTarget"])))
+        for each in asked.get("Constraints") or ()
+    ]
+    return f"{asked['Name']} ({', '.join(wanted)})"
 
 
 def _most(counts: Mapping[str, int]) -> list[tuple[str, int]]:

@@ -21,7 +21,7 @@ _TOKEN_HEADER = "X-Nomad-Token"
 _HTTP_TO_HTTPS = "Client sent an HTTP request to an HTTPS server"
 #: The capabilities in its namespace that the manager's token needs, and more where Redis has a volume.
 CAPABILITIES = ("list-jobs", "read-job", "submit-job", "read-logs")
-VOLUME_CAPABILITIES = ("host-volume-read", "host-volume-create", "host-volume-delete")
+VOLUME_CAPABILITIES = ("host-volume-create", "host-volume-delete")
 
 
 class RefusedError(ContainerManagerError):

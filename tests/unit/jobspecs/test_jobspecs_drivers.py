@@ -14,6 +14,7 @@ def test_docker_maps_the_ports_that_images_listen_on() -> None:
     program = DockerDriver().program(Component("query-frontend", "query:1"))
     assert program.config == {
         "image": "query:1",
+        "init": True,
         "ports": ["query", "rpc", "admin"],
         "image_pull_timeout": "600s",
     }

@@ -137,6 +137,27 @@ def test_one_that_served_for_long_and_waits_for_its_restart_does_not_keep_failin
     assert not found.keeps_failing(after_change(found, 1))
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("crashing", "ended: exit status 3"),
+        ("running", "was started"),
+        ("image_missing", "did not start: Failed to pull `clipper.iris-nope:1`"),
+        ("image_missing", "says: Downloading image"),
+        ("out_of_memory", "ended: it took more memory than its limit"),
+    ],
+)
+def test_what_happens_to_an_allocation_is_told_in_words(name: str, text: str) -> None:
+    (found,) = read_all(listed(name))
+    told = [found.describe_event(number) for number in range(len(found.events))]
+    assert any(each.startswith(text) for each in told), told
+
+
+def test_what_happens_to_every_task_is_routine() -> None:
+    (found,) = read_all(listed("running"))
+    assert [event.type for event in found.events if not event.is_routine] == ["Started"]
+
+
 def test_an_allocation_whose_node_is_lost_has_ended() -> None:
     (stub,) = listed("running")
     found = read_one({**stub, "ClientStatus": "lost", "DesiredStatus": "stop"})

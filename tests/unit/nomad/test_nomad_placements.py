@@ -35,6 +35,19 @@ def test_a_missing_device_is_named_as_nomad_does_not() -> None:
     assert "missing devices on 1 node" in placements.read(failed, None)["model"].describe()
 
 
+def test_what_a_missing_device_had_to_be_is_said_too() -> None:
+    failed = json.loads((RECORDED / "device_missing.json").read_text())
+    constraints = [
+        {"LTarget": "${device.attr.memory}", "Operand": ">=", "RTarget": "8 GiB"},
+        {"LTarget": "${device.attr.uuid}", "Operand": "is_set", "RTarget": ""},
+    ]
+    device = {"Name": "nvidia/gpu", "Count": 1, "Constraints": constraints}
+    task = {"Driver": "docker", "Resources": {"Devices": [device]}}
+    found = placements.read(failed, {"TaskGroups": [{"Name": "model", "Tasks": [task]}]})["model"]
+    asked = "(count 1, ${device.attr.memory} >= 8 GiB, ${device.attr.uuid} is_set)"
+    assert f"missing device nvidia/gpu {asked} on 1 node" in found.describe()
+
+
 @pytest.mark.parametrize(
     ("metric", "text"),
     [

@@ -44,7 +44,8 @@ class DockerDriver:
                 f"Cannot run {component.name} with the docker driver: there is no image of it. Give one."
             )
         ports = {} if self.network_mode == "host" else CONTAINER_PORTS[component.name]
-        config: dict[str, Value] = {"image": component.package}
+        # As process 1, a program that is still starting would not hear that it is to stop.
+        config: dict[str, Value] = {"image": component.package, "init": True}
         if ports:
             config["ports"] = list(ports)
         if arguments := (*self._port_arguments(component.name), *component.arguments):

@@ -1,0 +1,319 @@
+"""NomadContainerManager: a cluster as jobs on Nomad, found through Consul, behind a load balancer.
+
+Implements the managers' contract by handing each call to the part that owns it. All that lasts is in Nomad:
+jobs with their meta, and Redis' volume.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from clipper_container.addresses import HostPort
+from clipper_nomad.errors import ClipperWarning, ContainerManagerError, UnconnectedException
+from clipper_nomad.images import project_version
+from clipper_nomad.jobspecs import AnyJob, Service, render_all, service_name
+from clipper_nomad.managers.base import ContainerManager
+from clipper_nomad.managers.labels import require_label, require_model
+from clipper_nomad.managers.nomad.access import ConsulAccess, NomadAccess
+from clipper_nomad.managers.nomad.api import NomadAPI
+from clipper_nomad.managers.nomad.consul import ConsulCatalog
+from clipper_nomad.managers.nomad.definitions import Definitions
+from clipper_nomad.managers.nomad.dns import DNS, ConsulDNS
+from clipper_nomad.managers.nomad.environment import read_environment
+from clipper_nomad.managers.nomad.fleet import Fleet, part_name
+from clipper_nomad.managers.nomad.frontends import Frontends
+from clipper_nomad.managers.nomad.jobs import Jobs
+from clipper_nomad.managers.nomad.load_balancer import LoadBalancer, NoLoadBalancer
+from clipper_nomad.managers.nomad.logs import Logs
+from clipper_nomad.managers.nomad.records import ClusterRecord
+from clipper_nomad.managers.nomad.redis_state import RedisState
+from clipper_nomad.managers.nomad.replicas import Replicas
+from clipper_nomad.managers.nomad.routes import Routes
+from clipper_nomad.managers.nomad.settings import NomadSettings
+from clipper_nomad.managers.nomad.shutdown import Shutdown
+from clipper_nomad.managers.nomad.sources import Sources
+from clipper_nomad.managers.nomad.volumes import Volumes
+from clipper_nomad.managers.nomad.watch import Watch
+from clipper_nomad.types import BuildSpec, ClusterSpec, DeploySpec, ModelVersion
+from clipper_nomad.waiting import wait_until
+
+# `clipper-<cluster>-management` is a DNS label, of 63 characters at most.
+_MAX_CLUSTER_NAME_LENGTH = 44
+# A frontend that Nomad moves is back within seconds.
+_LOOKUP_TIMEOUT_S = 15.0
+
+
+class NomadContainerManager(ContainerManager):
+    """Runs a cluster as jobs on Nomad: Redis, query frontends, management frontend, and one for each version.
+
+    `nomad_ip` (a host, `host:port` or a URL) is any agent of Nomad; it wins over the host of NOMAD_ADDR, and
+    all else of NOMAD_* and CONSUL_* (port, token, TLS, namespace, region) holds as for HashiCorp's own tools.
+    `dns` finds services, by default in Consul, whose HTTP API is looked for at `nomad_ip` too.
+    `load_balancer` is what applications and model containers go through: FabioLoadBalancer(...), by default
+    nothing.
+
+    `datacenters` are those that jobs may run in, by default all. With `redis_ip` (and `redis_port`) a Redis
+    that runs elsewhere is used, whose content stays when the cluster ends. All else is in `settings`.
+    """
+
+    def __init__(
+        self,
+        nomad_ip: str | None = None,
+        dns: DNS | None = None,
+        load_balancer: LoadBalancer | None = None,
+        cluster_name: str = "default-cluster",
+        datacenters: Iterable[str] | None = None,
+        redis_ip: str | None = None,
+        redis_port: int = 6379,
+        namespace: str | None = None,
+        *,
+        settings: NomadSettings | None = None,
+    ) -> None:
+        self.cluster_name = require_label(cluster_name, "cluster name", _MAX_CLUSTER_NAME_LENGTH)
+        self._settings = settings or NomadSettings()
+        access = NomadAccess.from_environment(nomad_ip, namespace=namespace, region=self._settings.region)
+        self._namespace = access.namespace
+        self._region = access.region
+        self._datacenters = tuple([datacenters] if isinstance(datacenters, str) else datacenters or ("*",))
+        found = dns or ConsulDNS()
+        self._dns: DNS = found.near(access.host) if isinstance(found, ConsulDNS) else found
+        self._load_balancer = load_balancer or NoLoadBalancer()
+        self._wanted = self._make_record(redis_ip, redis_port)
+
+        api = NomadAPI(access)
+        self._fleet = Fleet(Jobs(api), cluster_name)
+        self._logs = Logs(api)
+        catalog = (
+            self._dns.catalog
+            if isinstance(self._dns, ConsulDNS)
+            else ConsulCatalog(ConsulAccess.from_environment(access.host))
+        )
+        self._routes = Routes(cluster_name, self._load_balancer, self._fleet, catalog)
+        watch = Watch(self._fleet.jobs, self._logs, catalog)
+        self._sources = Sources(cluster_name, self._settings)
+        self._redis_state = RedisState(self._fleet, self._settings, Volumes(api), self._dns)
+        self._replicas = Replicas(self._fleet, watch, self._logs, cluster_name, self._settings)
+        self._frontends = Frontends(self._fleet, watch, self._dns, self._redis_state, self._settings)
+        self._shutdown = Shutdown(self._fleet, self._redis_state, self._replicas.stop_timeout_s)
+        self._connected = False
+
+    @classmethod
+    def from_env(cls, cluster_name: str = "default-cluster", **arguments: Any) -> Self:
+        """Return a manager of what NOMAD_*, CONSUL_* and CLIPPER_* say; any argument wins over them."""
+        return cls(cluster_name=cluster_name, **{**read_environment(os.environ), **arguments})
+
+    def start_clipper(self, spec: ClusterSpec) -> None:
+        """Submit the cluster's jobs, or what differs of them, and return when the frontends are ready."""
+        if self._wanted.redis_ip is None and self._settings.kept_in is None:
+            warnings.warn(
+                "What the cluster's Redis holds (applications, models, links) ends with Redis' job: set "
+                "redis_volume in NomadSettings to keep it, or redis_ip to a Redis elsewhere",
+                ClipperWarning,
+                stacklevel=3,
+            )
+        # Where nobody can be asked for services, that is told before anything is submitted.
+        self._dns.lookup(service_name(self.cluster_name, "query"))
+        self._routes.refuse_taken(self._wanted.rpc_address)
+        self._frontends.start(
+            self._definitions(self._wanted), spec, lambda: self._sources.of_components(spec)
+        )
+        self._connected = True
+
+    def connect(self) -> None:
+        """Attach to the cluster of this name, as it was started."""
+        if self._fleet.read_record() is not None:
+            self._connected = True
+        elif self._fleet.find():
+            raise ContainerManagerError(
+                f"Cannot connect to cluster {self.cluster_name!r}: it does not run, but its state is there. "
+                "start_clipper() brings it back with its models; remove_leftovers() or `clipper-nomad stop` "
+                "removes it."
+            )
+        else:
+            raise ContainerManagerError(
+                f"Cannot connect to cluster {self.cluster_name!r}: there is none in Nomad's namespace "
+                f"{self._namespace!r}. Start it with start_clipper(), or give the cluster_name and the "
+                "namespace that it was started with."
+            )
+
+    def get_query_address(self) -> str:
+        """Return the load balancer's `host:port/path`, without one the address of a query frontend."""
+        return self._record().query_address or str(self._find("query")[0])
+
+    def get_management_address(self) -> str:
+        """Return where the management frontend is now."""
+        return self._record().management_address or str(self._find("management")[0])
+
+    def get_metric_address(self) -> str:
+        """Return the address of the first query frontend itself, which answers /metrics too."""
+        self._record()
+        return str(self._find("query")[0])
+
+    def build(self, spec: BuildSpec) -> str:
+        """Build the version's image, pushed where a registry is set, or its archive; return what names it."""
+        self._record()
+        return self._sources.build(spec)
+
+    def deploy(self, spec: DeploySpec) -> None:
+        """Register a version's job, and return when its replicas have nodes; any image may be given."""
+        definitions = self._definitions(self._record())
+        require_model(spec.model)
+        self._replicas.deploy(definitions, spec, self._sources.of_model(spec.image))
+
+    def check_replicas(self, model: ModelVersion) -> None:
+        """Raise DeploymentError, with the last log lines, when a replica ends again and again."""
+        self._require_connected()
+        self._replicas.check(model)
+
+    def get_num_replicas(self, model: ModelVersion) -> int:
+        """Return how many replicas are wanted; 0 for a version that is not deployed."""
+        self._record()
+        return self._replicas.count_of(model)
+
+    def get_replicas(self) -> Mapping[ModelVersion, int]:
+        """Return how many replicas are wanted of each deployed version."""
+        self._record()
+        return self._replicas.count()
+
+    def set_num_replicas(self, model: ModelVersion, num_replicas: int) -> None:
+        """Start replicas without waiting until they are ready, or drain some.
+
+        Where there is no room for all, as many run as there is room for, and ContainerManagerError says what
+        is lacking.
+        """
+        self._record()
+        self._replicas.scale(model, num_replicas)
+
+    def stop_models(self, models: Iterable[ModelVersion]) -> None:
+        """Drain and remove all replicas of these versions; versions that are not there are passed over."""
+        self._record()
+        self._replicas.stop(set(models))
+
+    def get_logs(self, logging_dir: Path) -> list[Path]:
+        """Write the log of each allocation to `<logging_dir>/<cluster>-<component …>.log`.
+
+        Of those that have ended, as long as Nomad has them, the allocation's id is in the name.
+        """
+        self._record()
+        logging_dir.mkdir(parents=True, exist_ok=True)
+        paths = []
+        for job in self._fleet.find():
+            for allocation in self._fleet.jobs.allocations(job.id):
+                suffix = "" if allocation.is_wanted else f".{allocation.id[:8]}"
+                part = part_name(job, allocation)
+                path = logging_dir / f"{self.cluster_name}-{part}{suffix}.log"
+                self._logs.write(allocation, path)
+                paths.append(path)
+        return paths
+
+    def tail_logs(self, model: ModelVersion, lines: int = 20) -> str:
+        """Return the last lines of each replica's log; empty where there is none."""
+        self._record()
+        return self._replicas.tail_logs(model, lines)
+
+    def stop_all(self, *, graceful: bool = True, keep_state: bool = False) -> None:
+        """End all jobs: frontends, then models, then Redis, and with them the volume that was made for it.
+
+        With `keep_state` the volume stays, and models' and Redis' jobs stay registered with a count of 0.
+        Raises ContainerManagerError, and ends nothing, where Redis has no volume that could keep it.
+        """
+        record = self._record()
+        if keep_state and record.redis_ip is None and self._redis_state.find() is None:
+            raise ContainerManagerError(
+                f"Cannot keep the state of cluster {self.cluster_name!r}: its Redis has no volume. Start a "
+                "cluster with redis_volume in NomadSettings, or with redis_ip, to be able to; or stop "
+                "without keep_state."
+            )
+        self._shutdown.run(graceful=graceful, keep_state=keep_state)
+        self._connected = False
+
+    def remove_leftovers(self) -> bool:
+        """Remove all that is left of a cluster, its state too, whether it runs or not and connected or not.
+
+        Returns whether there was anything. Nothing is drained.
+        """
+        if not self._fleet.find_all() and not self._redis_state.has_volume():
+            return False
+        self._shutdown.run(graceful=False, keep_state=False)
+        self._connected = False
+        return True
+
+    def render(self, spec: ClusterSpec, models: Iterable[DeploySpec] = ()) -> dict[str, str]:
+        """Return the jobspecs that would be submitted, by file name. Registers nothing, connected or not."""
+        definitions = self._definitions(self._wanted)
+        packages = self._sources.of_components(spec)
+        jobs: list[AnyJob] = [
+            definitions.management_frontend(packages),
+            definitions.query_frontend(packages, spec),
+            *(definitions.model(each, self._sources.of_model(each.image)) for each in models),
+        ]
+        if self._wanted.redis_ip is None:
+            jobs.insert(0, definitions.redis(packages, self._redis_state.mount))
+        return render_all(jobs)
+
+    def _make_record(self, redis_ip: str | None, redis_port: int) -> ClusterRecord:
+        rpc_address = self._load_balancer.rpc_address()
+        srv = self._dns.srv_address(service_name(self.cluster_name, "rpc"))
+        if self._settings.rpc_proxy_only and rpc_address is None:
+            raise ContainerManagerError(
+                "rpc_proxy_only is set in NomadSettings, and there is no load balancer whose TCP proxy "
+                "models could go through: give one, such as FabioLoadBalancer(...)"
+            )
+        seeds = (rpc_address,) if self._settings.rpc_proxy_only else (rpc_address, srv)
+        return ClusterRecord(
+            version=project_version(),
+            query_address=self._load_balancer.query_address(self.cluster_name),
+            management_address=self._load_balancer.management_address(self.cluster_name),
+            rpc_address=rpc_address,
+            rpc_seeds=tuple(filter(None, seeds)),
+            redis_ip=redis_ip,
+            redis_port=redis_port,
+            dns_server=self._dns.container_server,
+            rpc_proxy_only=self._settings.rpc_proxy_only,
+        )
+
+    def _definitions(self, record: ClusterRecord) -> Definitions:
+        return Definitions(
+            self.cluster_name,
+            record,
+            self._settings,
+            self._dns,
+            self._load_balancer,
+            self._datacenters,
+            self._namespace,
+            self._region,
+        )
+
+    def _find(self, service: Service) -> list[HostPort]:
+        """Return the passing instances of a service, once there is one."""
+        name = service_name(self.cluster_name, service)
+        found: list[HostPort] = []
+
+        def look() -> str:
+            found[:] = self._dns.lookup(name)
+            return "" if found else f"no instance of {name} passes its checks in Consul"
+
+        if lacking := wait_until(look, lambda: None, _LOOKUP_TIMEOUT_S):
+            raise ContainerManagerError(
+                f"Cannot tell where the {service} service of cluster {self.cluster_name!r} is: {lacking}. "
+                "See the job's allocations in Nomad."
+            )
+        return found
+
+    def _require_connected(self) -> None:
+        if not self._connected:
+            raise UnconnectedException
+
+    def _record(self) -> ClusterRecord:
+        """Return how the cluster was started: another process may have changed it."""
+        self._require_connected()
+        record = self._fleet.read_record()
+        if record is None:
+            raise ContainerManagerError(
+                f"Cluster {self.cluster_name!r} was stopped meanwhile: start it again with start_clipper()"
+            )
+        return record

@@ -1,0 +1,73 @@
+"""What a cluster's jobs carry in their meta beside their names: how the cluster was started, what a model is.
+
+Owns the records and their form (JSON in one meta value each), so that any process can go on from the jobs
+alone. Holds no secret: meta is read by whoever may list jobs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from clipper_nomad.errors import ContainerManagerError
+from clipper_nomad.jobspecs import meta
+
+SETTINGS = "clipper-nomad.settings"
+#: How many were wanted when the cluster was stopped with its state kept; a job that has it is asleep.
+KEPT_COUNT = "clipper-nomad.kept_count"
+#: What keeps Redis' data, on Redis' job: `dynamic`, or `host volume NAME`; missing where nothing does.
+VOLUME = "clipper-nomad.volume"
+DYNAMIC_VOLUME = "dynamic"
+HOST_VOLUME = "host volume "
+
+
+@dataclass(frozen=True)
+class ClusterRecord:
+    """How a cluster was started. Addresses are `host:port`, the query one with its path; None is none.
+
+    `query_address` and `rpc_address` are the load balancer's. `rpc_seeds` are where containers start from.
+    """
+
+    version: str
+    query_address: str | None
+    management_address: str | None
+    rpc_address: str | None
+    rpc_seeds: tuple[str, ...]
+    redis_ip: str | None
+    redis_port: int
+    dns_server: str | None
+    rpc_proxy_only: bool
+
+
+@dataclass(frozen=True)
+class _Routes:
+    """What of a record any version of this project can read."""
+
+    rpc_address: str | None = None
+
+
+def of_cluster(record: ClusterRecord) -> dict[str, str]:
+    """Return the meta that carries the record."""
+    return {SETTINGS: msgspec.json.encode(record).decode()}
+
+
+def read_cluster(job_meta: Mapping[str, str]) -> ClusterRecord:
+    """Return the record that a job carries. Raises ContainerManagerError when it is not understood."""
+    try:
+        return msgspec.json.decode(job_meta.get(SETTINGS, ""), type=ClusterRecord)
+    except msgspec.DecodeError as error:
+        raise ContainerManagerError(
+            f"The meta {SETTINGS} of a job of cluster {job_meta.get(meta.CLUSTER)!r} cannot be read "
+            f"({error}): another version of clipper-nomad made it. Use that version, or stop the cluster "
+            "first."
+        ) from error
+
+
+def read_rpc_address(job_meta: Mapping[str, str]) -> str | None:
+    """Return the RPC address, if any, of a cluster that any version may have started."""
+    try:
+        return msgspec.json.decode(job_meta.get(SETTINGS, ""), type=_Routes).rpc_address
+    except msgspec.DecodeError:
+        return None
