@@ -8,6 +8,7 @@ query needs, which stopping the version again removes.
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Collection, Iterable, Mapping
 
@@ -42,17 +43,29 @@ class Stopping:
         self._stop([model for model in wanted if model in known])
 
     def stop_inactive(self, model_names: Iterable[str]) -> None:
-        """Stop all registered versions of these models but the current one and the one that still serves."""
+        """Stop all registered versions of these models that answer nobody.
+
+        The current one, the one that still serves and those that an application's policy names stay.
+        """
         inactive = []
+        named = self._find_named()
         for name in _parse_names(model_names):
             found = self._management.get_model_versions(name)
+            versions = [ModelVersion(name, each) for each in found.versions]
             spared = {found.current, found.serving}
-            inactive += [ModelVersion(name, version) for version in found.versions if version not in spared]
+            inactive += [each for each in versions if each.version not in spared and str(each) not in named]
         self._stop(inactive)
 
     def stop_all_models(self) -> None:
         """Stop every version of every model."""
         self._stop(self._find_known())
+
+    def _find_named(self) -> set[str]:
+        """Return the versions that applications' policies name, as `<model>:<version>`."""
+        configs = [app.get("policy_config") for app in self._management.describe_applications()]
+        # Text is the configuration of a policy that the management frontend does not have.
+        read = [json.loads(each) if isinstance(each, str) else each for each in configs if each]
+        return {str(arm) for config in read for arm in config.get("arms") or () if ":" in arm}
 
     def _find_known(self) -> list[ModelVersion]:
         """Return every version that is registered or, left over from a failure, has replicas only."""

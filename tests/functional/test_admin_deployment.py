@@ -298,6 +298,17 @@ def test_stopping_inactive_versions_spares_what_is_current_and_what_serves(conne
     assert set(manager.replicas) == {SUM_1, ModelVersion("sum", "3")}
 
 
+def test_stopping_inactive_versions_spares_those_that_a_policy_names(connected: Connected) -> None:
+    clipper, _ = connected
+    for version in (1, 2, 3):
+        clipper.deploy_model("sum", version, "doubles", "image")
+    clipper.register_application(
+        "app", "doubles", "none", 100_000, policy={"name": "split", "arms": ["sum:1", "sum"]}
+    )
+    clipper.stop_inactive_model_versions("sum")
+    assert clipper.get_all_models() == ["sum:1", "sum:3"]
+
+
 def test_replicas_left_over_without_a_registration_can_be_stopped(connected: Connected) -> None:
     clipper, manager = connected
     manager.replicas[SUM_1] = 1
