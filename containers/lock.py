@@ -14,8 +14,8 @@ from packaging.utils import canonicalize_name
 
 _SHARED = ("dnspython", "msgspec", "prometheus_client", "redis[hiredis]")
 DIRECT = {
-    "query-frontend": (*_SHARED, "httptools", "pyzmq", "uvloop"),
-    "management-frontend": (*_SHARED, "aiohttp"),
+    "query-frontend": (*_SHARED, "aiohttp", "httptools", "numpy", "pyzmq", "uvloop"),
+    "management-frontend": (*_SHARED, "aiohttp", "numpy"),
     "python-runtime": tuple(distribution("clipper-container").requires or ()),
 }
 # Required by redis on Pythons older than the one that is tested here, such as Debian bookworm's.

@@ -30,7 +30,7 @@ LOCKED = ("query-frontend", "management-frontend", "python-runtime")
 # What each image runs; the frontends share the registry and, of the runtime, the wire format.
 SOURCES = {
     "query-frontend": ("query", "registry", "selection", "*.py"),
-    "management-frontend": ("management", "registry", "*.py"),
+    "management-frontend": ("management", "registry", "selection", "*.py"),
 }
 
 
