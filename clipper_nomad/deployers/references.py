@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import pickle
 from collections.abc import Callable, Mapping
 from types import FunctionType, MethodType, ModuleType
 from typing import Any
@@ -38,8 +39,9 @@ def find_references(func: Callable[..., Any]) -> set[str]:
 class _Discarded:
     """A file that keeps nothing, since models may be large."""
 
-    def write(self, data: bytes) -> int:
-        return len(data)
+    def write(self, data: bytes | pickle.PickleBuffer) -> int:
+        # A large array comes as a buffer, which has no length of its own.
+        return memoryview(data).nbytes
 
 
 class _Recorder(cloudpickle.Pickler):  # type: ignore[misc]

@@ -10,6 +10,7 @@ import wave
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
 from clipper_nomad.deployers.references import find_references
@@ -94,3 +95,7 @@ def test_the_function_itself_may_be_what_cannot_be_pickled() -> None:
 def test_a_model_is_callable(func: Any) -> None:
     with pytest.raises(ClipperException, match="not callable"):
         find_references(func)
+
+
+def test_a_large_array_may_travel() -> None:
+    assert "numpy" in {name.partition(".")[0] for name in find_references(closure_over(np.zeros(100_000)))}
