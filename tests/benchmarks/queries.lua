@@ -1,5 +1,5 @@
 -- What wrk sends: queries of `features` random numbers, drawn anew for each query; with `fixed`, always the same one.
--- Arguments after `--`: features, decimals, random|fixed, queries per write.
+-- Arguments after `--`: features, decimals, random|fixed, queries per write, seed.
 -- Numbers come from a pool of texts, all of one length, so that making a query costs the client little.
 
 local POOL, TAILS, VARIED = 4096, 64, 10
@@ -17,7 +17,7 @@ end
 function init(args)
   local features, decimals = tonumber(args[1]), tonumber(args[2])
   fixed, per_write = args[3] == "fixed", tonumber(args[4])
-  math.randomseed(os.time() + math.floor(os.clock() * 1e6))
+  math.randomseed(tonumber(args[5]))
   for i = 1, POOL do
     pool[i] = string.format("%." .. decimals .. "f", math.random() * 0.999)
   end

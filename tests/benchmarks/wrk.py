@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +57,8 @@ def load(address: str, app: str, *, connections: int, seconds: float, queries: Q
     command = ["wrk", "--threads", "1", "--connections", str(connections), "--duration", f"{round(seconds)}s"]
     command += ["--timeout", "30s", "--script", str(_SCRIPT), f"http://{address}/{app}/predict", "--"]
     command += [str(queries.features), str(queries.decimals), "fixed" if queries.same else "random"]
-    command += [str(queries.per_write)]
+    # Runs of the same second must not ask the same: their queries would be in the cache.
+    command += [str(queries.per_write), str(random.getrandbits(31))]
     watch = OthersWatch()
     finished = subprocess.run(command, capture_output=True, text=True, check=False)
     others_cores = watch.cores()
