@@ -28,14 +28,23 @@ def serve_two(cluster: Cluster) -> None:
         cluster.add_model(name)
 
 
-def add_app(cluster: Cluster, name: str, policy: Any, models: Sequence[str] = ("right", "wrong")) -> None:
+def add_app(
+    cluster: Cluster,
+    name: str,
+    policy: Any,
+    models: Sequence[str] = ("right", "wrong"),
+    *,
+    slo_s: float = 2.0,
+    on_default: str = "default",
+) -> None:
     """Register an application with a policy, link it, and return once every frontend answers."""
     cluster.admin(
         "add_app",
         name=name,
         input_type="doubles",
         default_output="-1",
-        latency_slo_micros=2_000_000,
+        latency_slo_micros=round(slo_s * 1e6),
+        on_default=on_default,
         policy=policy,
     )
     cluster.admin("add_model_links", app_name=name, model_names=list(models))

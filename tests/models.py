@@ -20,6 +20,15 @@ def row_sums() -> Model:
     return predict
 
 
+def biased_sums(bias: float) -> Model:
+    """Return the sums as `row_sums` does, each with `bias` added."""
+
+    def predict(inputs: Any) -> list[str]:
+        return list(map(str, (inputs.sum(axis=1) + bias).tolist()))
+
+    return predict
+
+
 def constant(output: str) -> Model:
     """Return the same output for every input."""
 

@@ -16,6 +16,7 @@ from tests.benchmarks.overload import measure_overloads
 from tests.benchmarks.plan import QUICK, WHOLE, Plan
 from tests.benchmarks.plot import draw_throughput
 from tests.benchmarks.scale import measure_registrations, measure_replicas
+from tests.benchmarks.selection import measure_selection
 from tests.benchmarks.throughput import measure_runs, throughput_figures
 
 RESULTS = Path(__file__).with_name("results")
@@ -30,6 +31,7 @@ def _throughput(plan: Plan, results: Path | None) -> list[Figure]:
 
 _PARTS: dict[str, Callable[[Plan], list[Figure]]] = {
     "batching": measure_batching,
+    "selection": measure_selection,
     "feedback": measure_feedback,
     "overload": measure_overloads,
     "replicas": measure_replicas,

@@ -24,6 +24,11 @@ def count_defaults(frontend: QueryFrontend, app: str) -> float:
     return total(frontend, "clipper_defaults_total", app=app)
 
 
+def count_missing(frontend: QueryFrontend, app: str) -> float:
+    """Return how many outputs that policies asked for were missing in answers of `app` so far."""
+    return total(frontend, "clipper_selection_missing_total", app=app)
+
+
 def count_queries(frontend: QueryFrontend, app: str) -> float:
     """Return how many queries of `app` arrived so far."""
     return total(frontend, "clipper_queries_total", app=app)
