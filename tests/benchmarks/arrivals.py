@@ -50,10 +50,14 @@ def run_arrivals(
 
 
 class OpenLoop:
-    """Sends each query when it is due, on a connection that is free, or on a new one."""
+    """Sends each query when it is due, on a connection that is free, or on a new one.
+
+    `numbers` holds, for each of `answers`, the first number that was asked.
+    """
 
     def __init__(self, address: str, app: str) -> None:
         self.answers: list[Answer] = []
+        self.numbers: list[float] = []
         self.unanswered = 0
         self._address = address
         self._path = f"/{app}/predict"
@@ -75,7 +79,8 @@ class OpenLoop:
 
     async def _query(self, due_s: float) -> None:
         connection = self._free.pop() if self._free else Connection(self._address)
-        body = b'{"input": [%r, 0.5]}' % self._random.random()
+        number = self._random.random()
+        body = b'{"input": [%r, 0.5]}' % number
         try:
             answer = await connection.post(self._path, body)
         except LOST:
@@ -84,6 +89,7 @@ class OpenLoop:
         else:
             late_s = answer.sent_s - due_s
             self.answers.append(Answer(due_s, answer.latency_s + late_s, answer.status, answer.body))
+            self.numbers.append(number)
         self._free.append(connection)
 
 

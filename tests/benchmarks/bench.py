@@ -17,6 +17,7 @@ from tests.benchmarks.plan import QUICK, WHOLE, Plan
 from tests.benchmarks.plot import draw_throughput
 from tests.benchmarks.scale import measure_registrations, measure_replicas
 from tests.benchmarks.selection import measure_selection
+from tests.benchmarks.straggler import measure_straggler
 from tests.benchmarks.throughput import measure_runs, throughput_figures
 
 RESULTS = Path(__file__).with_name("results")
@@ -32,6 +33,7 @@ def _throughput(plan: Plan, results: Path | None) -> list[Figure]:
 _PARTS: dict[str, Callable[[Plan], list[Figure]]] = {
     "batching": measure_batching,
     "selection": measure_selection,
+    "straggler": measure_straggler,
     "feedback": measure_feedback,
     "overload": measure_overloads,
     "replicas": measure_replicas,
