@@ -38,15 +38,23 @@ class Place:
         """Return the logs there."""
         return Logs(self.api)
 
-    def job(self, script: str = _SERVE, *, count: int = 1, memory_mib: int = 16, task: str = "") -> str:
-        """Return a job that runs a shell script."""
+    def job(
+        self,
+        script: str = _SERVE,
+        *,
+        count: int = 1,
+        memory_mib: int = 16,
+        task: str = "",
+        min_healthy_time: str = "500ms",
+    ) -> str:
+        """Return a job that runs a shell script; no deployment of it ends before `min_healthy_time`."""
         quoted = script.replace("\\", "\\\\").replace('"', '\\"')
         return f"""
             job "{self.job_id}" {{
               meta = {{ "test.id" = "{self.job_id}" }}
               update {{
                 health_check      = "task_states"
-                min_healthy_time  = "500ms"
+                min_healthy_time  = "{min_healthy_time}"
                 healthy_deadline  = "20s"
                 progress_deadline = "30s"
               }}

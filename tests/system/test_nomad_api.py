@@ -53,8 +53,9 @@ def test_somebody_else_s_change_is_not_overwritten(place: Place) -> None:
 
 
 def test_scaling_has_a_message_and_waits_for_an_active_deployment(place: Place) -> None:
-    place.start(place.job())
-    place.jobs.scale(place.job_id, 3, "three please")
+    place.start(place.job(min_healthy_time="3s"))
+    # Nomad answers before there is a deployment: its scheduler makes it.
+    place.jobs.wait_evaluated(place.jobs.scale(place.job_id, 3, "three please"), TIMEOUT_S)
     assert place.deployment.is_active
     evaluation = place.jobs.scale(place.job_id, 2, "two are enough")
     assert place.jobs.wait_evaluated(evaluation, TIMEOUT_S).failures == {}
