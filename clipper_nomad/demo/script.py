@@ -1,17 +1,13 @@
 """The demo, step by step.
 
-Owns the order of the steps, the cluster they run on, and that it is stopped whatever happens. Each step
-returns whether what it shows holds.
+Owns the order of the steps. Each step returns whether what it shows holds.
 """
 
 from __future__ import annotations
 
-import signal
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 
 from rich.console import Console
 from rich.table import Table
@@ -19,11 +15,11 @@ from rich.table import Table
 from clipper_nomad.connection import ClipperConnection
 from clipper_nomad.demo import checks
 from clipper_nomad.demo.places import make_manager
+from clipper_nomad.demo.stage import interruptible, running_cluster, timed
 from clipper_nomad.demo.traffic import Answer, BackgroundTraffic, Client
 from clipper_nomad.demo.training import Training, train
 from clipper_nomad.deployers.python import deploy_python_closure
 from clipper_nomad.errors import DeploymentError
-from clipper_nomad.managers.base import ContainerManager
 
 _APP = "diabetes"
 _MODEL = "regression"
@@ -38,7 +34,9 @@ def run_demo(manager_name: str = "local", state_dir: Path | None = None) -> bool
     console = Console()
     start_s = time.perf_counter()
     training = train()
-    with _interruptible(), _cluster(console, make_manager(manager_name, state_dir)) as connection:
+    # Without a cache, so that each query reaches the model.
+    with interruptible(), running_cluster(console, make_manager(manager_name, state_dir), 0) as connection:
+        console.print(f"  queries go to http://{connection.get_query_addr()}/{_APP}/predict", style="dim")
         _deploy(console, connection, training, "1")
         connection.register_application(_APP, "doubles", "no prediction", _SLO_MICROS)
         connection.link_model_to_app(_APP, _MODEL)
@@ -52,49 +50,10 @@ def run_demo(manager_name: str = "local", state_dir: Path | None = None) -> bool
     return passed
 
 
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Let a request to end (SIGTERM) end the demo as Ctrl-C does, its cluster stopped."""
-
-    def interrupt(_signal: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-@contextmanager
-def _cluster(console: Console, manager: ContainerManager) -> Iterator[ClipperConnection]:
-    """Start the demo's own cluster, and stop it with all that belongs to it."""
-    # A demo that was killed could not stop its cluster.
-    manager.remove_leftovers()
-    connection = ClipperConnection(manager)
-    try:
-        with _timed(console, "Started a cluster"):
-            # Without a cache, so that each query reaches the model.
-            connection.start_clipper(cache_size=0)
-        console.print(f"  queries go to http://{connection.get_query_addr()}/{_APP}/predict", style="dim")
-        yield connection
-    finally:
-        with _timed(console, "Stopped the cluster"):
-            manager.remove_leftovers()
-
-
 def _deploy(console: Console, connection: ClipperConnection, training: Training, version: str) -> None:
     regression = training.regressions[version]
-    with _timed(console, f"Deployed {type(regression).__name__}.predict as {_MODEL}:{version}"):
+    with timed(console, f"Deployed {type(regression).__name__}.predict as {_MODEL}:{version}"):
         deploy_python_closure(connection, _MODEL, version, "doubles", regression.predict)
-
-
-@contextmanager
-def _timed(console: Console, done: str) -> Iterator[None]:
-    start_s = time.perf_counter()
-    with console.status(f"{done} …"):
-        yield
-    console.print(f"[bold]{done}[/] in {time.perf_counter() - start_s:.1f} s", highlight=False)
 
 
 class _Steps:

@@ -1,0 +1,57 @@
+"""The cluster that a demo runs on: started for a block, and gone with it whatever happens.
+
+Owns what is said about the cluster, and that a request to end stops it.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from rich.console import Console
+
+from clipper_nomad.connection import ClipperConnection
+from clipper_nomad.managers.base import ContainerManager
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let a request to end (SIGTERM) end the demo as Ctrl-C does, its cluster stopped."""
+
+    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def running_cluster(
+    console: Console, manager: ContainerManager, cache_bytes: int
+) -> Iterator[ClipperConnection]:
+    """Start the demo's own cluster, and stop it with all that belongs to it."""
+    # A demo that was killed could not stop its cluster.
+    manager.remove_leftovers()
+    connection = ClipperConnection(manager)
+    try:
+        with timed(console, "Started a cluster"):
+            connection.start_clipper(cache_size=cache_bytes)
+        yield connection
+    finally:
+        with timed(console, "Stopped the cluster"):
+            manager.remove_leftovers()
+
+
+@contextmanager
+def timed(console: Console, done: str) -> Iterator[None]:
+    """Say that something is being done, and then how long it took."""
+    start_s = time.perf_counter()
+    with console.status(f"{done} …"):
+        yield
+    console.print(f"[bold]{done}[/] in {time.perf_counter() - start_s:.1f} s", highlight=False)
