@@ -35,7 +35,7 @@ Registry = Annotated[
 PythonVersion = Annotated[
     str | None,
     typer.Option(
-        envvar="CLIPPER_PYTHON_VERSION", help="Their Python, which models need be of.  [default: this one's]"
+        envvar="CLIPPER_PYTHON_VERSION", help="Their Python, which models need be of; by default this one's."
     ),
 ]
 
@@ -45,7 +45,7 @@ def build(
     base_image: Annotated[
         str | None,
         typer.Option(
-            envvar="CLIPPER_BASE_IMAGE", help="What they start from.  [default: python:*-slim-bookworm]"
+            envvar="CLIPPER_BASE_IMAGE", help="What they start from; by default python:*-slim-bookworm."
         ),
     ] = None,
     registry: Registry = None,
