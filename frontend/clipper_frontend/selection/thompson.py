@@ -25,6 +25,8 @@ from clipper_frontend.selection.state import Counters
 _EVENLY: Final = np.linspace(0.0, 1.0, 65)
 _AROUND: Final = np.linspace(-8.0, 8.0, 65)
 _TINY: Final = 1e-300
+#: The middle between this and the number before it is less than 1 too: no logarithm is infinite there.
+_ALMOST_ONE: Final = 1 - 2**-52
 
 
 class ThompsonParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -72,4 +74,4 @@ def _edges(alpha: npt.NDArray[np.float64], beta: npt.NDArray[np.float64]) -> npt
     mean = alpha / total
     deviation = np.sqrt(mean * (1 - mean) / (total + 1))
     around = (mean + deviation * _AROUND).ravel()
-    return np.unique(np.clip(np.concatenate([around, _EVENLY]), 0.0, 1.0))
+    return np.unique(np.clip(np.concatenate([around, _EVENLY]), 0.0, _ALMOST_ONE))

@@ -33,6 +33,8 @@ explorations = st.sampled_from([1e-4, 0.01, 0.1, 1.0])
 @given(st.sampled_from(_BANDITS), explorations, st.integers(1, 5), counters)
 @example("exp3", 0.1, 5, {"exp3:a": 1e19, "exp3:b": -1e19})
 @example("thompson", 0.1, 5, {"count:a": 1e19, "loss:a": 0.0, "count:b": 1e19, "loss:b": 1e25})
+@example("thompson", 0.1, 2, {"count:a": 1e8, "loss:a": 0.0})
+@example("thompson", 0.1, 1, {"count:a": 1637672591771088.0})
 @example("thompson", 1e-4, 2, {"count:a": 1e7, "loss:a": 5e12, "count:b": 1e7, "loss:b": 5e12})
 def test_probabilities_sum_to_one_and_stay_above_the_floor(
     name: str, exploration: float, arm_count: int, state: dict[str, float]
