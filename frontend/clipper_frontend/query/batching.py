@@ -28,11 +28,11 @@ LARGEST_BATCH = 4096
 class BatchEstimator:
     """The learnt line of one replica; `largest` is the largest batch answered so far."""
 
-    __slots__ = ("_deviation", "_n", "_nn", "_nt", "_slope", "_t", "_weight", "largest")
+    __slots__ = ("_deviation", "_fixed", "_n", "_nn", "_nt", "_slope", "_t", "_weight", "largest")
 
     def __init__(self) -> None:
         self._weight = self._n = self._t = self._nn = self._nt = 0.0
-        self._slope = 0.0
+        self._fixed = self._slope = 0.0
         self._deviation = 0.0
         self.largest = 0
 
@@ -44,7 +44,7 @@ class BatchEstimator:
     def observe(self, count: int, seconds: float) -> None:
         """Learn that a batch of `count` inputs took `seconds`."""
         if self.largest:
-            residual = abs(seconds - self._line(count))
+            residual = abs(seconds - self.expected_s(count))
             self._deviation += (1 - _FADING) * 2 * (residual - self._deviation)
         self._weight = self._weight * _FADING + 1
         self._n = self._n * _FADING + count
@@ -63,19 +63,15 @@ class BatchEstimator:
         # While all were of one size the slope stays what it was, at first 0: only a larger batch tells more.
         # A line that is too steep would say that an empty batch takes less than no time.
         self._slope = min(max(self._slope, 0.0), steepest)
-
-    def _line(self, count: int) -> float:
-        return self._t / self._weight + self._slope * (count - self._n / self._weight)
+        self._fixed = mean_t - self._slope * mean_n
 
     def expected_s(self, count: int) -> float:
         """Return how long a batch of `count` takes on average; 0 while nothing is measured."""
-        return self._line(count) if self.largest else 0.0
+        return self._fixed + self._slope * count
 
     def seconds(self, count: int) -> float:
         """Return how long a batch of `count` should take at most; 0 while nothing is measured."""
-        if not self.largest:
-            return 0.0
-        return self._line(count) + _MARGIN_DEVIATIONS * self._deviation
+        return self.expected_s(count) + _MARGIN_DEVIATIONS * self._deviation
 
     @property
     def largest_allowed(self) -> int:
