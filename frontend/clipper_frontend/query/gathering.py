@@ -18,12 +18,8 @@ from clipper_frontend.selection.contract import Selection
 #: By index of the arm; None is an output that was asked for and did not come.
 Outputs: TypeAlias = dict[int, bytes | None]
 
-
-class Chosen(NamedTuple):
-    """What a policy selected for a query, and the user whom the query is for."""
-
-    selection: Selection
-    user: str | None
+#: What a policy selected for a query, and the user whom the query is for. One is made for every query: plain.
+Chosen: TypeAlias = tuple[Selection, str | None]
 
 
 class Selected(Query):
@@ -91,7 +87,7 @@ class Gathering(Selected):
         super().__init__(application, None, query_id, arrived_at, reply, chosen)
         self.outputs: Outputs = {}
         self._complete = complete
-        self._pending = len(chosen.selection.asked)
+        self._pending = len(self.selection.asked)
         self._failure: tuple[DefaultReason, str | None] | None = None
 
     def complete(self, now: float) -> None:

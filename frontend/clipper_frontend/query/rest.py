@@ -105,7 +105,10 @@ class RestHandler:
                 )
                 return
         elif not application.plain:
-            self._select(application, request, exchange, now)
+            if request.is_batch:
+                self._select_each(application, request, exchange, now)
+            else:
+                self._selecting.select(application, request.user, request.inputs[0], exchange, now)
             return
         inputs = request.inputs
         if not request.is_batch:
@@ -117,19 +120,17 @@ class RestHandler:
             for index, payload in enumerate(inputs):
                 self._serving.submit(application, target, payload, _Part(batch, index), now)
 
-    def _select(
+    def _select_each(
         self, application: Application, request: PredictRequest, exchange: Exchange, now: float
     ) -> None:
-        """Have each input answered by those that the application's policy selects."""
-        inputs, user, select = request.inputs, request.user, self._selecting.select
-        if not request.is_batch:
-            select(application, user, inputs[0], exchange, now)
-        elif not inputs:
+        """Have each input of a batch answered by those that the application's policy selects."""
+        inputs, user = request.inputs, request.user
+        if not inputs:
             exchange.respond(200, render_batch([]))
-        else:
-            batch = _BatchReply(exchange, len(inputs))
-            for index, payload in enumerate(inputs):
-                select(application, user, payload, _Part(batch, index), now)
+            return
+        batch = _BatchReply(exchange, len(inputs))
+        for index, payload in enumerate(inputs):
+            self._selecting.select(application, user, payload, _Part(batch, index), now)
 
     def _other(self, exchange: Exchange) -> None:
         if self._admin.offers(exchange.path):

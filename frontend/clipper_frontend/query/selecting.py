@@ -12,7 +12,7 @@ from collections.abc import Callable
 from clipper_frontend.query.answers import DefaultReason, render_answer, render_late_answer
 from clipper_frontend.query.application import Application
 from clipper_frontend.query.cache import cache_key
-from clipper_frontend.query.gathering import Chosen, Gathering, Outputs, Part
+from clipper_frontend.query.gathering import Gathering, Outputs, Part
 from clipper_frontend.query.prediction import Reply
 from clipper_frontend.query.serving import Serving
 from clipper_frontend.selection.contract import Selection
@@ -32,7 +32,7 @@ class Selecting:
         selection = application.selector(user).select(user, self._draw)
         only = selection.only
         arms = application.arms
-        chosen = Chosen(selection, user)
+        chosen = selection, user
         if only is not None and not selection.shadows:
             arms[only].chosen += 1
             self._serving.submit(application, application.targets[only], payload, reply, now, chosen)
@@ -64,7 +64,7 @@ class Selecting:
             gathering.deadline = -1.0
             done({index: gathering.outputs.get(index) for index in selection.asked})
 
-        query_id, chosen = self._serving.next_query_id(), Chosen(selection, None)
+        query_id, chosen = self._serving.next_query_id(), (selection, None)
         self._gather(Gathering(application, query_id, now, _NOBODY, chosen, finish), payload, now)
 
     def _gather(self, gathering: Gathering, payload: bytes, now: float) -> None:
