@@ -12,6 +12,7 @@ from typing import Protocol
 
 from clipper_frontend.query.answers import output_json
 from clipper_frontend.query.decoding import FeedbackDecoder, PredictDecoder
+from clipper_frontend.query.feedback import Outputs
 from clipper_frontend.query.statistics import ApplicationStatistics
 from clipper_frontend.query.version import ServedVersion
 from clipper_frontend.registry.records import ApplicationRecord, OnDefault
@@ -28,11 +29,12 @@ class Learner(Protocol):
         """Return what selects by the newest counters: of this user, or of the application."""
 
     def remember(
-        self, query_id: int, user: str | None, selection: Selection, outputs: dict[int, bytes | None]
+        self, query_id: int, user: str | None, selection: Selection, outputs: Outputs | bytes | None
     ) -> None:
         """Take what a query was answered with, for the feedback that may come.
 
-        `outputs` is as Policy.observe() takes it. Outputs of shadows are added to it when they come.
+        `outputs` is as Policy.observe() takes it, or the output of the one that was asked. Outputs of shadows
+        are added to it when they come.
         """
 
 

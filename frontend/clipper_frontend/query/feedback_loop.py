@@ -11,9 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from clipper_frontend.query.application import Application
-from clipper_frontend.query.feedback import FeedbackMemory
+from clipper_frontend.query.feedback import FeedbackMemory, Outputs
 from clipper_frontend.query.feedback_writer import FeedbackWriter
-from clipper_frontend.query.gathering import Outputs
 from clipper_frontend.query.handover import Handover
 from clipper_frontend.query.learning import Learning
 from clipper_frontend.query.query_ids import QueryIds, number_of

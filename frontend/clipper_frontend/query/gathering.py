@@ -11,12 +11,10 @@ from typing import NamedTuple, TypeAlias
 
 from clipper_frontend.query.answers import NO_MODELS_MEMBER, DefaultReason, combined_members
 from clipper_frontend.query.application import Application
+from clipper_frontend.query.feedback import Outputs
 from clipper_frontend.query.prediction import Query, Reply
 from clipper_frontend.query.version import ServedVersion
 from clipper_frontend.selection.contract import Selection
-
-#: By index of the arm; None is an output that was asked for and did not come.
-Outputs: TypeAlias = dict[int, bytes | None]
 
 #: What a policy selected for a query, and the user whom the query is for. One is made for every query: plain.
 Chosen: TypeAlias = tuple[Selection, str | None]
@@ -48,8 +46,8 @@ class Selected(Query):
         self.tick = 0
         self.selection, self.user = chosen
 
-    def remember(self, outputs: Outputs) -> None:
-        """Keep what the query was answered with, where the application learns."""
+    def remember(self, outputs: Outputs | bytes | None) -> None:
+        """Keep what the query was answered with, by one or by several, where the application learns."""
         learner = self.application.learner
         if learner is not None:
             learner.remember(self.query_id, self.user, self.selection, outputs)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
-from clipper_frontend.query.feedback import Answered, FeedbackMemory
+from clipper_frontend.query.feedback import Answered, FeedbackMemory, Outputs
 from clipper_frontend.query.statistics import ApplicationStatistics
 from clipper_frontend.query.users import KnownUsers
 from clipper_frontend.registry.selection import Addition, StateKey
@@ -92,7 +92,7 @@ class PolicyLearner:
         return self._newest if known.selector is None else known.selector
 
     def remember(
-        self, query_id: int, user: str | None, selection: Selection, outputs: dict[int, bytes | None]
+        self, query_id: int, user: str | None, selection: Selection, outputs: Outputs | bytes | None
     ) -> None:
         """Take what a query was answered with, for the feedback that may come."""
         self._around.memory.remember(query_id, Answered(self, selection, outputs, user))

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from clipper_frontend.query.answers import DefaultReason, render_answer, render_late_answer
 from clipper_frontend.query.application import Application
 from clipper_frontend.query.cache import cache_key
-from clipper_frontend.query.gathering import Gathering, Outputs, Part
+from clipper_frontend.query.feedback import Outputs
+from clipper_frontend.query.gathering import Gathering, Part
 from clipper_frontend.query.prediction import Reply
 from clipper_frontend.query.serving import Serving
 from clipper_frontend.selection.contract import Selection

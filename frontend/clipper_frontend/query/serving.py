@@ -90,7 +90,7 @@ class Serving:
                 reply.respond(200, render_answer(query_id, output, target.models_member))
                 if chosen is not None and application.learner is not None:
                     selection, user = chosen
-                    application.learner.remember(query_id, user, selection, {selection.asked[0]: output})
+                    application.learner.remember(query_id, user, selection, output)
                 return
         target.statistics.cache_misses += 1
         if chosen is None:
@@ -201,9 +201,9 @@ class Serving:
                 query.reply.respond(200, render_late_answer(query.query_id, rendered, models))
             else:
                 query.reply.respond(200, render_answer(query.query_id, rendered, models))
-            if query.is_selected:
-                assert isinstance(query, Selected)
-                query.remember({query.selection.asked[0]: rendered})
+            # Of its subclasses, a Gathering only waits for its parts.
+            if type(query) is Selected:
+                query.remember(rendered)
 
     # -- what goes wrong -------------------------------------------------------------------------------------
 
@@ -299,7 +299,7 @@ class Serving:
         if isinstance(query, Gathering):
             query.remember(query.outputs)
         elif isinstance(query, Selected):
-            query.remember({query.selection.asked[0]: None})
+            query.remember(None)
 
     def close(self, query: Query, now: float) -> None:
         """Mark a query as answered, now."""

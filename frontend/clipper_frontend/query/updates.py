@@ -144,7 +144,7 @@ class UpdateHandler:
             if learner.key.application != feedback.application:
                 raise UnfitLabel(f"query {query_id} was one of the application {learner.key.application!r}")
             additions = learner.observe(
-                answered.selection, answered.outputs, feedback.label, answered.user, time.time()
+                answered.selection, answered.by_arm(), feedback.label, answered.user, time.time()
             )
         except UnfitLabel as exc:
             memory.put_back(query_id, answered)

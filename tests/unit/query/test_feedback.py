@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 import tracemalloc
+from collections.abc import Callable
 
-from clipper_frontend.query.feedback import ENTRY_OVERHEAD_BYTES, Answered, FeedbackMemory, Gone
+import pytest
+
+from clipper_frontend.query.feedback import (
+    ENTRY_OVERHEAD_BYTES,
+    OUTPUT_OVERHEAD_BYTES,
+    Answered,
+    FeedbackMemory,
+    Gone,
+    Outputs,
+)
 from clipper_frontend.selection.selector import single_selection
 from tests.unit.query.learners import Clock, TestedLearner
 
@@ -13,13 +23,15 @@ LEARNER = TestedLearner().learner
 LIFETIME_S = 60.0
 
 
-def answered(output: bytes | None = b"1") -> Answered:
-    return Answered(LEARNER, SELECTION, {0: output}, None)
+def answered(outputs: Outputs | bytes | None = b"1", user: str | None = None) -> Answered:
+    return Answered(LEARNER, SELECTION, outputs, user)
 
 
 def memory_of(entries: int, clock: Clock | None = None) -> FeedbackMemory:
     """Return a memory with room for so many entries in each half, of one byte of output each."""
-    return FeedbackMemory(2 * entries * (ENTRY_OVERHEAD_BYTES + 1), LIFETIME_S, clock or Clock())
+    return FeedbackMemory(
+        2 * entries * (ENTRY_OVERHEAD_BYTES + OUTPUT_OVERHEAD_BYTES + 1), LIFETIME_S, clock or Clock()
+    )
 
 
 def test_an_answer_is_taken_once_and_then_used_up() -> None:
@@ -101,15 +113,32 @@ def test_what_ages_while_it_is_taken_is_used_up_or_put_back_where_it_is_then() -
     assert memory.take(1) is Gone.FORGOTTEN
 
 
-def test_its_bound_holds_in_real_bytes() -> None:
-    count = 20_000
+def test_outputs_are_told_by_the_arm_that_gave_them() -> None:
+    several: Outputs = {0: b"1", 1: None}
+    assert answered(b"1").by_arm() == {0: b"1"}
+    assert answered(None).by_arm() == {0: None}
+    assert answered(several).by_arm() is several
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda number: answered(b"%d" % number),
+        lambda number: answered(b"%d" % number, f"user {number} \N{GREEK SMALL LETTER ALPHA}" * 10),
+        lambda number: answered({0: b"%d" % number}),
+        lambda number: answered({index: b"%d" % (number + index) for index in range(11)}),
+    ],
+    ids=["one output", "a user", "one of several", "eleven"],
+)
+def test_its_bound_holds_in_real_bytes(make: Callable[[int], Answered]) -> None:
+    count = 5_500  # the dictionary has just grown
     memory = FeedbackMemory(10**9, LIFETIME_S, Clock())
     tracemalloc.start()
     try:
         before = tracemalloc.get_traced_memory()[0]
-        for query_id in range(count):
-            memory.remember((5 << 32) + query_id, Answered(LEARNER, SELECTION, {0: b"1.0"}, None))
+        for number in range(count):
+            memory.remember((5 << 32) + number, make(10**8 + number))
         used = tracemalloc.get_traced_memory()[0] - before
     finally:
         tracemalloc.stop()
-    assert 0.6 * ENTRY_OVERHEAD_BYTES * count < used <= (ENTRY_OVERHEAD_BYTES + 3) * count
+    assert 0.7 * memory._young_bytes < used <= memory._young_bytes

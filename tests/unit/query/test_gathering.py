@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from clipper_frontend.query.application import Learner
-from clipper_frontend.query.gathering import Outputs
+from clipper_frontend.query.feedback import Outputs
 from clipper_frontend.query.statistics import ApplicationStatistics
 from clipper_frontend.registry.records import OnDefault
 from clipper_frontend.selection.config import PolicyConfig
@@ -45,8 +45,12 @@ class Notes:
     def selector(self, user: str | None) -> Selector:
         return self.selectors.get(user, self.selectors[None])
 
-    def remember(self, query_id: int, user: str | None, selection: Selection, outputs: Outputs) -> None:
+    def remember(
+        self, query_id: int, user: str | None, selection: Selection, outputs: Outputs | bytes | None
+    ) -> None:
         assert query_id not in self.remembered
+        if not isinstance(outputs, dict):
+            outputs = {selection.asked[0]: outputs}
         self.remembered[query_id] = (user, selection, outputs)
 
     def outputs(self) -> list[Outputs]:
