@@ -12,8 +12,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from clipper_nomad.errors import ClipperWarning, ContainerManagerError, UnconnectedException
+from clipper_nomad.errors import ClipperWarning, ContainerManagerError
 from clipper_nomad.images import ImageSettings, build_model_image, project_version
+from clipper_nomad.managers.attachment import Attachment
 from clipper_nomad.managers.base import ContainerManager
 from clipper_nomad.managers.docker import labels
 from clipper_nomad.managers.docker.engine import Engine
@@ -81,7 +82,7 @@ class DockerContainerManager(ContainerManager):
         self._engine = Engine(extra_container_kwargs or {})
         self._replicas = Replicas(self._engine, cluster_name, self._images)
         self._frontends = Frontends(self._engine, cluster_name, self._images, self._replicas)
-        self._connected = False
+        self._attachment = Attachment(self.cluster_name, self._frontends.read_settings)
 
     def start_clipper(self, spec: ClusterSpec) -> None:
         """Start the cluster's containers, or what differs of them, and return when the frontends are ready.
@@ -90,14 +91,14 @@ class DockerContainerManager(ContainerManager):
         two where that matters.
         """
         self._frontends.start(self._wanted, spec)
-        self._connected = True
+        self._attachment.is_connected = True
 
     def connect(self) -> None:
         """Attach to the cluster of this name on the engine, as it was started."""
         found = self._frontends.find()
         frontends = [each for each in found if each.labels[labels.COMPONENT] == labels.MANAGEMENT_FRONTEND]
         if any(each.status in ("running", "restarting") for each in frontends):
-            self._connected = True
+            self._attachment.is_connected = True
         elif found or self._engine.has_volume(self._volume):
             raise ContainerManagerError(
                 f"Cannot connect to cluster {self.cluster_name!r}: it does not run, but its state is there. "
@@ -112,16 +113,16 @@ class DockerContainerManager(ContainerManager):
 
     def get_query_address(self) -> str:
         """Return the first query frontend's `host:port`."""
-        settings = self._settings()
+        settings = self._attachment.record()
         return f"{settings.docker_ip}:{settings.query_port}"
 
     def query_addresses(self) -> list[str]:
         """Return the `host:port` of each query frontend, the first one first."""
-        return self._frontends.query_addresses(self._settings())
+        return self._frontends.query_addresses(self._attachment.record())
 
     def get_management_address(self) -> str:
         """Return the management frontend's `host:port`."""
-        settings = self._settings()
+        settings = self._attachment.record()
         return f"{settings.docker_ip}:{settings.management_port}"
 
     def get_metric_address(self) -> str:
@@ -130,16 +131,16 @@ class DockerContainerManager(ContainerManager):
 
     def build(self, spec: BuildSpec) -> str:
         """Build the version's image, push it where a registry is set, and return its digest or id."""
-        self._settings()
+        self._attachment.record()
         return build_model_image(self._engine.client, spec, self.cluster_name, self._images)
 
     def deploy(self, spec: DeploySpec) -> None:
         """Start the replicas of a version that is not there yet; `spec.image` may be any image's name."""
-        self._replicas.deploy(self._settings(), spec)
+        self._replicas.deploy(self._attachment.record(), spec)
 
     def check_replicas(self, model: ModelVersion) -> None:
         """Raise DeploymentError, with the last log lines, when a replica ends again and again."""
-        self._settings()
+        self._attachment.record()
         self._replicas.check(model)
 
     def get_num_replicas(self, model: ModelVersion) -> int:
@@ -148,21 +149,21 @@ class DockerContainerManager(ContainerManager):
 
     def get_replicas(self) -> Mapping[ModelVersion, int]:
         """Return how many replicas are wanted of each deployed version."""
-        self._settings()
+        self._attachment.record()
         return self._replicas.count()
 
     def set_num_replicas(self, model: ModelVersion, num_replicas: int) -> None:
         """Start replicas without waiting for them, or drain those of the highest numbers."""
-        self._replicas.scale(self._settings(), model, num_replicas)
+        self._replicas.scale(self._attachment.record(), model, num_replicas)
 
     def stop_models(self, models: Iterable[ModelVersion]) -> None:
         """Drain and remove all replicas of these versions; versions that are not there are passed over."""
-        self._settings()
+        self._attachment.record()
         self._replicas.stop(set(models))
 
     def get_logs(self, logging_dir: Path) -> list[Path]:
         """Write the log of each container to `<logging_dir>/<cluster>-<component …>.log`."""
-        self._settings()
+        self._attachment.record()
         logging_dir.mkdir(parents=True, exist_ok=True)
         paths = []
         for container in self._frontends.find():
@@ -174,7 +175,7 @@ class DockerContainerManager(ContainerManager):
 
     def tail_logs(self, model: ModelVersion, lines: int = 20) -> str:
         """Return the last lines of each replica's log; empty where there is none."""
-        self._settings()
+        self._attachment.record()
         return self._replicas.tail_logs(model, lines)
 
     def stop_all(self, *, graceful: bool = True, keep_state: bool = False) -> None:
@@ -182,9 +183,9 @@ class DockerContainerManager(ContainerManager):
 
         With `keep_state` Redis' volume stays, and so do the replicas' containers, stopped.
         """
-        self._require_connected()
+        self._attachment.require()
         self._end(graceful=graceful, keep_state=keep_state)
-        self._connected = False
+        self._attachment.is_connected = False
 
     def remove_leftovers(self) -> bool:
         """Remove all that is left of a cluster, its state too, whether it runs or not and connected or not.
@@ -194,7 +195,7 @@ class DockerContainerManager(ContainerManager):
         if not self._frontends.find() and not self._engine.has_volume(self._volume):
             return False
         self._end(graceful=True, keep_state=False)
-        self._connected = False
+        self._attachment.is_connected = False
         return True
 
     @property
@@ -223,20 +224,6 @@ class DockerContainerManager(ContainerManager):
         for network in networks:
             self._engine.remove_network(network, labels.CLUSTER)
         self._engine.remove_volume(self._volume)
-
-    def _require_connected(self) -> None:
-        if not self._connected:
-            raise UnconnectedException
-
-    def _settings(self) -> ClusterSettings:
-        """Return what the cluster was started with: another process may have changed it."""
-        self._require_connected()
-        settings = self._frontends.read_settings()
-        if settings is None:
-            raise ContainerManagerError(
-                f"Cluster {self.cluster_name!r} was stopped meanwhile: start it again with start_clipper()"
-            )
-        return settings
 
 
 def _require_reachable(redis_ip: str | None) -> str | None:

@@ -13,7 +13,8 @@ from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 
-from clipper_nomad.errors import ClipperWarning, ContainerManagerError, UnconnectedException
+from clipper_nomad.errors import ClipperWarning, ContainerManagerError
+from clipper_nomad.managers.attachment import Attachment
 from clipper_nomad.managers.base import ContainerManager
 from clipper_nomad.managers.local import environments, leftovers, logs, programs
 from clipper_nomad.managers.local.bundles import Bundle, make_bundle
@@ -58,7 +59,7 @@ class LocalContainerManager(ContainerManager):
         self._frontends = Frontends(self._state, self._supervisor)
         self._replicas = Replicas(self._state, self._supervisor)
         self._python = python
-        self._connected = False
+        self._attachment = Attachment(self.cluster_name, self._state.read)
         self._wanted = ClusterRecord(
             version=metadata.version("clipper-nomad"),
             host=host,
@@ -84,7 +85,7 @@ class LocalContainerManager(ContainerManager):
                 self._frontends.update(wanted, before)
             else:
                 self._frontends.start(wanted, before)
-        self._connected = True
+        self._attachment.is_connected = True
 
     def connect(self) -> None:
         """Attach to the cluster of this name in the state directory, on the ports it was started with."""
@@ -100,26 +101,26 @@ class LocalContainerManager(ContainerManager):
                 "start_clipper() brings it back with its models; remove_leftovers() or `clipper-nomad stop` "
                 "removes it."
             )
-        self._connected = True
+        self._attachment.is_connected = True
 
     def get_query_address(self) -> str:
         """Return the `host:port` that all query frontends share."""
-        record = self._record()
+        record = self._attachment.record()
         return f"{record.dial_host}:{record.query_port}"
 
     def get_management_address(self) -> str:
         """Return the management frontend's `host:port`."""
-        record = self._record()
+        record = self._attachment.record()
         return f"{record.dial_host}:{record.management_port}"
 
     def get_metric_address(self) -> str:
         """Return the first query frontend's admin `host:port`."""
-        record = self._record()
+        record = self._attachment.record()
         return f"{record.dial_host}:{record.frontends[0].admin_port}"
 
     def build(self, spec: BuildSpec) -> str:
         """Copy the model's folder, provide the packages it lacks here, and return the copy's path."""
-        self._record()
+        self._attachment.record()
         _warn_meaningless(
             base_image=spec.base_image if spec.base_image != "default" else None,
             container_registry=spec.container_registry,
@@ -134,7 +135,7 @@ class LocalContainerManager(ContainerManager):
 
     def deploy(self, spec: DeploySpec) -> None:
         """Start the replicas of a version that is not there yet."""
-        self._require_connected()
+        self._attachment.require()
         if spec.devices:
             raise ContainerManagerError(
                 f"Cannot give {spec.devices[0].name!r} to model version {spec.model}: the local manager "
@@ -142,41 +143,41 @@ class LocalContainerManager(ContainerManager):
             )
         _warn_unlimited(spec.resources)
         with self._state.locked():
-            self._replicas.deploy(self._record(), spec)
+            self._replicas.deploy(self._attachment.record(), spec)
 
     def check_replicas(self, model: ModelVersion) -> None:
         """Raise DeploymentError, with the last log lines, when a replica ends again and again."""
-        self._replicas.check(self._record(), model)
+        self._replicas.check(self._attachment.record(), model)
 
     def get_num_replicas(self, model: ModelVersion) -> int:
         """Return how many replicas are wanted; 0 for a version that is not deployed."""
-        found = self._record().find(model)
+        found = self._attachment.record().find(model)
         return len(found.replicas) if found else 0
 
     def get_replicas(self) -> Mapping[ModelVersion, int]:
         """Return how many replicas are wanted of each deployed version."""
-        return {each.model: len(each.replicas) for each in self._record().models}
+        return {each.model: len(each.replicas) for each in self._attachment.record().models}
 
     def set_num_replicas(self, model: ModelVersion, num_replicas: int) -> None:
         """Start replicas without waiting for them, or drain those of the highest numbers."""
-        self._require_connected()
+        self._attachment.require()
         with self._state.locked():
-            self._replicas.scale(self._record(), model, num_replicas)
+            self._replicas.scale(self._attachment.record(), model, num_replicas)
 
     def stop_models(self, models: Iterable[ModelVersion]) -> None:
         """Drain and remove all replicas of these versions; versions that are not there are passed over."""
-        self._require_connected()
+        self._attachment.require()
         with self._state.locked():
-            self._replicas.stop(self._record(), set(models))
+            self._replicas.stop(self._attachment.record(), set(models))
 
     def get_logs(self, logging_dir: Path) -> list[Path]:
         """Copy the logs of all processes, supervisord's too, to `<logging_dir>/<cluster>-<process>.log`."""
-        self._record()
+        self._attachment.record()
         return logs.collect(self._state.logs_dir, logging_dir, f"{self.cluster_name}-")
 
     def tail_logs(self, model: ModelVersion, lines: int = 20) -> str:
         """Return the last lines of each replica's log; empty where there is none."""
-        self._record()
+        self._attachment.record()
         return self._replicas.tail_logs(model, lines)
 
     def stop_all(self, *, graceful: bool = True, keep_state: bool = False) -> None:
@@ -184,11 +185,11 @@ class LocalContainerManager(ContainerManager):
 
         The environments of models stay in the state directory's root, for other clusters and the next time.
         """
-        self._require_connected()
+        self._attachment.require()
         with self._state.locked():
             self._end_processes(graceful=graceful, keep_state=keep_state)
             self._state.remove(keep_state=keep_state)
-        self._connected = False
+        self._attachment.is_connected = False
 
     def remove_leftovers(self) -> bool:
         """End what is left of a cluster that does not run properly, and remove its state, connected or not.
@@ -197,7 +198,7 @@ class LocalContainerManager(ContainerManager):
         """
         if not self._state.path.exists() and not leftovers.find(self._state.path):
             return False
-        self._connected = True
+        self._attachment.is_connected = True
         self.stop_all()
         return True
 
@@ -215,20 +216,6 @@ class LocalContainerManager(ContainerManager):
         patience_s = _END_PATIENCE_S if graceful or keep_state else 0
         leftovers.end(leftovers.find(self._state.path), patience_s=patience_s)
         self._supervisor.remove_socket_directory()
-
-    def _require_connected(self) -> None:
-        if not self._connected:
-            raise UnconnectedException
-
-    def _record(self) -> ClusterRecord:
-        """Return what is recorded now: another process may have changed it."""
-        self._require_connected()
-        record = self._state.read()
-        if record is None:
-            raise ContainerManagerError(
-                f"Cluster {self.cluster_name!r} was stopped meanwhile: start it again with start_clipper()"
-            )
-        return record
 
 
 def _replace_spec(record: ClusterRecord, spec: ClusterSpec) -> ClusterRecord:
