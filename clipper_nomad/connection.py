@@ -107,7 +107,7 @@ class ClipperConnection:
             self.connect()
         self.cm.stop_all(graceful=graceful, keep_state=keep_state)
         self._connected_cluster = None
-        kept = "its state is kept" if keep_state else "its state is gone"
+        kept = "its state is kept" if keep_state else "what its own Redis held is gone"
         logger.info("Stopped cluster %s: %s", self.cm.cluster_name, kept)
 
     def get_query_addr(self) -> str:
