@@ -9,15 +9,17 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from clipper_nomad.errors import ContainerManagerError
 from clipper_nomad.jobspecs import AnyJob, Service, job_id, meta, render, service_name
 from clipper_nomad.managers import health
 from clipper_nomad.managers.compatibility import require_compatible
+from clipper_nomad.managers.nomad import placements
 from clipper_nomad.managers.nomad.allocations import Allocation
 from clipper_nomad.managers.nomad.definitions import Definitions, Packages
+from clipper_nomad.managers.nomad.deployments import Deployment
 from clipper_nomad.managers.nomad.dns import DNS
 from clipper_nomad.managers.nomad.fleet import Fleet, is_asleep
 from clipper_nomad.managers.nomad.jobs import Applied
@@ -30,6 +32,10 @@ from clipper_nomad.types import ClusterSpec
 from clipper_nomad.waiting import wait_until
 
 _STOP_TIMEOUT_S = 60.0
+_EVALUATION_TIMEOUT_S = 10.0
+# A node tells Nomad of its volumes after 5 to 10 s. One that is made again under the name of one that was
+# just deleted counts as ready at once, and is on no node until then.
+_NEW_VOLUME_TIMEOUT_S = 20.0
 # What no roll can change.
 _FIXED = {
     "query_address": "the query address",
@@ -42,16 +48,29 @@ _FIXED = {
 
 @dataclass(frozen=True)
 class _Submitted:
-    """A job as it is wanted. `applied` is None where it was so already; `is_roll`: others ran before."""
+    """A job as it is wanted. `applied` is None where it was so already; `is_roll`: others ran before.
+
+    `has_new_volume` tells that it mounts a volume which was made for it just now.
+    """
 
     job: AnyJob
     applied: Applied | None
     is_roll: bool
+    has_new_volume: bool = False
 
     @property
     def id(self) -> str:
         """Return the job's id."""
         return job_id(self.job)
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What Nomad says of a submitted job at one moment; of its deployment only where it was changed."""
+
+    submitted: _Submitted
+    wanted: list[Allocation]
+    deployment: Deployment | None
 
 
 class Frontends:
@@ -87,17 +106,21 @@ class Frontends:
             submitted = [self._submit(job, undo) for job in jobs]
             self._wake_models(undo)
             # Last, since Nomad takes seconds to make a volume, and frontends wait for Redis anyway.
-            submitted += [self._submit(job, undo) for job in self._missing_redis(definitions, packages, undo)]
+            submitted += self._submit_missing_redis(definitions, packages, undo)
             self._wait_ready(submitted, record)
             undo.forget()
 
-    def _missing_redis(self, definitions: Definitions, packages: Packages, undo: Undo) -> list[AnyJob]:
-        """Return Redis' job unless it runs or Redis is elsewhere, with the volume for it made."""
+    def _submit_missing_redis(
+        self, definitions: Definitions, packages: Packages, undo: Undo
+    ) -> list[_Submitted]:
+        """Submit Redis' job unless it runs or Redis is elsewhere, with the volume for it made."""
         if definitions.record.redis_ip or any(not is_asleep(job) for job in self._fleet.find(meta.REDIS)):
             return []
-        if self._state.provide():
+        has_new_volume = self._state.provide()
+        if has_new_volume:
             undo.add(self._state.remove_volume)
-        return [definitions.redis(packages, self._state.mount)]
+        submitted = self._submit(definitions.redis(packages, self._state.mount), undo)
+        return [replace(submitted, has_new_volume=has_new_volume)]
 
     def _submit(self, job: AnyJob, undo: Undo) -> _Submitted:
         name = job_id(job)
@@ -124,49 +147,48 @@ class Frontends:
 
     def _wait_ready(self, submitted: list[_Submitted], record: ClusterRecord) -> None:
         """Wait for all. Raises ContainerManagerError when one has no place, keeps ending, or is late."""
-        placed_by_s = time.monotonic() + self._settings.placement_timeout_s
+        # Until the scheduler has seen a change, Nomad tells of what was before it.
+        for applied in filter(None, (each.applied for each in submitted)):
+            self._jobs.wait_evaluated(applied.evaluation_id, _EVALUATION_TIMEOUT_S)
+        started_s = time.monotonic()
+        looks: list[_Look] = []
+
+        def find_lacking() -> str:
+            looks[:] = map(self._look, submitted)
+            return self._find_lacking(looks, record)
+
         lacking = wait_until(
-            lambda: self._find_lacking(submitted, record),
-            lambda: self._require_well(submitted, is_placing=time.monotonic() < placed_by_s),
+            find_lacking,
+            lambda: self._require_well(looks, waited_s=time.monotonic() - started_s),
             self._settings.start_timeout_s,
         )
         if lacking:
-            logs = [self._watch.describe_log(each) for job in submitted for each in self._wanted(job)]
+            logs = [self._watch.describe_log(each) for look in looks for each in look.wanted]
             raise ContainerManagerError(
                 f"The cluster was not ready within {self._settings.start_timeout_s:g} s: {lacking}. "
                 + "\n".join(logs)
             )
 
-    def _find_lacking(self, submitted: list[_Submitted], record: ClusterRecord) -> str:
+    def _look(self, submitted: _Submitted) -> _Look:
+        wanted = [each for each in self._jobs.allocations(submitted.id) if each.is_wanted]
+        return _Look(submitted, wanted, self._jobs.deployment(submitted.id) if submitted.applied else None)
+
+    def _find_lacking(self, looks: list[_Look], record: ClusterRecord) -> str:
         """Return what is not ready yet, empty when all is."""
-        for each in submitted:
-            if lacking := self._find_unsettled(each):
+        for each in looks:
+            if lacking := _find_unsettled(each):
                 return lacking
         reached: tuple[tuple[str, Service, str | None], ...] = (
             (meta.MANAGEMENT_FRONTEND, "management", record.management_address),
             (meta.QUERY_FRONTEND, "query", record.query_address),
         )
+        jobs = {look.submitted.job.component: look.submitted.job for look in looks}
         for component, service, address in reached:
-            if lacking := self._find_unanswering(submitted, component, service, address):
+            if lacking := self._find_unanswering(jobs[component], service, address):
                 return lacking
         return ""
 
-    def _find_unsettled(self, submitted: _Submitted) -> str:
-        """Return why not all allocations of a job are of its latest form and running."""
-        wanted = self._wanted(submitted)
-        running = [each for each in wanted if each.is_running and each.is_healthy is not False]
-        if len(running) < submitted.job.count or len(wanted) > submitted.job.count:
-            return f"{len(running)} of {submitted.job.count} allocations of {submitted.id} run"
-        if submitted.is_roll:
-            deployment = self._jobs.deployment(submitted.id)
-            if deployment is not None and deployment.is_active:
-                return f"the deployment of {submitted.id} goes on: {deployment.description}"
-        return ""
-
-    def _find_unanswering(
-        self, submitted: list[_Submitted], component: str, service: Service, address: str | None
-    ) -> str:
-        job = next(each.job for each in submitted if each.job.component == component)
+    def _find_unanswering(self, job: AnyJob, service: Service, address: str | None) -> str:
         name = service_name(job.cluster_name, service)
         found = self._dns.lookup(name)
         if len(found) < job.count:
@@ -175,28 +197,44 @@ class Frontends:
         host, _, port = place.rpartition(":")
         return health.unready_reason(host.strip("[]"), int(port), f"/{path}" if path else "") or ""
 
-    def _require_well(self, submitted: list[_Submitted], *, is_placing: bool) -> None:
-        for each in submitted:
-            wanted = self._wanted(each)
-            names = {found.id: f"The allocation {found.name}" for found in wanted}
-            if failing := self._watch.describe_failing(wanted, names):
+    def _require_well(self, looks: list[_Look], *, waited_s: float) -> None:
+        for look in looks:
+            names = {each.id: f"The allocation {each.name}" for each in look.wanted}
+            if failing := self._watch.describe_failing(look.wanted, names):
                 raise ContainerManagerError(failing)
-            self._require_deployment(each)
-            if len(wanted) < each.job.count:
-                lacking = self._watch.find_unplaced(each.id, each.job.count, each.id)
-                if lacking and not is_placing:
-                    raise ContainerManagerError(
-                        f"{each.id} was not started: within {self._settings.placement_timeout_s:g} s Nomad "
-                        f"found no place for it: {lacking}"
-                    )
+            _require_deployment(look)
+            self._require_placed(look, waited_s)
 
-    def _require_deployment(self, submitted: _Submitted) -> None:
-        """Raise ContainerManagerError when Nomad has given up what was applied."""
-        if submitted.applied is None:
+    def _require_placed(self, look: _Look, waited_s: float) -> None:
+        """Tell why allocations have no place, and raise ContainerManagerError when that goes on."""
+        submitted = look.submitted
+        if len(look.wanted) >= submitted.job.count:
             return
-        deployment = self._jobs.deployment(submitted.id)
-        if deployment is not None and deployment.status == "failed":
-            raise ContainerManagerError(f"The deployment of {submitted.id} failed: {deployment.description}")
+        lacking = self._watch.find_unplaced(submitted.id, submitted.job.count, submitted.id)
+        timeout_s = self._settings.placement_timeout_s
+        if submitted.has_new_volume and placements.MISSING_VOLUMES in lacking:
+            timeout_s = max(timeout_s, _NEW_VOLUME_TIMEOUT_S)
+        if lacking and waited_s >= timeout_s:
+            raise ContainerManagerError(
+                f"{submitted.id} was not started: within {timeout_s:g} s Nomad found no place for it: "
+                f"{lacking}"
+            )
 
-    def _wanted(self, submitted: _Submitted) -> list[Allocation]:
-        return [each for each in self._jobs.allocations(submitted.id) if each.is_wanted]
+
+def _find_unsettled(look: _Look) -> str:
+    """Return why not all allocations of a job are of its latest form and running."""
+    job, wanted = look.submitted.job, look.wanted
+    running = [each for each in wanted if each.is_running and each.is_healthy is not False]
+    if len(running) < job.count or len(wanted) > job.count:
+        return f"{len(running)} of {job.count} allocations of {look.submitted.id} run"
+    if look.submitted.is_roll and look.deployment is not None and look.deployment.is_active:
+        return f"the deployment of {look.submitted.id} goes on: {look.deployment.description}"
+    return ""
+
+
+def _require_deployment(look: _Look) -> None:
+    """Raise ContainerManagerError when Nomad has given up what was applied."""
+    if look.deployment is not None and look.deployment.status == "failed":
+        raise ContainerManagerError(
+            f"The deployment of {look.submitted.id} failed: {look.deployment.description}"
+        )

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+#: No node has the volume that is asked for.
+MISSING_VOLUMES = "missing compatible host volumes"
 _MISSING_DRIVERS = "missing drivers"
 _MISSING_DEVICES = "missing devices"
 # Nomad's word for nodes that it did not look at again, since one of their class had been filtered out.

@@ -114,10 +114,10 @@ class Replicas:
         if num_replicas < job.count:
             self._fleet.wait_ended(job.id, num_replicas, self.stop_timeout_s)
 
-    def stop(self, models: Collection[ModelVersion], *, graceful: bool = True) -> None:
+    def stop(self, models: Collection[ModelVersion]) -> None:
         """Drain and remove all replicas of these versions; those that are not there are passed over."""
-        found = [job.id for job in map(self._fleet.model, models) if job is not None]
-        self._jobs.stop(found, timeout_s=self.stop_timeout_s, graceful=graceful)
+        ids = [model_job_id(self._cluster_name, model) for model in models]
+        self._jobs.stop(ids, timeout_s=self.stop_timeout_s)
 
     def check(self, model: ModelVersion) -> None:
         """Raise DeploymentError when a replica ended at its start, or more than once, and is not well."""

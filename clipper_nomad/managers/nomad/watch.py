@@ -59,10 +59,10 @@ class Watch:
 
         `what` names each allocation for people, by its id; what is new of them is told on the way.
         """
-        now = self._jobs.now()
         for each in allocations:
             has_ended_anew = self._tell_events(each, what[each.id])
-            if each.keeps_failing(now):
+            # What has not ended need not be judged by Nomad's clock, which takes a request.
+            if each.has_ended() and each.keeps_failing(self._jobs.now()):
                 return (
                     f"{what[each.id]} keeps failing: it ended {_times(max(each.num_ends, 1))}: "
                     f"{each.describe_end()}. {self.describe_log(each)}"
