@@ -20,7 +20,7 @@ from typing import Any
 import aiohttp
 
 from tests.docker_engine import MissingServiceError
-from tests.processes import eventually
+from tests.processes import START_TIMEOUT_S, eventually
 
 _POLL_S = 0.1
 _FLAGS = (
@@ -36,6 +36,10 @@ _FLAGS = (
     # A free one, which it writes into a file.
     "--remote-debugging-port=0",
 )
+
+
+class PageError(Exception):
+    """The browser says why it did not do what it was told."""
 
 
 class Page:
@@ -64,8 +68,10 @@ class Page:
         try:
             async with asyncio.timeout(timeout_s):
                 while True:
-                    if await self.evaluate(expression):
-                        return
+                    # A page that is just replaced by the next one answers with an error.
+                    with contextlib.suppress(PageError):
+                        if await self.evaluate(expression):
+                            return
                     await asyncio.sleep(_POLL_S)
         except TimeoutError as error:
             text = await self.evaluate("document.body.innerText")
@@ -82,7 +88,8 @@ class Page:
         async for message in self._socket:
             # What it tells unasked has no id.
             if (answer := message.json()).get("id") == number:
-                assert "error" not in answer, f"{method}: {answer['error']}"
+                if "error" in answer:
+                    raise PageError(f"{method}: {answer['error']}")
                 result: dict[str, Any] = answer["result"]
                 return result
         raise ConnectionError(f"Chromium has gone away during {method}")
@@ -93,12 +100,22 @@ async def open_page(width: int, height: int) -> AsyncIterator[Page]:
     """Start a browser with one empty page, and end it. Raises MissingServiceError where there is none."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile, _browser(profile) as port:
         async with aiohttp.ClientSession(f"http://127.0.0.1:{port}", trust_env=False) as session:
-            async with session.get("/json/list") as answer:
-                pages = [each for each in await answer.json() if each["type"] == "page"]
-            async with session.ws_connect(pages[0]["webSocketDebuggerUrl"], max_msg_size=0) as socket:
+            url = await _find_page(session)
+            async with session.ws_connect(url, max_msg_size=0) as socket:
                 page = Page(socket)
                 await page.resize(width, height)
                 yield page
+
+
+async def _find_page(session: aiohttp.ClientSession) -> str:
+    """Return where the first page is steered, once there is one: a browser has its port before."""
+    async with asyncio.timeout(START_TIMEOUT_S):
+        while True:
+            async with session.get("/json/list") as answer:
+                for each in await answer.json():
+                    if each["type"] == "page":
+                        return str(each["webSocketDebuggerUrl"])
+            await asyncio.sleep(_POLL_S)
 
 
 @contextlib.contextmanager

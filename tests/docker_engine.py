@@ -47,6 +47,10 @@ _CA_VARIABLES = ("PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 _PIP_SETTINGS = ("index-url", "extra-index-url", "trusted-host", "timeout")
 
 
+# Engines that were started here and that others still use: one that is forgotten while it runs is warned of.
+_left: list[subprocess.Popen[bytes]] = []
+
+
 class MissingServiceError(Exception):
     """What tests need is not here, and cannot be had."""
 
@@ -165,6 +169,8 @@ class Engine:
             try:
                 fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
+                if self._daemon is not None:
+                    _left.append(self._daemon)
                 return
             with contextlib.suppress(FileNotFoundError, ProcessLookupError, ValueError):
                 pid = int(self._pid_path.read_text())

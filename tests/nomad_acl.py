@@ -50,13 +50,18 @@ def add_consul_token(consul: API, name: str, rules: str, secret: str | None = No
 
 @contextlib.contextmanager
 def anonymous_rights(consul: API, name: str, rules: str) -> Iterator[None]:
-    """Let whoever has no token, as all have who ask Consul's DNS, do what a new policy says."""
+    """Let whoever has no token, as all have who ask Consul's DNS, do what a new policy says, and no more.
+
+    Afterwards they may do what they could before.
+    """
     _add_consul_policy(consul, name, rules)
-    consul.request("PUT", f"/v1/acl/token/{_ANONYMOUS}", {"Policies": [{"Name": name}]})
+    path = f"/v1/acl/token/{_ANONYMOUS}"
+    before = consul.request("GET", path).get("Policies") or []
+    consul.request("PUT", path, {"Policies": [{"Name": name}]})
     try:
         yield
     finally:
-        consul.request("PUT", f"/v1/acl/token/{_ANONYMOUS}", {"Policies": []})
+        consul.request("PUT", path, {"Policies": [{"Name": each["Name"]} for each in before]})
 
 
 def add_nomad_token(nomad: API, name: str, rules: str) -> str:

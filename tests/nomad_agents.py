@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +18,8 @@ from tests.nomad_settings import consul_settings, fabio_command, fabio_service, 
 from tests.processes import eventually
 
 _NODE_TIMEOUT_S = 3.0
+# In Linux's table of TCP sockets.
+_LISTENING = "0A"
 
 
 def _write(path: Path, settings: Mapping[str, Any]) -> str:
@@ -136,7 +139,9 @@ class Nomad(Agent):
         return send(self.site, method, f"{self.site.nomad_url}{path}", body, headers)
 
     def _has_node(self) -> bool:
-        return bool(self.request("GET", "/v1/nodes"))
+        with contextlib.suppress(AgentError):
+            return bool(self.request("GET", "/v1/nodes"))
+        return False
 
     def _is_complete(self, node_id: str) -> bool:
         node = self.request("GET", f"/v1/node/{node_id}")
@@ -179,6 +184,23 @@ class Fabio(Agent):
             send(self.site, "GET", f"{self.site.fabio_ui_url}/api/routes")
             return True
         return False
+
+    def is_healthy(self) -> bool:
+        """Tell whether it listens on all its ports: its UI answers before that."""
+        ports = self.site.plan.ports
+        wanted = {(self.site.address, port) for port in (ports.fabio_http, *ports.fabio_tcp)}
+        return wanted <= self._listening()
+
+    def _listening(self) -> set[tuple[str, int]]:
+        """Return where it listens, as Linux has it: nobody behind a port hears of a look like this."""
+        found = set()
+        with contextlib.suppress(OSError):
+            for line in Path(f"/proc/{self.pid}/net/tcp").read_text().splitlines()[1:]:
+                _, place, _, state, *_ = line.split()
+                if state == _LISTENING:
+                    address, _, port = place.partition(":")
+                    found.add((socket.inet_ntoa(bytes.fromhex(address)[::-1]), int(port, 16)))
+        return found
 
     def routes(self) -> list[dict[str, Any]]:
         """Return the routing table: service, src, dst and more of each route."""

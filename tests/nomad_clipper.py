@@ -136,6 +136,11 @@ class Clipper:
             return f"model.{MODEL}.{self.version}.{index}"
         return f"{component}.{index}" if component == "query-frontend" else component
 
+    def allocation_ids(self, component: str) -> set[str]:
+        """Return the ids of a component's allocations."""
+        found = self.harness.allocations().items()
+        return {each["ID"] for part, each in found if part.partition(".")[0] == component}
+
     def kill(self, component: str) -> None:
         """End the first allocation's processes, and return once Nomad has started them again."""
         part = self.part(component)

@@ -11,7 +11,7 @@ from clipper_nomad.managers.nomad.access import NomadAccess
 from clipper_nomad.managers.nomad.allocations import Allocation
 from clipper_nomad.managers.nomad.api import NomadAPI
 from clipper_nomad.managers.nomad.deployments import Deployment
-from clipper_nomad.managers.nomad.jobs import Jobs
+from clipper_nomad.managers.nomad.jobs import Evaluation, Jobs
 from clipper_nomad.managers.nomad.logs import Logs
 from tests.processes import eventually
 
@@ -88,6 +88,10 @@ class Place:
         """Apply a job and return its deployment, which has succeeded."""
         assert self.jobs.apply(hcl) is not None
         return self.await_deployment()
+
+    def scale(self, count: int, message: str) -> Evaluation:
+        """Scale the job, and return what the scheduler made of it: the deployment is there by then."""
+        return self.jobs.wait_evaluated(self.jobs.scale(self.job_id, count, message), TIMEOUT_S)
 
     def await_deployment(self) -> Deployment:
         """Return the latest deployment once it has ended."""

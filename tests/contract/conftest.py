@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
 from clipper_container.closure import save_closure
 from clipper_nomad.connection import ClipperConnection
 from clipper_nomad.managers.base import ContainerManager
+from clipper_nomad.managers.nomad import DynamicVolume
 from clipper_nomad.types import BuildSpec, ModelVersion
 from tests.contract.harness import DockerHarness, Harness, LocalHarness
 from tests.contract.nomad_harness import NomadHarness
@@ -26,46 +28,59 @@ Build = Callable[..., str]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the mark known."""
+    """Make the marks known."""
     config.addinivalue_line("markers", f"smoke: also runs for {RAW_EXEC}")
+    config.addinivalue_line("markers", "keeps_state: its cluster can be stopped with its state kept")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave out what is not to run without images, and let the rest lose its state there without a word."""
+    """Leave out what is not to run without images."""
     for item in list(items):
-        if hasattr(item, "callspec") and item.callspec.params.get("make_harness") == RAW_EXEC:
-            item.add_marker(pytest.mark.filterwarnings("ignore:What the cluster's Redis holds"))
-            if not item.get_closest_marker("smoke"):
-                items.remove(item)
+        is_raw_exec = hasattr(item, "callspec") and item.callspec.params.get("make_harness") == RAW_EXEC
+        if is_raw_exec and not item.get_closest_marker("smoke"):
+            items.remove(item)
+
+
+class MakeHarness(Protocol):
+    """Makes a place for a cluster of one manager. On Nomad, one that keeps no state starts sooner."""
+
+    def __call__(self, *, keeps_state: bool = False) -> Harness: ...
 
 
 @pytest.fixture(scope="module", params=MANAGERS)
-def make_harness(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[[], Harness]:
+def make_harness(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> MakeHarness:
     """Make places for clusters of one manager."""
     if request.param == "local":
-        return lambda: LocalHarness(tmp_path_factory.mktemp("state"))
+        return lambda keeps_state=False: LocalHarness(tmp_path_factory.mktemp("state"))
     if request.param == RAW_EXEC:
         place = request.getfixturevalue("nomad_cluster")
-        return lambda: RawExecHarness(place, tmp_path_factory.mktemp("archives"))
+        return lambda keeps_state=False: RawExecHarness(place, tmp_path_factory.mktemp("archives"))
     settings = request.getfixturevalue("image_settings")
     if request.param == "nomad":
         cluster = request.getfixturevalue("nomad_cluster")
-        return lambda: NomadHarness(cluster, settings)
+        return lambda keeps_state=False: NomadHarness(
+            cluster, settings, redis_volume=DynamicVolume() if keeps_state else None
+        )
     client = request.getfixturevalue("docker_client")
-    return lambda: DockerHarness(client, settings)
+    return lambda keeps_state=False: DockerHarness(client, settings)
 
 
 @pytest.fixture
-def harness(make_harness: Callable[[], Harness]) -> Iterator[Harness]:
+def harness(make_harness: MakeHarness, request: pytest.FixtureRequest) -> Iterator[Harness]:
     """A place of the test's own, where nothing runs."""
+    with make_harness(keeps_state=request.node.get_closest_marker("keeps_state") is not None) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def idle(make_harness: MakeHarness) -> Iterator[Harness]:
+    """A place where nothing runs, and no test starts anything."""
     with make_harness() as made:
         yield made
 
 
 @pytest.fixture(scope="module")
-def running(make_harness: Callable[[], Harness]) -> Iterator[Harness]:
+def running(make_harness: MakeHarness) -> Iterator[Harness]:
     """The place of a cluster that runs, and that no test stops."""
     with make_harness() as made:
         ClipperConnection(made.make_manager()).start_clipper()

@@ -6,21 +6,20 @@ Each harness has a cluster name and a TCP port of Fabio of its own; nothing of i
 from __future__ import annotations
 
 import contextlib
-import json
 import random
 import re
 import uuid
 from collections.abc import Iterator, Mapping
-from typing import Any, Self
+from typing import Any, Self, get_args
 from urllib.parse import quote
 
 import docker
 
 from clipper_nomad.images import ImageSettings
+from clipper_nomad.jobspecs import Service, service_name
 from clipper_nomad.managers.nomad import (
     ConsulAccess,
     ConsulDNS,
-    DynamicVolume,
     FabioLoadBalancer,
     NomadContainerManager,
     NomadSettings,
@@ -33,11 +32,17 @@ _CLUSTER, _COMPONENT = "clipper-nomad.cluster", "clipper-nomad.component"
 _MODEL = ("clipper-nomad.model.name", "clipper-nomad.model.version")
 # Short, since no load balancer but the one on this machine has to notice.
 TIMINGS = Timings(shutdown_delay_s=1)
+# There is room for what tests ask for, or there never is.
+PLACEMENT_TIMEOUT_S = 3.0
+_CATALOG_TIMEOUT_S = 10.0
 _reserved: set[int] = set()
 
 
 class NomadHarness:
-    """A cluster of jobs on a real Nomad."""
+    """A cluster of jobs on a real Nomad.
+
+    Its state ends with it, unless its settings have a volume, which takes Nomad five to ten seconds to make.
+    """
 
     version_function = "clipper_nomad.managers.nomad.manager.project_version"
     elsewhere: Mapping[str, int] = {"redis_port": 6390}
@@ -49,7 +54,7 @@ class NomadHarness:
             **{
                 "images": images or ImageSettings(),
                 "timings": TIMINGS,
-                "redis_volume": DynamicVolume(),
+                "placement_timeout_s": PLACEMENT_TIMEOUT_S,
                 **settings,
             }
         )
@@ -113,10 +118,20 @@ class NomadHarness:
         return {part: f"{each['ID']} {_num_restarts(each)}" for part, each in self.allocations().items()}
 
     def kill(self, part: str) -> None:
-        eventually(lambda: self.allocations()[part]["ClientStatus"] == "running", f"{part} runs")
-        allocation = self.allocations()[part]
+        allocation = self.await_running(part)
         (task,) = allocation["TaskStates"]
         self.engine.containers.get(f"{task}-{allocation['ID']}").kill()
+
+    def await_running(self, part: str) -> dict[str, Any]:
+        """Return a part's allocation once its task runs."""
+        found: list[dict[str, Any]] = []
+
+        def runs() -> bool:
+            found[:] = [each for name, each in self.allocations().items() if name == part]
+            return any(each["ClientStatus"] == "running" for each in found)
+
+        eventually(runs, f"{part} runs")
+        return found[0]
 
     @contextlib.contextmanager
     def taken_port(self) -> Iterator[str]:
@@ -129,9 +144,20 @@ class NomadHarness:
             self.place.consul.request("PUT", f"/v1/agent/service/deregister/{service_id}")
 
     def is_gone(self) -> bool:
-        volumes = self.place.nomad.request("GET", "/v1/volumes?type=host")
-        names = json.dumps([volumes, self.place.consul.request("GET", "/v1/catalog/services")])
-        return not self.jobs() and not re.search(rf"clipper-{self.cluster_name}-", names)
+        # Not those of a cluster whose name begins alike.
+        own = {service_name(self.cluster_name, each) for each in get_args(Service)}
+        volumes = {each["Name"] for each in self.place.nomad.request("GET", "/v1/volumes?type=host")}
+        if self.jobs() or own & volumes:
+            return False
+        # Nomad tells Consul's agent before it ends a task; the catalog follows by itself.
+        with contextlib.suppress(TimeoutError):
+            eventually(lambda: own.isdisjoint(self._services()), "the services are gone", _CATALOG_TIMEOUT_S)
+            return True
+        return False
+
+    def _services(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = self.place.consul.request("GET", "/v1/catalog/services")
+        return found
 
 
 def _part(meta: Mapping[str, str], allocation_name: str) -> str:

@@ -25,7 +25,6 @@ class RawExecHarness(NomadHarness):
             cluster,
             **{
                 "driver": RawExecDriver(),
-                "redis_volume": None,
                 "artifact_dir": directory,
                 "artifact_url": self._archives.url,
                 **settings,
@@ -43,12 +42,15 @@ class RawExecHarness(NomadHarness):
             self._archives.__exit__(*exception)
 
     def kill(self, part: str) -> None:
-        for pid in _find_pids(self.allocations()[part]["ID"]):
-            os.kill(pid, signal.SIGKILL)
+        for pid in _find_pids(self.await_running(part)["ID"]):
+            # One may end with another.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
-    def pids(self) -> list[int]:
-        """Return the ids of all processes of the cluster's allocations."""
-        return [pid for each in self.allocations().values() for pid in _find_pids(each["ID"])]
+    def pids(self, part: str | None = None) -> list[int]:
+        """Return the ids of all processes of the cluster's allocations, or of one part's."""
+        found = [each["ID"] for name, each in self.allocations().items() if part in (None, name)]
+        return [pid for each in found for pid in _find_pids(each)]
 
 
 class ArchiveServer:

@@ -73,9 +73,9 @@ def test_another_process_connects_by_name_and_place_alone(running: Harness) -> N
     assert result.stdout == f"{manager.get_query_address()} {manager.get_management_address()} {{}}\n"
 
 
-def test_connecting_to_nothing_says_what_to_do(harness: Harness) -> None:
+def test_connecting_to_nothing_says_what_to_do(idle: Harness) -> None:
     with pytest.raises(ContainerManagerError, match="start_clipper"):
-        harness.make_manager().connect()
+        idle.make_manager().connect()
 
 
 @pytest.mark.parametrize(
@@ -97,15 +97,15 @@ def test_connecting_to_nothing_says_what_to_do(harness: Harness) -> None:
     ],
 )
 def test_nothing_works_before_the_cluster_is_connected(
-    harness: Harness, call: Callable[[ContainerManager], object]
+    idle: Harness, call: Callable[[ContainerManager], object]
 ) -> None:
     with pytest.raises(UnconnectedException):
-        call(harness.make_manager())
-    assert harness.is_gone()
+        call(idle.make_manager())
+    assert idle.is_gone()
 
 
-def test_a_name_that_cannot_be_one_is_refused(harness: Harness) -> None:
-    manager_class: Any = type(harness.make_manager())
+def test_a_name_that_cannot_be_one_is_refused(idle: Harness) -> None:
+    manager_class: Any = type(idle.make_manager())
     with pytest.raises(ContainerManagerError, match="cluster name"):
         manager_class(cluster_name="no.dots")
 
@@ -205,6 +205,7 @@ def test_two_clusters_in_one_place_never_meet(
     assert manager.get_replicas() == {SUMS: 1}
 
 
+@pytest.mark.keeps_state
 def test_kept_state_brings_back_what_was_registered_and_the_replicas_wanted(
     harness: Harness, build: Build
 ) -> None:
@@ -233,6 +234,7 @@ def test_kept_state_brings_back_what_was_registered_and_the_replicas_wanted(
     assert start(harness).get_all_apps() == []
 
 
+@pytest.mark.keeps_state
 def test_a_start_that_fails_leaves_kept_state_as_it_was(harness: Harness, build: Build) -> None:
     connection = start(harness)
     connection.register_application("app", "doubles", "none", 1_000_000)

@@ -189,7 +189,7 @@ def test_a_replica_that_ended_once_is_not_failing(
         return True
 
     # An end soon after its start counts until it is ready again.
-    eventually(is_forgiven, "the replica is not failing any more", timeout_s=15)
+    eventually(is_forgiven, "the replica is not failing any more")
 
 
 def test_stopped_versions_are_gone_and_can_be_deployed_again(

@@ -33,7 +33,7 @@ def answers(connection: ClipperConnection, output: str) -> None:
         answer = predict(connection.get_query_addr(), "app", input=[float(next(numbers))])
         return bool(answer["output"] == output)
 
-    eventually(is_answered, f"{output} is answered", timeout_s=10)
+    eventually(is_answered, f"{output} is answered")
 
 
 def test_a_deployed_version_answers_and_a_failed_one_leaves_it_alone(

@@ -16,7 +16,7 @@ import pytest
 from clipper_container import wire
 from clipper_container.closure import save_closure
 from clipper_container.wire import STATUS_MODEL_ERROR, STATUS_OK, STATUS_TOO_LATE
-from tests.processes import Container
+from tests.processes import Container, eventually
 from tests.rpc_frontend import Replica, RpcFrontend
 
 Start = Callable[..., Container]
@@ -137,8 +137,10 @@ def test_while_the_model_hangs_heartbeats_go_on_and_liveness_fails(
     replica = frontend.accept()
     assert get(admin_address(container), "/health/live") == (200, "ok")
     frontend.request(replica.identity, [[60_000.0]])
-    frontend.expect(wire.ContainerHeartbeat, timeout_s=4.0)
-    status, reason = get(admin_address(container), "/health/live")
+    address = admin_address(container)
+    eventually(lambda: get(address, "/health/live")[0] == 503, "its liveness fails")
+    frontend.expect(wire.ContainerHeartbeat)
+    status, reason = get(address, "/health/live")
     assert status == 503
     assert re.fullmatch(r"the model has been running one batch for \d\.\d s", reason)
 

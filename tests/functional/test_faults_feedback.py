@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -164,13 +163,11 @@ def test_what_a_silent_redis_was_told_counts_once_whether_it_hears_of_it_or_not(
     # From now on Redis has the script, and the connection is in use: what it is told it will do.
     assert _settled(here, query(here, "vote", 100.0)) == ACCEPTED["feedback"]
     cluster.redis.pause()
-    resume = threading.Timer(4.0, cluster.redis.resume)
-    resume.start()
     with ThreadPoolExecutor(len(query_ids)) as pool:
         first: list[tuple[int, Any]] = list(
             pool.map(lambda query_id: update(here, "vote", query_id=query_id, label=RIGHT), query_ids)
         )
-    resume.join()
+    cluster.redis.resume()
     assert {status for status, _ in first} == {503}
     words = {_settled(here, query_id) for query_id in query_ids}
     assert words <= {ACCEPTED["feedback"], DUPLICATE["feedback"]}

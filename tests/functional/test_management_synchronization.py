@@ -17,7 +17,8 @@ from tests.processes import ManagementFrontend, eventually
 from tests.redis_server import RedisServer
 
 REPEATED = 100
-AT_ONCE_S = 0.5
+#: Whoever waits for a frontend waits a second.
+AT_ONCE_S = 0.9
 
 
 @pytest.fixture
@@ -114,7 +115,7 @@ def test_a_frozen_query_frontend_delays_an_answer_by_a_second_at_most(cluster: C
     frozen.signal(signal.SIGSTOP)
     started_s = time.monotonic()
     cluster.add_app("app")
-    assert 0.9 < time.monotonic() - started_s < 2.0
+    assert 0.9 < time.monotonic() - started_s < 3.0
     assert _reason(cluster.frontend.rest, "app") == "no_model"
     cluster.management.wait_for_line(rf"WARNING .*add_app .*not applied yet .*{frozen.id}$")
     frozen.signal(signal.SIGCONT)

@@ -193,7 +193,8 @@ async def test_a_silent_link_is_noticed(make_redis_server: RedisFactory, listene
     server.pause()
     started_s = time.monotonic()
     await listener.until(lambda: not follower.connected)
-    assert time.monotonic() - started_s < 6.5
+    # Six seconds, and what a busy machine adds.
+    assert time.monotonic() - started_s < 9.0
     server.resume()
     await listener.until(lambda: follower.connected)
     await follower.close()

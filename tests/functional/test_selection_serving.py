@@ -15,9 +15,9 @@ import redis
 from tests.cluster import Cluster, RefusedError, predict, request
 from tests.processes import QueryFrontend, eventually
 
-SLO_S = 0.2
-#: How late an answer may be on a busy machine, beyond the SLO.
-SLACK_S = 0.1
+SLO_S = 0.4
+#: How late an answer may be on a busy machine, beyond the SLO; no answer waits for the straggler then.
+SLACK_S = 0.4
 STRAGGLES_S = 1.0
 _FRONTENDS_DB = 4
 _inputs = itertools.count(1)
@@ -209,8 +209,9 @@ def test_a_bandit_learns_which_model_is_right(cluster: Cluster) -> None:
         ),
         "both frontends to prefer the model that is right",
     )
-    chosen = Counter(ask(elsewhere, "bandit")["models"][0] for _ in range(40))
-    assert chosen["b:1"] > 20
+    # 200 draws with a probability of 0.7 at least: four standard deviations, and two above that of 1/2.
+    chosen = Counter(ask(elsewhere, "bandit")["models"][0] for _ in range(200))
+    assert chosen["b:1"] > 114
     right = metric(here, "clipper_selection_reward_total", "bandit", "b")
     assert right == metric(here, "clipper_selection_measured_total", "bandit", "b") > 0
     assert metric(here, "clipper_selection_reward_total", "bandit", "a") == 0

@@ -54,11 +54,9 @@ def test_somebody_else_s_change_is_not_overwritten(place: Place) -> None:
 
 def test_scaling_has_a_message_and_waits_for_an_active_deployment(place: Place) -> None:
     place.start(place.job(min_healthy_time="3s"))
-    # Nomad answers before there is a deployment: its scheduler makes it.
-    place.jobs.wait_evaluated(place.jobs.scale(place.job_id, 3, "three please"), TIMEOUT_S)
+    place.scale(3, "three please")
     assert place.deployment.is_active
-    evaluation = place.jobs.scale(place.job_id, 2, "two are enough")
-    assert place.jobs.wait_evaluated(evaluation, TIMEOUT_S).failures == {}
+    assert place.scale(2, "two are enough").failures == {}
     eventually(lambda: len(place.running) == 2, "two are left")
     status = place.api.get("Cannot read", f"job/{place.job_id}/scale").body
     messages = [event["Message"] for event in status["TaskGroups"]["model"]["Events"]]
@@ -70,11 +68,11 @@ def test_what_there_is_no_room_for_is_known_before_and_can_be_taken_back(place: 
     plan = place.jobs.plan_count(place.job_id, 1000)
     assert plan.num_placed + plan.num_unplaced == 999
     assert "not enough memory left on 1 node" in plan.failures["model"].describe()
-    evaluation = place.jobs.wait_evaluated(place.jobs.scale(place.job_id, 1000, "too many"), TIMEOUT_S)
+    evaluation = place.scale(1000, "too many")
     assert evaluation.is_blocked
     assert evaluation.failures["model"].num_unplaced == plan.num_unplaced
     # This deployment never ends by itself in time: scaling ends it.
-    place.jobs.scale(place.job_id, 1, "what there is room for")
+    place.scale(1, "what there is room for")
     eventually(lambda: len(place.running) == 1, "one is left")
     assert place.await_deployment().status == "successful"
 
@@ -111,10 +109,13 @@ def test_what_ends_at_its_start_keeps_failing_and_its_log_goes_on(place: Place, 
     failing = place.await_failing()
     assert failing.describe_end() == "exit status 3"
     assert place.logs.tail(failing, 1) == "starting\nbroken\n"
-    place.logs.write(failing, tmp_path / "log")
-    text = (tmp_path / "log").read_text()
-    assert text.count("starting\n") >= 2
-    assert text.endswith("broken\n")
+
+    def written() -> str:
+        place.logs.write(failing, tmp_path / "log")
+        return (tmp_path / "log").read_text()
+
+    eventually(lambda: written().count("starting\n") >= 2, "the log holds both runs")
+    assert written().endswith("broken\n")
 
 
 def test_a_missing_command_is_told(place: Place) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -25,11 +24,13 @@ pytestmark = pytest.mark.timeout(240)
 _TOLD = "somebody else has changed it meanwhile .*Nothing was overwritten: try again"
 
 
-@pytest.fixture
-def served(nomad_cluster: NomadCluster, image_settings: ImageSettings, tmp_path: Path) -> Iterator[Served]:
+@pytest.fixture(scope="module")
+def served(
+    nomad_cluster: NomadCluster, image_settings: ImageSettings, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Served]:
     """A cluster without models."""
     with NomadHarness(nomad_cluster, image_settings, model_resources=SMALL) as harness:
-        made = Served(harness, tmp_path)
+        made = Served(harness, tmp_path_factory.mktemp("models"))
         made.start()
         yield made
 
@@ -87,7 +88,8 @@ def test_a_deploy_does_not_replace_a_job_that_appears_meanwhile(
     with monkeypatch.context() as patch:
         meddler = Meddler(served, model_job_id(served.harness.cluster_name, SUMS), patch)
         with pytest.raises(ContainerManagerError, match=_TOLD):
-            served.manager.deploy(DeploySpec(SUMS, "doubles", image, num_replicas=2))
+            # None: what is stopped while it starts takes its time.
+            served.manager.deploy(DeploySpec(SUMS, "doubles", image, num_replicas=0))
     found = meddler.read()
     assert found is not None
     assert found["Meta"]["somebody"] == "else"

@@ -5,15 +5,13 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import get_args
 
 import pytest
 
 from clipper_nomad.connection import ClipperConnection
 from clipper_nomad.errors import ContainerManagerError
 from clipper_nomad.images import ImageSettings
-from clipper_nomad.jobspecs import Service, service_name
-from clipper_nomad.managers.nomad import FabioLoadBalancer
+from clipper_nomad.managers.nomad import DynamicVolume, FabioLoadBalancer
 from tests.contract.nomad_harness import NomadHarness
 from tests.models import constant
 from tests.nomad_cluster import NomadCluster
@@ -30,7 +28,9 @@ def pair(
     with contextlib.ExitStack() as stack:
         made: list[Served] = []
         for suffix in ("", "-b"):
-            harness = NomadHarness(nomad_cluster, image_settings, model_resources=SMALL)
+            harness = NomadHarness(
+                nomad_cluster, image_settings, model_resources=SMALL, redis_volume=DynamicVolume()
+            )
             if made:
                 harness.cluster_name = made[0].harness.cluster_name + suffix
             served = Served(stack.enter_context(harness), tmp_path)
@@ -38,15 +38,6 @@ def pair(
             served.serve(constant(f'"of {harness.cluster_name}"'))
             made.append(served)
         yield made[0], made[1]
-
-
-def is_gone(served: Served) -> bool:
-    """Tell whether nothing is left of a cluster, whatever others there are whose names begin alike."""
-    place, name = served.harness.place, served.harness.cluster_name
-    services = place.consul.request("GET", "/v1/catalog/services")
-    volumes = [each["Name"] for each in place.nomad.request("GET", "/v1/volumes?type=host")]
-    own = {service_name(name, each) for each in get_args(Service)}
-    return not served.harness.jobs() and own.isdisjoint((*services, *volumes))
 
 
 def test_one_cluster_is_stopped_and_the_other_is_untouched(pair: tuple[Served, Served]) -> None:
@@ -59,7 +50,7 @@ def test_one_cluster_is_stopped_and_the_other_is_untouched(pair: tuple[Served, S
     first.connection.set_num_replicas("sums", 2, 1)
     assert other.manager.get_replicas() == {SUMS: 1}
     first.connection.stop_all()
-    assert is_gone(first)
+    assert first.harness.is_gone()
     assert other.harness.parts() == before
     answer = other.ask(2.0)
     assert (answer["output"], answer["default"]) == (f"of {other.harness.cluster_name}", False)
@@ -69,7 +60,7 @@ def test_one_cluster_is_stopped_and_the_other_is_untouched(pair: tuple[Served, S
     # The other way round: its name is the beginning of the one that runs.
     first.start()
     other.connection.stop_all()
-    assert is_gone(other)
+    assert other.harness.is_gone()
     assert first.harness.parts().keys() == {"redis", "management-frontend", "query-frontend.0"}
     assert first.ask(3.0)["default_reason"] == "no_model"
 

@@ -139,6 +139,8 @@ def test_jobs_are_in_nomad_services_in_consul_and_routes_in_fabio(outcome: Outco
         eventually(
             functools.partial(place.consul.has_passing, service), f"Consul finds that {service} passes"
         )
+    wanted = {"/clipper/", f":{harness.tcp_port}"}
+    eventually(lambda: wanted <= {route["src"] for route in place.fabio.routes()}, "Fabio has both routes")
     routes = {route["src"]: route for route in place.fabio.routes()}
     assert routes["/clipper/"]["service"] == f"clipper-{DEFAULT_CLUSTER}-query"
     assert routes["/clipper/"]["opts"] == "strip=/clipper"

@@ -117,11 +117,11 @@ def test_the_least_policy_that_is_told_suffices(
     token = add_nomad_token(secure_nomad_cluster.nomad, "test-least", rules)
     with own_place(replace(secure, token=token)) as place:
         place.start(place.job())
-        place.jobs.scale(place.job_id, 2, "two")
+        place.scale(2, "two")
         place.jobs.fail_deployment(place.deployment.id)
         assert place.jobs.find({"test.id": place.job_id})
         (allocation, *_) = place.running
-        assert "to stdout" in place.logs.tail(allocation, 5)
+        eventually(lambda: "to stdout" in place.logs.tail(allocation, 5), "what it wrote is in its log")
         volumes = Volumes(place.api)
         name = place.job_id.replace(".", "-")
         volumes.create(VolumeRequest(name), TIMEOUT_S)

@@ -63,10 +63,7 @@ node_prefix "" {
 SUMS = ModelVersion("sums", "1")
 _NO_TOKEN = "00000000-0000-0000-0000-00000000dead"
 _PINNED = f"registry.example/any@sha256:{'0a' * 32}"
-pytestmark = [
-    pytest.mark.timeout(240),
-    pytest.mark.filterwarnings("ignore:What the cluster's Redis holds:clipper_nomad.ClipperWarning"),
-]
+pytestmark = pytest.mark.timeout(240)
 
 
 class Secured:
