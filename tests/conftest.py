@@ -13,10 +13,20 @@ from clipper_nomad.images import ImageSettings, build_component_images
 from tests.docker_engine import Engine, MissingServiceError, Registry, give_up, require_base_image
 from tests.nomad_cluster import NomadCluster
 from tests.nomad_plan import PLAIN, SECURE, ClusterPlan
+from tests.nomad_tools import require_stand_in, require_tofu
 
 #: Fixtures by which a test asks for what is slow, and parameters where its fixtures do not tell by name.
 _ENGINE = frozenset({"docker_client", "docker", "nomad"})
+_TOFU = frozenset({"tofu", "rendered"})
+_STATE_ENDS = "What the cluster's Redis holds"
 _CLUSTERS = {"nomad_cluster": PLAIN, "nomad": PLAIN, "nomad-raw_exec": PLAIN, "secure_nomad_cluster": SECURE}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let clusters on Nomad end without a word of their state: few have a volume for it."""
+    for item in items:
+        if not _CLUSTERS.keys().isdisjoint(_asks_for(item)):
+            item.add_marker(pytest.mark.filterwarnings(f"ignore:{_STATE_ENDS}:clipper_nomad.ClipperWarning"))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -29,6 +39,10 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         with contextlib.suppress(MissingServiceError), contextlib.ExitStack() as stack:
             stack.enter_context(NomadCluster(plan))
             session.config.add_cleanup(stack.pop_all().close)
+    if not asked.isdisjoint(_TOFU):
+        with contextlib.suppress(MissingServiceError):
+            require_tofu()
+            require_stand_in()
     if not asked.isdisjoint(_ENGINE):
         with contextlib.suppress(MissingServiceError, ClipperException), contextlib.ExitStack() as stack:
             client = stack.enter_context(Engine())

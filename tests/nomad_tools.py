@@ -1,4 +1,4 @@
-"""The programs of a real cluster: Nomad, Consul, Fabio, and Nomad's device plugin for tests.
+"""The programs of a real cluster: Nomad, Consul, Fabio, a device plugin for tests; OpenTofu, with a provider.
 
 Owns where they come from: PATH, else a build of what tests/system/tools pins, once, kept in the cache folder.
 Knows nothing of how they are run.
@@ -29,23 +29,29 @@ _LAST_LINES = 20
 
 @dataclass(frozen=True)
 class _Program:
-    """A Go program: its name, the folder of the go.mod that pins it, its package and its build tags."""
+    """A Go program: its name, the folder of its go.mod and of sources of ours, and how it is built."""
 
     name: str
     pins: str
     package: str
     tags: str = ""
+    variable: str = ""
 
     def build_command(self, output: Path) -> list[str]:
         tags = ["-tags", self.tags] if self.tags else []
-        flags = ["-mod=readonly", "-v", "-ldflags=-s -w", *tags]
+        linked = "-s -w" + (f" -X {self.variable}" if self.variable else "")
+        flags = ["-mod=readonly", "-v", f"-ldflags={linked}", *tags]
         return ["go", "build", *flags, "-o", str(output), self.package]
+
+    def sources(self) -> list[Path]:
+        folder = _PINS / self.pins
+        return [folder / "go.mod", folder / "go.sum", *sorted(folder.glob("*.go"))]
 
     def key(self) -> str:
         """Return a hash of all that the build's result depends on."""
         digest = hashlib.sha256(" ".join(self.build_command(Path(self.name))).encode())
-        for name in ("go.mod", "go.sum"):
-            digest.update((_PINS / self.pins / name).read_bytes())
+        for path in self.sources():
+            digest.update(path.read_bytes())
         return digest.hexdigest()[:12]
 
 
@@ -57,6 +63,10 @@ _FABIO = _Program("fabio", "fabio", "github.com/fabiolb/fabio")
 _DEVICE_PLUGIN = _Program(
     "example-device", "nomad", "github.com/hashicorp/nomad/plugins/device/cmd/example/cmd", _NOMAD_TAGS
 )
+# Without its variable OpenTofu takes itself for a version before the one that it is.
+_OPENTOFU = "github.com/opentofu/opentofu"
+_TOFU = _Program("tofu", "opentofu", f"{_OPENTOFU}/cmd/tofu", variable=f"{_OPENTOFU}/version.dev=no")
+_STAND_IN = _Program("terraform-provider-stand-in", "provider", ".")
 
 
 @dataclass(frozen=True)
@@ -77,6 +87,16 @@ def require_tools() -> Tools:
     return Tools(
         nomad=_find(_NOMAD), consul=_find(_CONSUL), fabio=_find(_FABIO), device_plugin=_built(_DEVICE_PLUGIN)
     )
+
+
+def require_tofu() -> Path:
+    """Return OpenTofu, built where it is not on PATH. Raises MissingServiceError where it cannot be built."""
+    return _find(_TOFU)
+
+
+def require_stand_in() -> Path:
+    """Return the provider that has others' schemas. Raises MissingServiceError where it cannot be built."""
+    return _built(_STAND_IN)
 
 
 def _find(program: _Program) -> Path:
@@ -102,8 +122,8 @@ def _build(program: _Program, kept: Path) -> None:
         )
     with tempfile.TemporaryDirectory(dir=kept.parent) as folder:
         # Go must not touch the pins in the checkout.
-        for name in ("go.mod", "go.sum"):
-            shutil.copy(_PINS / program.pins / name, folder)
+        for path in program.sources():
+            shutil.copy(path, folder)
         result = Path(folder) / "result"
         result.mkdir()
         _run_go(program, program.build_command(result / program.name), folder)
@@ -137,7 +157,7 @@ def _report(line: str) -> None:
 
 def main() -> None:
     """Print where the programs are, once they are there."""
-    for path in vars(require_tools()).values():
+    for path in (*vars(require_tools()).values(), require_tofu(), require_stand_in()):
         print(path)
 
 
