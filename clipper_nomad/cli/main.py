@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from clipper_nomad.cli import apps, cluster, demonstration, images, jobspecs, models, query
+from clipper_nomad.cli import apps, cluster, demonstration, environment, images, jobspecs, models, query
 from clipper_nomad.cli.output import say_error, say_warning
 from clipper_nomad.cli.session import MANAGERS, Session
 from clipper_nomad.errors import ClipperException
@@ -31,6 +31,7 @@ cluster.add_to(app)
 query.add_to(app)
 demonstration.add_to(app)
 jobspecs.add_to(app)
+environment.add_to(app)
 
 
 @app.callback()
@@ -46,7 +47,7 @@ def choose_cluster(
         Path | None,
         typer.Option(
             envvar="CLIPPER_STATE_DIR",
-            help="Where local clusters are kept.  [default: ~/.local/state/clipper]",
+            help="Where local clusters are kept; by default ~/.local/state/clipper.",
             show_default=False,
         ),
     ] = None,
