@@ -45,7 +45,7 @@ def model_bytes(input_type: InputType, value: Any) -> bytes:
     return np.array(value, dtype=DTYPES[input_type]).tobytes()
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(data=st.data(), input_type=st.sampled_from(InputType), ascii_only=st.booleans())
 def test_one_input(data: st.DataObject, input_type: InputType, ascii_only: bool) -> None:
     value = data.draw(inputs_of(input_type))
@@ -55,7 +55,7 @@ def test_one_input(data: st.DataObject, input_type: InputType, ascii_only: bool)
     assert (request.is_batch, request.version) == (False, None)
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(data=st.data(), input_type=st.sampled_from(InputType))
 def test_batches(data: st.DataObject, input_type: InputType) -> None:
     values = data.draw(st.lists(inputs_of(input_type), max_size=5))
@@ -64,7 +64,7 @@ def test_batches(data: st.DataObject, input_type: InputType) -> None:
     assert request.is_batch == (len(values) != 1)
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(
     data=st.data(),
     input_type=st.sampled_from([I, F, D, S]),
@@ -91,7 +91,7 @@ def near_requests(draw: st.DrawFn) -> bytes:
     return body[: draw(st.integers(0, len(body)))] if draw(st.booleans()) else body
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(body=st.one_of(st.binary(), near_requests()), input_type=st.sampled_from(InputType))
 @example(body=b'{"x":' + b"[" * 100_000, input_type=D)
 @example(body=b'{"input":' + b"[" * 100_000, input_type=D)
