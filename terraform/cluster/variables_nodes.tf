@@ -44,7 +44,7 @@ variable "pools" {
       node_class    Nomad's node class; the pool's name if not set
       node_pool     Nomad's node pool
       drivers       task drivers: docker, exec, raw_exec
-      host_volumes  names of host volumes that every node of the pool has
+      host_volumes  names of host volumes that every node of the pool has; one for Redis belongs into a pool of one node
       meta          Nomad's client metadata
   EOT
   type = map(object({

@@ -1,7 +1,8 @@
-"""What system tests share: places of clusters on a real Docker engine."""
+"""What system tests share: places of clusters on a real Docker engine, and clusters of nodes."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 
 import docker
@@ -9,6 +10,17 @@ import pytest
 
 from clipper_nomad.images import ImageSettings
 from tests.contract.harness import DockerHarness
+from tests.docker_engine import MissingServiceError, give_up
+from tests.nodes_cluster import NodeCluster
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Build the programs of a cluster of nodes, where that takes minutes, before any test's time is taken."""
+    asks = any("node_cluster" in getattr(item, "fixturenames", ()) for item in session.items)
+    if asks and not session.config.option.collectonly:
+        # What is missing is told by the tests that need it.
+        with contextlib.suppress(MissingServiceError):
+            NodeCluster().require()
 
 
 @pytest.fixture
@@ -16,3 +28,14 @@ def harness(docker_client: docker.DockerClient, image_settings: ImageSettings) -
     """The place of a cluster of containers, of which nothing is left after the test."""
     with DockerHarness(docker_client, image_settings) as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def node_cluster() -> Iterator[NodeCluster]:
+    """Three servers, two clients and an edge, for one module's tests alone: idle agents are busy, too."""
+    with contextlib.ExitStack() as stack:
+        try:
+            cluster = stack.enter_context(NodeCluster())
+        except MissingServiceError as error:
+            give_up(str(error))
+        yield cluster

@@ -6,8 +6,9 @@ variable "pools" {
       drivers       task drivers: docker, exec, raw_exec. Only these are offered to jobs; raw_exec runs tasks as root
       gpu           NVIDIA GPUs. driver: the packages named by `packages` (Ubuntu's, if not set) and NVIDIA's container
                     toolkit are installed (`install`), or the image brings driver, toolkit and Docker (`present`)
-      host_volumes  names of the host volumes that every node of the pool has, such as one for Redis: each is a folder of the
-                    user 10001, which Clipper's images run as
+      host_volumes  names of the host volumes that every node of the pool has, each a folder of the
+                    user 10001, which Clipper's images run as. One for Redis belongs into a pool of one node: on
+                    another Redis would start with an empty one
       meta          Nomad's client metadata
   EOT
   type = map(object({
