@@ -71,7 +71,7 @@ def test_files_and_secrets_are_there_before_the_services_start(
     machine.stand_in("systemctl", f"if test -e {_KEY}; then echo with secrets >> /calls; fi")
     done = machine.run(_START)
     assert done.returncode == 0, done.stderr
-    for path, entry in {**rendered.files["state-1"], **rendered.secret_files["cpu-1"]}.items():
+    for path, entry in {**rendered.files["state-1"], **rendered.secret_files["state-1"]}.items():
         assert machine.read(path) == entry["content"]
         assert machine.describe(path) == f"{entry['mode'].lstrip('0')} {entry['owner']}"
     assert machine.calls == [
