@@ -163,11 +163,11 @@ class Clipper:
 
     def _wait_changed(self, part: str, is_other: Callable[[str], bool]) -> None:
         def changed() -> bool:
-            # The allocation's id, and when its task was started, if it was.
-            now = self.harness.parts().get(part, "")
-            return is_other(now) and bool(now.partition(" ")[2].replace("None", ""))
+            return is_other(self.harness.parts().get(part, ""))
 
-        eventually(changed, f"{part} runs anew", _WHOLE_TIMEOUT_S)
+        eventually(changed, f"{part} is another", _WHOLE_TIMEOUT_S)
+        # Nomad says what is to run before it does, and Consul of the one before that it passes.
+        self.harness.await_running(part)
 
     def since_last_start_s(self) -> float:
         """Return how long ago the task that started last did so, as Nomad says."""

@@ -128,7 +128,7 @@ class NomadHarness:
 
         def runs() -> bool:
             found[:] = [each for name, each in self.allocations().items() if name == part]
-            return any(each["ClientStatus"] == "running" for each in found)
+            return any(_runs(each) for each in found)
 
         eventually(runs, f"{part} runs")
         return found[0]
@@ -166,6 +166,12 @@ def _part(meta: Mapping[str, str], allocation_name: str) -> str:
     if component == "model":
         return ".".join(["model", *(meta[key] for key in _MODEL), index])
     return f"{component}.{index}" if component == "query-frontend" else component
+
+
+def _runs(allocation: Mapping[str, Any]) -> bool:
+    # Nomad calls an allocation running while its task waits to be started again.
+    states = (allocation["TaskStates"] or {}).values()
+    return bool(states) and all(state["State"] == "running" for state in states)
 
 
 def _num_restarts(allocation: Mapping[str, Any]) -> int:
