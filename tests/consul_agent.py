@@ -19,7 +19,7 @@ import dns.rcode
 import dns.rrset
 import requests
 
-from clipper_nomad.managers.nomad.access import TLS, ConsulAccess
+from clipper_nomad.managers.nomad.clients.access import TLS, ConsulAccess
 from clipper_nomad.managers.ports import choose_free
 from tests.processes import Process, eventually
 

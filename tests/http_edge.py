@@ -13,10 +13,10 @@ from typing import Any, Self
 
 import uvloop
 
-from clipper_frontend.query.connections import Connections
-from clipper_frontend.query.exchange import Exchange, Handler
-from clipper_frontend.query.http import HttpProtocol
-from clipper_frontend.query.limits import HttpLimits
+from clipper_frontend.query.http.connections import Connections
+from clipper_frontend.query.http.exchange import Exchange, Handler
+from clipper_frontend.query.http.limits import HttpLimits
+from clipper_frontend.query.http.protocol import HttpProtocol
 
 
 class EchoHandler:

@@ -7,12 +7,12 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from clipper_nomad.managers.nomad.access import NomadAccess
-from clipper_nomad.managers.nomad.allocations import Allocation
-from clipper_nomad.managers.nomad.api import NomadAPI
-from clipper_nomad.managers.nomad.deployments import Deployment
-from clipper_nomad.managers.nomad.jobs import Evaluation, Jobs
-from clipper_nomad.managers.nomad.logs import Logs
+from clipper_nomad.managers.nomad.api.allocations import Allocation
+from clipper_nomad.managers.nomad.api.deployments import Deployment
+from clipper_nomad.managers.nomad.api.jobs import Evaluation, Jobs
+from clipper_nomad.managers.nomad.api.logs import Logs
+from clipper_nomad.managers.nomad.clients.access import NomadAccess
+from clipper_nomad.managers.nomad.clients.nomad import NomadAPI
 from tests.processes import eventually
 
 TIMEOUT_S = 20.0

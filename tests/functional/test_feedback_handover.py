@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from clipper_frontend.query.handover import Handover, OneFeedback
+from clipper_frontend.query.feedback.handover import Handover, OneFeedback
 
 Answered = list[tuple[int, bytes]]
 Peer = Callable[[bytes], Awaitable[bytes]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from clipper_frontend.query.limits import HttpLimits
+from clipper_frontend.query.http.limits import HttpLimits
 from tests.http_edge import EchoHandler, Edge, HoldingHandler, get, post, run_edge
 
 

@@ -7,7 +7,7 @@ import asyncio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clipper_frontend.query.limits import HttpLimits
+from clipper_frontend.query.http.limits import HttpLimits
 from tests.http_edge import EchoHandler, Edge, chunked, get, post, run_edge
 
 LIMITS = HttpLimits(header_timeout_s=0.02, body_timeout_s=0.02, idle_timeout_s=0.02, linger_timeout_s=0.02)

@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 
-from clipper_frontend.query.limits import HttpLimits
+from clipper_frontend.query.http.limits import HttpLimits
 from tests.http_edge import Client, EchoHandler, Edge, HoldingHandler, Response, chunked, get, post, run_edge
 
 MIB = 1024 * 1024

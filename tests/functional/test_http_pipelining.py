@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import random
 
-from clipper_frontend.query.exchange import Exchange
-from clipper_frontend.query.http import HttpProtocol
-from clipper_frontend.query.limits import HttpLimits
+from clipper_frontend.query.http.exchange import Exchange
+from clipper_frontend.query.http.limits import HttpLimits
+from clipper_frontend.query.http.protocol import HttpProtocol
 from tests.http_edge import EchoHandler, Edge, HoldingHandler, get, post, run_edge
 
 

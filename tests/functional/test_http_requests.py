@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from clipper_frontend.query.exchange import Exchange
+from clipper_frontend.query.http.exchange import Exchange
 from tests.http_edge import EchoHandler, Edge, HoldingHandler, chunked, get, post, run_edge
 
 

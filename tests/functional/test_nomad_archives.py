@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from clipper_nomad.errors import BuildError
-from clipper_nomad.managers.nomad.archives import ArtifactStore, build_archive
-from clipper_nomad.managers.nomad.packages import PackageCache
+from clipper_nomad.managers.nomad.drivers.archives import ArtifactStore, build_archive
+from clipper_nomad.managers.nomad.drivers.pip_cache import PackageCache
 from clipper_nomad.types import BuildSpec, ModelVersion
 
 MODEL = ModelVersion("m", "1")

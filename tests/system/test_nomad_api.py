@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from clipper_nomad.errors import ContainerManagerError
-from clipper_nomad.managers.nomad.access import NomadAccess
-from clipper_nomad.managers.nomad.volumes import VolumeRequest, Volumes
+from clipper_nomad.managers.nomad.api.volumes import VolumeRequest, Volumes
+from clipper_nomad.managers.nomad.clients.access import NomadAccess
 from tests.nomad_cluster import NomadCluster
 from tests.nomad_jobs import TIMEOUT_S, Place, own_place
 from tests.processes import eventually

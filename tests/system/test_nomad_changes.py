@@ -13,7 +13,7 @@ from clipper_nomad.connection import ClipperConnection
 from clipper_nomad.errors import ContainerManagerError
 from clipper_nomad.images import ImageSettings
 from clipper_nomad.jobspecs import management_frontend_job_id, model_job_id
-from clipper_nomad.managers.nomad.jobs import Jobs, Plan
+from clipper_nomad.managers.nomad.api.jobs import Jobs, Plan
 from clipper_nomad.types import DeploySpec
 from tests.contract.nomad_harness import NomadHarness
 from tests.models import row_sums

@@ -11,8 +11,8 @@ import pytest
 
 from clipper_container.addresses import HostPort, parse_address, resolve
 from clipper_nomad.errors import ContainerManagerError
-from clipper_nomad.managers.nomad.access import TLS, ConsulAccess
-from clipper_nomad.managers.nomad.consul import ConsulCatalog, FailingInstance
+from clipper_nomad.managers.nomad.clients.access import TLS, ConsulAccess
+from clipper_nomad.managers.nomad.clients.consul import ConsulCatalog, FailingInstance
 from clipper_nomad.managers.nomad.dns import ConsulDNS
 from clipper_nomad.managers.nomad.load_balancer import FabioLoadBalancer
 from clipper_nomad.managers.ports import choose_free

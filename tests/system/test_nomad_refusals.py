@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from clipper_nomad.errors import ContainerManagerError
-from clipper_nomad.managers.nomad.access import TLS, NomadAccess
-from clipper_nomad.managers.nomad.api import NomadAPI
-from clipper_nomad.managers.nomad.jobs import Jobs
-from clipper_nomad.managers.nomad.session import CAPABILITIES, VOLUME_CAPABILITIES
-from clipper_nomad.managers.nomad.volumes import VolumeRequest, Volumes
+from clipper_nomad.managers.nomad.api.jobs import Jobs
+from clipper_nomad.managers.nomad.api.volumes import VolumeRequest, Volumes
+from clipper_nomad.managers.nomad.clients.access import TLS, NomadAccess
+from clipper_nomad.managers.nomad.clients.nomad import NomadAPI
+from clipper_nomad.managers.nomad.clients.session import CAPABILITIES, VOLUME_CAPABILITIES
 from tests.nomad_acl import add_nomad_token
 from tests.nomad_cluster import NomadCluster
 from tests.nomad_jobs import TIMEOUT_S, own_place

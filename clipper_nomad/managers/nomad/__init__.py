@@ -1,7 +1,7 @@
 """The Nomad manager: a cluster as jobs on Nomad, found through Consul and reached through Fabio."""
 
 from clipper_nomad.jobspecs import Affinity, Constraint, HostVolume, Spread, TaskResources, Timings
-from clipper_nomad.managers.nomad.access import ConsulAccess
+from clipper_nomad.managers.nomad.clients.access import ConsulAccess
 from clipper_nomad.managers.nomad.dns import DNS, ConsulDNS
 from clipper_nomad.managers.nomad.drivers import DockerDriver, ExecDriver, RawExecDriver, RegistryAuth
 from clipper_nomad.managers.nomad.load_balancer import FabioLoadBalancer, LoadBalancer, NoLoadBalancer

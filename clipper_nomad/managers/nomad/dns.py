@@ -17,8 +17,8 @@ from dns.resolver import NXDOMAIN, NoAnswer
 
 from clipper_container.addresses import AddressError, HostPort, SrvName, parse_address, resolve
 from clipper_nomad.errors import ContainerManagerError
-from clipper_nomad.managers.nomad.access import ConsulAccess
-from clipper_nomad.managers.nomad.consul import ConsulCatalog, ConsulUnreachableError, is_loopback
+from clipper_nomad.managers.nomad.clients.access import ConsulAccess
+from clipper_nomad.managers.nomad.clients.consul import ConsulCatalog, ConsulUnreachableError, is_loopback
 
 _DNS_PORT = 53
 

@@ -19,26 +19,26 @@ from clipper_nomad.jobspecs import AnyJob, Service, render_all, service_name
 from clipper_nomad.managers.attachment import Attachment
 from clipper_nomad.managers.base import ContainerManager
 from clipper_nomad.managers.labels import require_label, require_model
-from clipper_nomad.managers.nomad.access import ConsulAccess, NomadAccess
-from clipper_nomad.managers.nomad.api import NomadAPI
-from clipper_nomad.managers.nomad.consul import ConsulCatalog
-from clipper_nomad.managers.nomad.definitions import Definitions
+from clipper_nomad.managers.nomad.api.jobs import Jobs
+from clipper_nomad.managers.nomad.api.logs import Logs
+from clipper_nomad.managers.nomad.api.volumes import Volumes
+from clipper_nomad.managers.nomad.clients.access import ConsulAccess, NomadAccess
+from clipper_nomad.managers.nomad.clients.consul import ConsulCatalog
+from clipper_nomad.managers.nomad.clients.nomad import NomadAPI
+from clipper_nomad.managers.nomad.cluster.cluster_jobs import Fleet, part_name
+from clipper_nomad.managers.nomad.cluster.definitions import Definitions
+from clipper_nomad.managers.nomad.cluster.fabio_routes import Routes
+from clipper_nomad.managers.nomad.cluster.frontends import Frontends
+from clipper_nomad.managers.nomad.cluster.records import ClusterRecord
+from clipper_nomad.managers.nomad.cluster.redis_state import RedisState
+from clipper_nomad.managers.nomad.cluster.replicas import Replicas
+from clipper_nomad.managers.nomad.cluster.shutdown import Shutdown
+from clipper_nomad.managers.nomad.cluster.sources import Sources
+from clipper_nomad.managers.nomad.cluster.watch import Watch
 from clipper_nomad.managers.nomad.dns import DNS, ConsulDNS
 from clipper_nomad.managers.nomad.environment import read_environment
-from clipper_nomad.managers.nomad.fleet import Fleet, part_name
-from clipper_nomad.managers.nomad.frontends import Frontends
-from clipper_nomad.managers.nomad.jobs import Jobs
 from clipper_nomad.managers.nomad.load_balancer import LoadBalancer, NoLoadBalancer
-from clipper_nomad.managers.nomad.logs import Logs
-from clipper_nomad.managers.nomad.records import ClusterRecord
-from clipper_nomad.managers.nomad.redis_state import RedisState
-from clipper_nomad.managers.nomad.replicas import Replicas
-from clipper_nomad.managers.nomad.routes import Routes
 from clipper_nomad.managers.nomad.settings import NomadSettings
-from clipper_nomad.managers.nomad.shutdown import Shutdown
-from clipper_nomad.managers.nomad.sources import Sources
-from clipper_nomad.managers.nomad.volumes import Volumes
-from clipper_nomad.managers.nomad.watch import Watch
 from clipper_nomad.types import BuildSpec, ClusterSpec, DeploySpec, ModelVersion
 from clipper_nomad.waiting import wait_until
 

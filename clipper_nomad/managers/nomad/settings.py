@@ -12,7 +12,7 @@ from pathlib import Path
 from clipper_nomad.errors import ContainerManagerError
 from clipper_nomad.images import ImageSettings
 from clipper_nomad.jobspecs import Affinity, Constraint, HostVolume, Spread, TaskResources, Timings
-from clipper_nomad.managers.nomad import records
+from clipper_nomad.managers.nomad.cluster import records
 from clipper_nomad.managers.nomad.drivers import DockerDriver, Driver
 
 # What a task gets where nobody says more. They are small: Nomad reserves them, and lets CPU be exceeded.

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 
 import uvloop
 
+from clipper_frontend.allocator import settle_memory
 from clipper_frontend.errors import ClusterMismatch
 from clipper_frontend.logs import configure_logging
-from clipper_frontend.query.memory import settle_memory
 from clipper_frontend.query.server import QueryFrontend
 from clipper_frontend.query.settings import QuerySettings, parse_settings
 

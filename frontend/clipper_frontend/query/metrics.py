@@ -13,11 +13,11 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from clipper_container.wire import V3
-from clipper_frontend.query.connections import Connections
-from clipper_frontend.query.routes import Routes
-from clipper_frontend.query.serving import Serving
-from clipper_frontend.query.sessions import Sessions
-from clipper_frontend.query.statistics import Histogram
+from clipper_frontend.query.http.connections import Connections
+from clipper_frontend.query.rpc.sessions import Sessions
+from clipper_frontend.query.serving.routes import Routes
+from clipper_frontend.query.serving.serving import Serving
+from clipper_frontend.query.serving.statistics import Histogram
 
 _APP = ["app"]
 _ARM = ["app", "arm"]

@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 
 from clipper_container.wire import V3, V4
 from clipper_frontend.errors import RegistryUnavailable
-from clipper_frontend.query.query_ids import QueryIds
-from clipper_frontend.query.replica import Replica
-from clipper_frontend.query.version import ServedVersion
+from clipper_frontend.query.prediction.replica import Replica
+from clipper_frontend.query.prediction.version import ServedVersion
+from clipper_frontend.query.serving.query_ids import QueryIds
 from clipper_frontend.registry.frontends import FRONTEND_RENEWAL_INTERVAL_S
 from clipper_frontend.registry.keys import ReplicaKey
 from clipper_frontend.registry.mirror import Mirror

@@ -8,7 +8,7 @@ followed.
 from __future__ import annotations
 
 from clipper_frontend import health
-from clipper_frontend.query.routes import Routes
+from clipper_frontend.query.serving.routes import Routes
 from clipper_frontend.registry.mirror import Mirror
 
 #: How long a fresh frontend waits for the replicas that other frontends have.

@@ -10,16 +10,16 @@ from collections.abc import Callable
 from urllib.parse import quote, unquote
 
 from clipper_frontend import health
-from clipper_frontend.query.answers import error_body, render_batch
-from clipper_frontend.query.application import Application
-from clipper_frontend.query.decoding import BadRequest, PredictRequest
-from clipper_frontend.query.exchange import Exchange
-from clipper_frontend.query.handover import FEEDBACK_PATH
+from clipper_frontend.query.bodies.answers import error_body, render_batch
+from clipper_frontend.query.bodies.requests import BadRequest, PredictRequest
+from clipper_frontend.query.feedback.handover import FEEDBACK_PATH
+from clipper_frontend.query.feedback.updates import UpdateHandler
+from clipper_frontend.query.http.exchange import Exchange
 from clipper_frontend.query.readiness import Readiness
-from clipper_frontend.query.routes import Routes
-from clipper_frontend.query.selecting import Selecting
-from clipper_frontend.query.serving import Serving
-from clipper_frontend.query.updates import UpdateHandler
+from clipper_frontend.query.serving.application import Application
+from clipper_frontend.query.serving.routes import Routes
+from clipper_frontend.query.serving.selecting import Selecting
+from clipper_frontend.query.serving.serving import Serving
 
 _METRICS_PATH = health.METRICS_PATH.encode()
 _LIVE_PATH = health.LIVE_PATH.encode()

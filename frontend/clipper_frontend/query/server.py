@@ -13,23 +13,23 @@ import time
 from importlib.metadata import version as distribution_version
 
 from clipper_frontend.errors import RegistryUnavailable
-from clipper_frontend.query.cache import PredictionCache
-from clipper_frontend.query.clockwork import Clockwork
-from clipper_frontend.query.connections import Connections
-from clipper_frontend.query.exchange import Handler
-from clipper_frontend.query.feedback_loop import FeedbackLoop
-from clipper_frontend.query.http import HttpProtocol
+from clipper_frontend.query.feedback.loop import FeedbackLoop
+from clipper_frontend.query.http.connections import Connections
+from clipper_frontend.query.http.exchange import Handler
+from clipper_frontend.query.http.protocol import HttpProtocol
 from clipper_frontend.query.metrics import metrics_source
+from clipper_frontend.query.prediction.cache import PredictionCache
 from clipper_frontend.query.presence import Presence
-from clipper_frontend.query.query_ids import QueryIds
 from clipper_frontend.query.readiness import Readiness
 from clipper_frontend.query.rest import AdminHandler, RestHandler
-from clipper_frontend.query.routes import Routes
-from clipper_frontend.query.rpc import RpcSocket
-from clipper_frontend.query.selecting import Selecting
-from clipper_frontend.query.serving import Serving
-from clipper_frontend.query.sessions import Sessions
+from clipper_frontend.query.rpc.sessions import Sessions
+from clipper_frontend.query.rpc.socket import RpcSocket
+from clipper_frontend.query.serving.query_ids import QueryIds
+from clipper_frontend.query.serving.routes import Routes
+from clipper_frontend.query.serving.selecting import Selecting
+from clipper_frontend.query.serving.serving import Serving
 from clipper_frontend.query.settings import QuerySettings
+from clipper_frontend.query.timers import Clockwork
 from clipper_frontend.registry.follower import Follower
 from clipper_frontend.registry.mirror import Changes
 from clipper_frontend.registry.records import FrontendRecord

@@ -7,8 +7,8 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from clipper_frontend.query.feedback_loop import FeedbackLimits
-from clipper_frontend.query.limits import HttpLimits
+from clipper_frontend.query.feedback.loop import FeedbackLimits
+from clipper_frontend.query.http.limits import HttpLimits
 from clipper_frontend.settings import (
     CommonSettings,
     add_common_arguments,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from clipper_nomad.errors import ContainerManagerError
-from clipper_nomad.managers.nomad.access import TLS, ConsulAccess, NomadAccess
+from clipper_nomad.managers.nomad.clients.access import TLS, ConsulAccess, NomadAccess
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from clipper_nomad.managers.nomad.allocations import Allocation, read_all
+from clipper_nomad.managers.nomad.api.allocations import Allocation, read_all
 
 RECORDED = Path(__file__).parent / "recorded"
 

@@ -10,10 +10,11 @@ import pytest
 
 from clipper_nomad.errors import ContainerManagerError
 from clipper_nomad.jobspecs import Affinity, Constraint, HostVolume, ModelJob, Spread, TaskResources
-from clipper_nomad.managers.nomad import ConsulDNS, FabioLoadBalancer, NomadContainerManager, records
-from clipper_nomad.managers.nomad.definitions import Definitions, Packages, model_resources
+from clipper_nomad.managers.nomad import ConsulDNS, FabioLoadBalancer, NomadContainerManager
+from clipper_nomad.managers.nomad.cluster import records
+from clipper_nomad.managers.nomad.cluster.definitions import Definitions, Packages, model_resources
+from clipper_nomad.managers.nomad.cluster.records import ClusterRecord
 from clipper_nomad.managers.nomad.load_balancer import LoadBalancer, NoLoadBalancer
-from clipper_nomad.managers.nomad.records import ClusterRecord
 from clipper_nomad.managers.nomad.settings import NomadSettings
 from clipper_nomad.types import ClusterSpec, DeploySpec, Device, ModelVersion, Resources
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from clipper_nomad.managers.nomad import placements
+from clipper_nomad.managers.nomad.api import placements
 
 RECORDED = Path(__file__).parent / "recorded"
 JOB = {

@@ -10,8 +10,8 @@ import pytest
 from clipper_nomad.errors import ContainerManagerError
 from clipper_nomad.jobspecs import meta
 from clipper_nomad.managers.compatibility import require_compatible
-from clipper_nomad.managers.nomad import records
-from clipper_nomad.managers.nomad.records import ClusterRecord
+from clipper_nomad.managers.nomad.cluster import records
+from clipper_nomad.managers.nomad.cluster.records import ClusterRecord
 
 RECORD = ClusterRecord(
     version="0.2.0",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from clipper_frontend.query.feedback import FeedbackMemory
-from clipper_frontend.query.learner import PolicyLearner, Surroundings
-from clipper_frontend.query.statistics import ApplicationStatistics
+from clipper_frontend.query.feedback.learner import PolicyLearner, Surroundings
+from clipper_frontend.query.feedback.memory import FeedbackMemory
+from clipper_frontend.query.serving.statistics import ApplicationStatistics
 from clipper_frontend.selection.config import PolicyConfig
 
 MODELS = ("better", "worse")

@@ -17,12 +17,12 @@ import numpy as np
 
 from clipper_container import wire
 from clipper_container.input_types import InputType
-from clipper_frontend.query.application import Learning
-from clipper_frontend.query.cache import PredictionCache
-from clipper_frontend.query.routes import Routes
-from clipper_frontend.query.selecting import Selecting
-from clipper_frontend.query.serving import Serving
-from clipper_frontend.query.sessions import Sessions
+from clipper_frontend.query.prediction.cache import PredictionCache
+from clipper_frontend.query.rpc.sessions import Sessions
+from clipper_frontend.query.serving.application import Learning
+from clipper_frontend.query.serving.routes import Routes
+from clipper_frontend.query.serving.selecting import Selecting
+from clipper_frontend.query.serving.serving import Serving
 from clipper_frontend.registry.keys import Database
 from clipper_frontend.registry.mirror import Mirror
 from clipper_frontend.registry.records import ApplicationRecord, ModelRecord, OnDefault

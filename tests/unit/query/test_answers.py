@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from clipper_frontend.query.answers import (
+from clipper_frontend.query.bodies.answers import (
     DefaultReason,
     combined_members,
     error_body,

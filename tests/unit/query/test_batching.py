@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clipper_frontend.query.batching import LARGEST_BATCH, BatchEstimator
+from clipper_frontend.query.prediction.batching import LARGEST_BATCH, BatchEstimator
 
 
 def _learn(

@@ -8,7 +8,7 @@ import tracemalloc
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clipper_frontend.query.cache import ENTRY_OVERHEAD_BYTES, PredictionCache, cache_key
+from clipper_frontend.query.prediction.cache import ENTRY_OVERHEAD_BYTES, PredictionCache, cache_key
 
 
 def test_the_least_recently_used_goes_first() -> None:

@@ -7,8 +7,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clipper_frontend.query.deadlines import Deadlines
-from clipper_frontend.query.prediction import Query
+from clipper_frontend.query.prediction.prediction import Query
+from clipper_frontend.query.serving.deadlines import Deadlines
 
 _NOTHING: Any = None
 

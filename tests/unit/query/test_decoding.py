@@ -14,7 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from clipper_container.input_types import InputType
-from clipper_frontend.query.decoding import BadRequest, FeedbackDecoder, PredictDecoder
+from clipper_frontend.query.bodies.requests import BadRequest, FeedbackDecoder, PredictDecoder
 
 B, I, F, D, S = InputType.BYTES, InputType.INTEGERS, InputType.FLOATS, InputType.DOUBLES, InputType.STRINGS  # noqa: E741
 DTYPES = {I: "<i4", F: "<f4", D: "<f8"}

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from clipper_frontend.query.feedback import (
+from clipper_frontend.query.feedback.memory import (
     ENTRY_OVERHEAD_BYTES,
     OUTPUT_OVERHEAD_BYTES,
     Answered,

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from clipper_frontend.query.application import Learner
-from clipper_frontend.query.feedback import Outputs
-from clipper_frontend.query.statistics import ApplicationStatistics
+from clipper_frontend.query.feedback.memory import Outputs
+from clipper_frontend.query.serving.application import Learner
+from clipper_frontend.query.serving.statistics import ApplicationStatistics
 from clipper_frontend.registry.records import OnDefault
 from clipper_frontend.selection.config import PolicyConfig
 from clipper_frontend.selection.contract import Policy, Selection, Selector

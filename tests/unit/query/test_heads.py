@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from clipper_frontend.query import heads
+from clipper_frontend.query.http import heads
 
 HEAD = (
     b"POST /a?b HTTP/1.1\r\nHost: x\r\n"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from clipper_frontend.errors import UnfitLabel
-from clipper_frontend.query.feedback import Answered
-from clipper_frontend.query.learner import USER_LIFETIME_S, PolicyLearner
+from clipper_frontend.query.feedback.learner import USER_LIFETIME_S, PolicyLearner
+from clipper_frontend.query.feedback.memory import Answered
 from clipper_frontend.registry.selection import StateKey
 from clipper_frontend.selection.selector import single_selection
 from clipper_frontend.selection.state import add

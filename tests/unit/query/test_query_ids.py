@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from clipper_frontend.query.query_ids import COUNT_BITS, QueryIds, number_of
+from clipper_frontend.query.serving.query_ids import COUNT_BITS, QueryIds, number_of
 
 
 def test_an_id_tells_whose_it_is_and_is_exact_as_a_double() -> None:

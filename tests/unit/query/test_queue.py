@@ -7,8 +7,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clipper_frontend.query.prediction import Prediction
-from clipper_frontend.query.queue import DeadlineQueue
+from clipper_frontend.query.prediction.prediction import Prediction
+from clipper_frontend.query.prediction.queue import DeadlineQueue
 
 _NOBODY: Any = None
 

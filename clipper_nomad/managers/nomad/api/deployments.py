@@ -1,0 +1,108 @@
+"""Deployments: how far a version of a job has come, followed and ended.
+
+Owns the reading of Nomad's JSON about them. Knows no job but by its id.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from clipper_nomad.errors import ContainerManagerError
+from clipper_nomad.managers.nomad.clients.nomad import NomadAPI, quoted
+from clipper_nomad.managers.nomad.clients.session import RefusedError
+
+_ENDED = frozenset({"successful", "failed", "cancelled"})
+_ALREADY_ENDED = "can't fail terminal deployment"
+_FAILING_TIMEOUT_S = 15.0
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """How far a version of a job has come. `index` is what waiting for a change begins from."""
+
+    id: str
+    job_id: str
+    job_version: int
+    status: str
+    description: str
+    num_wanted: int
+    num_placed: int
+    num_healthy: int
+    num_unhealthy: int
+    index: int
+
+    @property
+    def is_active(self) -> bool:
+        """Return whether it goes on; while it does, Nomad refuses to scale its job."""
+        return self.status not in _ENDED
+
+
+class Deployments:
+    """The deployments of one namespace. Every method raises ContainerManagerError."""
+
+    def __init__(self, api: NomadAPI) -> None:
+        self._api = api
+
+    def latest(self, job_id: str) -> Deployment | None:
+        """Return a job's latest deployment, or None where it has none."""
+        attempt = f"Cannot read the deployment of the job {job_id}"
+        answer = self._api.get(attempt, f"job/{quoted(job_id)}/deployment")
+        return None if answer.body is None else _read(answer.body)
+
+    def wait_for_change(self, deployment: Deployment, timeout_s: float) -> Deployment:
+        """Return a deployment once it has changed, or as it is after `timeout_s`."""
+        attempt = f"Cannot read the deployment of the job {deployment.job_id}"
+        path = f"deployment/{quoted(deployment.id)}"
+        return _read(self._api.wait_for_change(attempt, path, deployment.index, timeout_s).body)
+
+    def fail(self, deployment_id: str) -> None:
+        """Mark an active deployment as failed; one that has ended is left alone."""
+        try:
+            self._api.ask(
+                f"Cannot fail the deployment {deployment_id}",
+                lambda: self._api.client.deployment.fail_deployment(quoted(deployment_id)),
+                is_read=False,
+            )
+        except RefusedError as error:
+            if _ALREADY_ENDED not in error.text:
+                raise
+
+    def end(self, job_id: str, grace_s: float) -> None:
+        """Return when a job has no active deployment: one that does not end within `grace_s` is failed."""
+        deployment = self.latest(job_id)
+        if deployment is None:
+            return
+        deployment = self._wait_until_ended(deployment, grace_s)
+        if not deployment.is_active:
+            return
+        self.fail(deployment.id)
+        if self._wait_until_ended(deployment, _FAILING_TIMEOUT_S).is_active:
+            raise ContainerManagerError(
+                f"The deployment {deployment.id} of the job {job_id} does not end, though it was failed: "
+                "look at it in Nomad (nomad deployment status), and try again"
+            )
+
+    def _wait_until_ended(self, deployment: Deployment, timeout_s: float) -> Deployment:
+        deadline_s = time.monotonic() + timeout_s
+        while deployment.is_active and (left_s := deadline_s - time.monotonic()) > 0:
+            deployment = self.wait_for_change(deployment, left_s)
+        return deployment
+
+
+def _read(body: Mapping[str, Any]) -> Deployment:
+    groups = (body.get("TaskGroups") or {}).values()
+    return Deployment(
+        id=body["ID"],
+        job_id=body["JobID"],
+        job_version=body["JobVersion"],
+        status=body["Status"],
+        description=body.get("StatusDescription") or "",
+        num_wanted=sum(group["DesiredTotal"] for group in groups),
+        num_placed=sum(group["PlacedAllocs"] for group in groups),
+        num_healthy=sum(group["HealthyAllocs"] for group in groups),
+        num_unhealthy=sum(group["UnhealthyAllocs"] for group in groups),
+        index=body["ModifyIndex"],
+    )

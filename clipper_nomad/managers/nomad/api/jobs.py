@@ -1,0 +1,325 @@
+"""Jobs on Nomad: applied, found, read, scaled, stopped.
+
+Owns the order in which Nomad is asked, so that nobody's change is lost and nothing is left half-way. Knows
+jobs by id, meta and JSON; never what a job is for, nor how it was rendered.
+"""
+
+from __future__ import annotations
+
+import datetime
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from clipper_nomad.errors import ContainerManagerError
+from clipper_nomad.managers.nomad.api import allocations, placements
+from clipper_nomad.managers.nomad.api.allocations import Allocation
+from clipper_nomad.managers.nomad.api.deployments import Deployment, Deployments
+from clipper_nomad.managers.nomad.api.placements import Failure
+from clipper_nomad.managers.nomad.clients.nomad import NomadAPI, quoted
+from clipper_nomad.managers.nomad.clients.session import RefusedError
+
+_CHANGED_MEANWHILE = "Enforcing job modify index"
+_BLOCKED_BY_DEPLOYMENT = "scaling blocked due to active deployment"
+_SCALING_TIMEOUT_S = 60.0
+# A deployment that is about to succeed is not failed for the sake of a scaling.
+_DEPLOYMENT_GRACE_S = 5.0
+_UNCHANGED = "None"
+_EVALUATION_GOES_ON = "pending"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What registering a job would do. `index` is the job's at that moment, 0 for a new one.
+
+    `num_placed` counts what would be started; `failures` say, by group, why more would not be.
+    """
+
+    index: int
+    is_change: bool
+    num_placed: int
+    failures: Mapping[str, Failure]
+    warnings: str
+
+    @property
+    def num_unplaced(self) -> int:
+        """Return how many allocations would find no place."""
+        return sum(failure.num_unplaced for failure in self.failures.values())
+
+
+@dataclass(frozen=True)
+class Applied:
+    """A job that was registered, the index that it has since, and the evaluation that places it."""
+
+    job_id: str
+    evaluation_id: str
+    index: int
+
+
+@dataclass(frozen=True)
+class JobSummary:
+    """A registered job. `index` is that of its specification: what put() takes."""
+
+    id: str
+    status: str
+    is_stopped: bool
+    meta: Mapping[str, str]
+    count: int
+    version: int
+    create_index: int
+    index: int
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What the scheduler made of a change. `is_blocked`: what was not placed waits for room."""
+
+    id: str
+    status: str
+    description: str
+    failures: Mapping[str, Failure]
+    deployment_id: str
+    is_blocked: bool
+
+    @property
+    def has_ended(self) -> bool:
+        """Return whether the scheduler is done with it."""
+        return self.status != _EVALUATION_GOES_ON
+
+
+class Jobs:
+    """The jobs of one namespace. Every method raises ContainerManagerError."""
+
+    def __init__(self, api: NomadAPI) -> None:
+        self._api = api
+        self._deployments = Deployments(api)
+
+    # -- registering -----------------------------------------------------------------------------------------
+
+    def parse(self, hcl: str) -> dict[str, Any]:
+        """Return a job's JSON by Nomad's own parser. Raises ContainerManagerError with Nomad's words."""
+        job: dict[str, Any] = self._api.ask(
+            "Cannot parse a rendered job", lambda: self._api.client.jobs.parse(hcl, canonicalize=True)
+        )
+        return job
+
+    def plan(self, job: Mapping[str, Any]) -> Plan:
+        """Return what registering `job` would do."""
+        job_id = job["ID"]
+        answer = self._api.ask(
+            f"Cannot plan the job {job_id}",
+            lambda: self._api.client.job.plan_job(quoted(job_id), {"Job": job}, diff=True),
+        )
+        updates = ((answer.get("Annotations") or {}).get("DesiredTGUpdates") or {}).values()
+        failures = placements.read(answer.get("FailedTGAllocs"), job)
+        return Plan(
+            index=answer["JobModifyIndex"],
+            is_change=(answer.get("Diff") or {}).get("Type") != _UNCHANGED,
+            # What Nomad wants to place, less what it cannot.
+            num_placed=sum(map(_num_wanted, updates)) - sum(each.num_unplaced for each in failures.values()),
+            failures=failures,
+            warnings=answer.get("Warnings") or "",
+        )
+
+    def plan_count(self, job_id: str, count: int) -> Plan:
+        """Return what scaling a job to `count` would do: how many it would place, and what is lacking."""
+        job = self._read_existing(job_id)
+        groups = [{**group, "Count": count} for group in job["TaskGroups"]]
+        return self.plan({**job, "TaskGroups": groups})
+
+    def apply(self, hcl: str) -> Applied | None:
+        """Register a rendered job, or return None where that changes nothing.
+
+        Raises ContainerManagerError where somebody else has changed the job meanwhile: theirs stays.
+        """
+        job = self.parse(hcl)
+        plan = self.plan(job)
+        return self.put(job, plan.index) if plan.is_change else None
+
+    def put(self, job: Mapping[str, Any], index: int) -> Applied:
+        """Register a job's JSON, provided that its JobModifyIndex still is `index` (0: there is none yet)."""
+        job_id = job["ID"]
+        body = {"Job": job, "EnforceIndex": True, "JobModifyIndex": index}
+        try:
+            answer = self._api.ask(
+                f"Cannot register the job {job_id}",
+                lambda: self._api.client.job.register_job(quoted(job_id), body),
+                is_read=False,
+            )
+        except RefusedError as error:
+            if _CHANGED_MEANWHILE not in error.text:
+                raise
+            raise ContainerManagerError(
+                f"Cannot register the job {job_id}: somebody else has changed it meanwhile ({error.text}). "
+                "Nothing was overwritten: try again."
+            ) from error
+        return Applied(job_id, answer["EvalID"], answer["JobModifyIndex"])
+
+    # -- finding ---------------------------------------------------------------------------------------------
+
+    def now(self) -> datetime.datetime:
+        """Return the time by the clock of the agent that is asked, in whole seconds."""
+        return self._api.get("Cannot ask for the time", "status/leader").now
+
+    def find(self, meta: Mapping[str, str]) -> list[JobSummary]:
+        """Return the jobs that have all of `meta`, by id."""
+        listed = self._api.ask("Cannot list the jobs", lambda: self._api.client.jobs.get_jobs(meta=True))
+        matching = sorted(each["ID"] for each in listed if meta.items() <= (each.get("Meta") or {}).items())
+        # The list has no counts. What went away meanwhile is passed over.
+        return [_summarize(job) for job in map(self.read, matching) if job is not None]
+
+    def read(self, job_id: str) -> dict[str, Any] | None:
+        """Return a job's JSON, or None where there is none."""
+        try:
+            return self._read_existing(job_id)
+        except RefusedError as error:
+            if error.status != 404:
+                raise
+            return None
+
+    def _read_existing(self, job_id: str) -> dict[str, Any]:
+        job: dict[str, Any] = self._api.ask(
+            f"Cannot read the job {job_id}", lambda: self._api.client.job.get_job(quoted(job_id))
+        )
+        return job
+
+    def allocations(self, job_id: str) -> list[Allocation]:
+        """Return a job's allocations by index and age, those too that have ended until Nomad forgets them."""
+        return allocations.read_all(self._list_allocations(job_id, 0, 0)[0])
+
+    def _list_allocations(
+        self, job_id: str, index: int, timeout_s: float
+    ) -> tuple[list[dict[str, Any]], int]:
+        """Return what Nomad lists, once it has changed since `index` (0: at once), and the index of that."""
+        attempt = f"Cannot list the allocations of the job {job_id}"
+        path = f"job/{quoted(job_id)}/allocations"
+        answer = (
+            self._api.wait_for_change(attempt, path, index, timeout_s)
+            if index
+            else self._api.get(attempt, path)
+        )
+        return answer.body or [], answer.index
+
+    # -- scaling ---------------------------------------------------------------------------------------------
+
+    def scale(self, job_id: str, count: int, message: str) -> str:
+        """Scale a job's one group, with a scaling event of this message; return the evaluation's id.
+
+        Nomad does not scale while a deployment is active: it is given some seconds to end, then it is failed.
+        """
+        group = self._read_existing(job_id)["TaskGroups"][0]["Name"]
+        body = {
+            "Count": count,
+            "Target": {"Namespace": self._api.access.namespace, "Job": job_id, "Group": group},
+            "Message": message,
+        }
+        deadline_s = time.monotonic() + _SCALING_TIMEOUT_S
+        while True:
+            try:
+                answer = self._api.send(
+                    f"Cannot scale the job {job_id} to {count}", "POST", f"job/{quoted(job_id)}/scale", body
+                )
+            except RefusedError as error:
+                if _BLOCKED_BY_DEPLOYMENT not in error.text or time.monotonic() >= deadline_s:
+                    raise
+                self._deployments.end(job_id, _DEPLOYMENT_GRACE_S)
+            else:
+                return str(answer["EvalID"])
+
+    # -- stopping --------------------------------------------------------------------------------------------
+
+    def stop(self, job_ids: Collection[str], *, timeout_s: float, graceful: bool = True) -> None:
+        """Deregister and purge jobs, all at once, and return when each of their allocations has ended.
+
+        Unknown ids are passed over. With `graceful` false shutdown delays are left out. Raises
+        ContainerManagerError that names what still runs after `timeout_s`.
+        """
+        deadline_s = time.monotonic() + timeout_s
+        # Purged at once, a job's allocations are forgotten while they still run.
+        stopping = {job_id: self._deregister(job_id, graceful=graceful) for job_id in job_ids}
+        for evaluation_id in filter(None, stopping.values()):
+            self.wait_evaluated(evaluation_id, deadline_s - time.monotonic())
+        running = [name for job_id in job_ids for name in self._wait_until_ended(job_id, deadline_s)]
+        if running:
+            raise ContainerManagerError(
+                f"Cannot stop {', '.join(job_ids)}: after {timeout_s:g} s these allocations still run: "
+                f"{', '.join(running)}. Nomad goes on ending them; see whether their nodes answer "
+                "(nomad node status), and try again."
+            )
+        for job_id in job_ids:
+            self._deregister(job_id, purge="true")
+
+    def _deregister(self, job_id: str, *, graceful: bool = True, **params: str) -> str:
+        """Return the id of the evaluation that ends a job's allocations; empty for an unknown job."""
+        if not graceful:
+            params["no_shutdown_delay"] = "true"
+        try:
+            answer = self._api.send(
+                f"Cannot stop the job {job_id}", "DELETE", f"job/{quoted(job_id)}", **params
+            )
+        except RefusedError as error:
+            if error.status != 404:
+                raise
+            return ""
+        return str(answer["EvalID"])
+
+    def _wait_until_ended(self, job_id: str, deadline_s: float) -> list[str]:
+        """Return the names of the allocations that have not ended in time."""
+        index = 0
+        while True:
+            listed, index = self._list_allocations(job_id, index, deadline_s - time.monotonic())
+            found = allocations.read_all(listed)
+            left = [f"{each.name} on {each.node_name}" for each in found if not each.is_terminal]
+            if not left or time.monotonic() >= deadline_s:
+                return left
+
+    # -- following -------------------------------------------------------------------------------------------
+
+    def wait_evaluated(self, evaluation_id: str, timeout_s: float) -> Evaluation:
+        """Return an evaluation once the scheduler is done with it, or as it is after `timeout_s`."""
+        attempt = f"Cannot read the evaluation {evaluation_id}"
+        path = f"evaluation/{quoted(evaluation_id)}"
+        deadline_s = time.monotonic() + timeout_s
+        answer = self._api.get(attempt, path)
+        while answer.body["Status"] == _EVALUATION_GOES_ON and (left_s := deadline_s - time.monotonic()) > 0:
+            answer = self._api.wait_for_change(attempt, path, answer.index, left_s)
+        body = answer.body
+        job = self.read(body["JobID"]) if body.get("FailedTGAllocs") else None
+        return Evaluation(
+            id=evaluation_id,
+            status=body["Status"],
+            description=body.get("StatusDescription") or "",
+            failures=placements.read(body.get("FailedTGAllocs"), job),
+            deployment_id=body.get("DeploymentID") or "",
+            is_blocked=bool(body.get("BlockedEval")),
+        )
+
+    def deployment(self, job_id: str) -> Deployment | None:
+        """Return a job's latest deployment, or None where it has none."""
+        return self._deployments.latest(job_id)
+
+    def wait_for_deployment(self, deployment: Deployment, timeout_s: float) -> Deployment:
+        """Return a deployment once it has changed, or as it is after `timeout_s`."""
+        return self._deployments.wait_for_change(deployment, timeout_s)
+
+    def fail_deployment(self, deployment_id: str) -> None:
+        """Mark an active deployment as failed; one that has ended is left alone."""
+        self._deployments.fail(deployment_id)
+
+
+def _num_wanted(update: Mapping[str, int]) -> int:
+    return sum(update.get(kind) or 0 for kind in ("Place", "Canary", "DestructiveUpdate", "Migrate"))
+
+
+def _summarize(job: Mapping[str, Any]) -> JobSummary:
+    return JobSummary(
+        id=job["ID"],
+        status=job["Status"],
+        is_stopped=bool(job.get("Stop")),
+        meta=job.get("Meta") or {},
+        count=sum(group["Count"] for group in job["TaskGroups"]),
+        version=job["Version"],
+        create_index=job["CreateIndex"],
+        index=job["JobModifyIndex"],
+    )

@@ -1,0 +1,71 @@
+"""What allocations logged, read from their nodes through Nomad.
+
+Owns the asking for the ends and the whole of log files. Knows nothing of what is in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from clipper_nomad.managers.nomad.api.allocations import Allocation
+from clipper_nomad.managers.nomad.clients.nomad import NomadAPI, quoted
+from clipper_nomad.managers.nomad.clients.session import RefusedError
+
+_STREAMS = ("stdout", "stderr")
+# Longer lines than these are rare in logs: what is asked for the last n of them.
+_BYTES_PER_LINE = 512
+_LEAST_BYTES = 16384
+# Nomad's word when it knows an allocation, and its node has no log of it (yet, or any more).
+_NO_LOG = frozenset({404})
+_NO_NODE = ("Unknown allocation", "not found", "No path to node", "no such file", "not started")
+
+
+class Logs:
+    """The logs of one namespace's allocations: a task's stdout, then its stderr."""
+
+    def __init__(self, api: NomadAPI) -> None:
+        self._api = api
+
+    def tail(self, allocation: Allocation, lines: int) -> str:
+        """Return the last lines of a task's stdout, then of its stderr: at most `lines` of each.
+
+        Empty where it has written nothing, never started, or where its node cannot be reached.
+        """
+        num_bytes = max(_LEAST_BYTES, lines * _BYTES_PER_LINE)
+        ends = [_last_lines(b"".join(self._read(allocation, each, num_bytes)), lines) for each in _STREAMS]
+        return "".join(ends)
+
+    def write(self, allocation: Allocation, path: Path) -> None:
+        """Write all that is kept of a task's stdout, then of its stderr, into a file."""
+        with path.open("wb") as file:
+            for stream in _STREAMS:
+                for part in self._read(allocation, stream, None):
+                    file.write(part)
+
+    def _read(self, allocation: Allocation, stream: str, last_bytes: int | None) -> Iterator[bytes]:
+        if not allocation.task:
+            return
+        place = (
+            {"origin": "start", "offset": 0}
+            if last_bytes is None
+            else {"origin": "end", "offset": last_bytes}
+        )
+        try:
+            with self._api.stream(
+                f"Cannot read the log of the allocation {allocation.name}",
+                f"client/fs/logs/{quoted(allocation.id)}",
+                task=allocation.task,
+                type=stream,
+                plain="true",
+                **place,
+            ) as parts:
+                yield from parts
+        except RefusedError as error:
+            if error.status not in _NO_LOG and not any(words in error.text for words in _NO_NODE):
+                raise
+
+
+def _last_lines(data: bytes, lines: int) -> str:
+    found = data.decode(errors="replace").splitlines()
+    return "".join(f"{line}\n" for line in found[-lines:]) if lines > 0 else ""

@@ -1,0 +1,203 @@
+"""Which jobs a cluster is made of: environments, places, resources, tags.
+
+Pure: from what is wanted to what the jobspecs take. Registers nothing and asks nobody.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from clipper_nomad.jobspecs import (
+    HostVolume,
+    ManagementFrontendJob,
+    ModelJob,
+    QueryFrontendJob,
+    RedisJob,
+    Scheduling,
+    Task,
+    TaskResources,
+    service_name,
+)
+from clipper_nomad.managers.nomad.cluster import records
+from clipper_nomad.managers.nomad.cluster.records import ClusterRecord
+from clipper_nomad.managers.nomad.dns import DNS
+from clipper_nomad.managers.nomad.load_balancer import LoadBalancer
+from clipper_nomad.managers.nomad.settings import NomadSettings
+from clipper_nomad.types import ClusterSpec, DeploySpec, Device, Resources
+
+_FRONTEND_SETTINGS = ("CLIPPER_LOG_LEVEL",)
+
+
+@dataclass(frozen=True)
+class Packages:
+    """What the tasks of a cluster run: image names that mean one image for good, empty where none is used."""
+
+    redis: str = ""
+    query_frontend: str = ""
+    management_frontend: str = ""
+
+
+@dataclass(frozen=True)
+class Definitions:
+    """The jobs of one cluster as its manager wants them."""
+
+    cluster_name: str
+    record: ClusterRecord
+    settings: NomadSettings
+    dns: DNS
+    load_balancer: LoadBalancer
+    datacenters: tuple[str, ...]
+    namespace: str
+    region: str | None
+
+    def redis(self, packages: Packages, volume: HostVolume | None) -> RedisJob:
+        """Return the job of the cluster's own Redis, whose state is in `volume`."""
+        kept_in = self.settings.kept_in
+        return RedisJob(
+            cluster_name=self.cluster_name,
+            version=self.record.version,
+            scheduling=self._scheduling(),
+            task=self._task(packages.redis, self.settings.redis_resources, {}),
+            timings=self.settings.timings,
+            meta={records.VOLUME: kept_in} if kept_in else {},
+            volume=volume,
+            password=self.settings.redis_password,
+        )
+
+    def query_frontend(self, packages: Packages, spec: ClusterSpec) -> QueryFrontendJob:
+        """Return the job of the query frontends."""
+        own = {"CLIPPER_PREDICTION_CACHE_BYTES": str(spec.prediction_cache_bytes)}
+        if spec.header_timeout_s is not None:
+            own["CLIPPER_HEADER_TIMEOUT_S"] = str(spec.header_timeout_s)
+        if spec.body_timeout_s is not None:
+            own["CLIPPER_BODY_TIMEOUT_S"] = str(spec.body_timeout_s)
+        environment = {**self._frontend_environment(), **own}
+        return QueryFrontendJob(
+            cluster_name=self.cluster_name,
+            version=self.record.version,
+            scheduling=self._scheduling(),
+            task=self._task(packages.query_frontend, self.settings.query_frontend_resources, environment),
+            timings=self.settings.timings,
+            count=spec.num_query_frontends,
+            query_tags=self.load_balancer.query_tags(self.cluster_name),
+            rpc_tags=self.load_balancer.rpc_tags(),
+        )
+
+    def management_frontend(self, packages: Packages) -> ManagementFrontendJob:
+        """Return the management frontend's job, which also carries how the cluster was started."""
+        task = self._task(
+            packages.management_frontend,
+            self.settings.management_frontend_resources,
+            self._frontend_environment(),
+        )
+        return ManagementFrontendJob(
+            cluster_name=self.cluster_name,
+            version=self.record.version,
+            scheduling=self._scheduling(),
+            task=task,
+            timings=self.settings.timings,
+            meta=records.of_cluster(self.record),
+            tags=self.load_balancer.management_tags(self.cluster_name),
+        )
+
+    def model(self, spec: DeploySpec, package: str) -> ModelJob:
+        """Return the job of a model version, whose package is an image or an archive."""
+        resources = model_resources(
+            spec.resources, spec.devices, self.settings.model_resources, self.settings.cpu_mhz_per_core
+        )
+        return ModelJob(
+            cluster_name=self.cluster_name,
+            version=self.record.version,
+            scheduling=self._model_scheduling(),
+            task=self._task(package, resources, _seed_environment(self.record)),
+            timings=self.settings.timings,
+            model=spec.model,
+            input_type=spec.input_type,
+            count=spec.num_replicas,
+        )
+
+    def _scheduling(self) -> Scheduling:
+        settings = self.settings
+        return Scheduling(
+            datacenters=self.datacenters,
+            namespace=self.namespace,
+            region=self.region,
+            node_pool=settings.node_pool,
+            priority=settings.priority,
+            constraints=settings.constraints,
+            affinities=settings.affinities,
+            spreads=settings.spreads,
+        )
+
+    def _model_scheduling(self) -> Scheduling:
+        common, settings = self._scheduling(), self.settings
+        return replace(
+            common,
+            constraints=common.constraints + settings.model_constraints,
+            affinities=common.affinities + settings.model_affinities,
+            spreads=settings.model_spreads or common.spreads,
+        )
+
+    def _task(self, package: str, resources: TaskResources, environment: Mapping[str, str]) -> Task:
+        return Task(
+            driver=self.settings.driver,
+            package=package,
+            resources=resources,
+            environment={**environment, **self.settings.environment},
+        )
+
+    def _frontend_environment(self) -> dict[str, str]:
+        found = {name: os.environ[name] for name in _FRONTEND_SETTINGS if os.environ.get(name)}
+        return {
+            "CLIPPER_CLUSTER_NAME": self.cluster_name,
+            "CLIPPER_REDIS": self._redis_address(),
+            **_dns_environment(self.record),
+            **found,
+            **self._redis_credentials(),
+        }
+
+    def _redis_address(self) -> str:
+        if self.record.redis_ip:
+            return f"{self.record.redis_ip}:{self.record.redis_port}"
+        return self.dns.srv_address(service_name(self.cluster_name, "redis"))
+
+    def _redis_credentials(self) -> dict[str, str]:
+        """Return what a Redis elsewhere asks for, from the environment as the frontends read it."""
+        found = {}
+        if self.record.redis_ip:
+            found = {name: value for name, value in os.environ.items() if name.startswith("CLIPPER_REDIS_")}
+            # Where Redis is, is an argument; and one elsewhere has no volume of ours.
+            for name in ("CLIPPER_REDIS_IP", "CLIPPER_REDIS_PORT", "CLIPPER_REDIS_VOLUME"):
+                found.pop(name, None)
+        if self.settings.redis_password is not None:
+            found["CLIPPER_REDIS_PASSWORD"] = self.settings.redis_password
+        return found
+
+
+def model_resources(
+    wanted: Resources, devices: tuple[Device, ...], default: TaskResources, cpu_mhz_per_core: int
+) -> TaskResources:
+    """Return what a replica asks of a node: what was asked for, else what the settings say."""
+    return TaskResources(
+        cpu_mhz=default.cpu_mhz if wanted.cpu is None else max(1, round(wanted.cpu * cpu_mhz_per_core)),
+        memory_mib=wanted.memory or default.memory_mib,
+        memory_max_mib=wanted.memory_max or (None if wanted.memory else default.memory_max_mib),
+        devices=devices,
+    )
+
+
+def _seed_environment(record: ClusterRecord) -> dict[str, str]:
+    """Return where a container finds its first query frontend; it is told of the others there."""
+    found = {"CLIPPER_RPC_ADDRESS": ",".join(record.rpc_seeds), **_dns_environment(record)}
+    if record.rpc_proxy_only:
+        found["CLIPPER_RPC_PROXY_ONLY"] = "1"
+    if record.rpc_address:
+        # Containers of RPC version 3 know these two instead.
+        found["CLIPPER_IP"], _, found["CLIPPER_PORT"] = record.rpc_address.rpartition(":")
+    return found
+
+
+def _dns_environment(record: ClusterRecord) -> dict[str, str]:
+    return {"CLIPPER_DNS": record.dns_server} if record.dns_server else {}

@@ -1,0 +1,58 @@
+"""What of a shared load balancer a cluster takes for itself, and who has it already.
+
+Owns the refusal. Knows routes as the load balancer and Consul's catalog tell them.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from clipper_nomad.errors import ContainerManagerError
+from clipper_nomad.jobspecs import Service, meta, service_name
+from clipper_nomad.managers.nomad.clients.consul import ConsulCatalog
+from clipper_nomad.managers.nomad.cluster import records
+from clipper_nomad.managers.nomad.cluster.cluster_jobs import Fleet
+from clipper_nomad.managers.nomad.load_balancer import LoadBalancer
+
+logger = logging.getLogger("clipper")
+
+_SERVICES: tuple[Service, ...] = ("query", "rpc", "management", "redis", "model")
+
+
+class Routes:
+    """The routes of one cluster."""
+
+    def __init__(
+        self, cluster_name: str, load_balancer: LoadBalancer, fleet: Fleet, catalog: ConsulCatalog
+    ) -> None:
+        self._cluster_name = cluster_name
+        self._load_balancer = load_balancer
+        self._fleet = fleet
+        self._catalog = catalog
+
+    def refuse_taken(self, rpc_address: str | None) -> None:
+        """Raise ContainerManagerError where another cluster or service has a route that this one takes."""
+        if self._load_balancer.query_address(self._cluster_name) is None and rpc_address is None:
+            return
+        self._refuse_neighbour(rpc_address)
+        try:
+            tags = self._catalog.service_tags()
+        except ContainerManagerError as error:
+            logger.warning("Whether another service has this cluster's routes is not known: %s", error)
+            return
+        own = [service_name(self._cluster_name, service) for service in _SERVICES]
+        for conflict in self._load_balancer.find_conflicts(self._cluster_name, tags, own):
+            raise ContainerManagerError(
+                f"Cannot start cluster {self._cluster_name!r}: {conflict}. Give another tcp_proxy_port or "
+                "cluster_name."
+            )
+
+    def _refuse_neighbour(self, rpc_address: str | None) -> None:
+        """Look at Nomad too: a cluster that is just starting is not in Consul yet."""
+        for job in self._fleet.find_neighbours():
+            if rpc_address is not None and records.read_rpc_address(job.meta) == rpc_address:
+                raise ContainerManagerError(
+                    f"Cannot start cluster {self._cluster_name!r}: TCP port {rpc_address} of the load "
+                    f"balancer is taken by cluster {job.meta[meta.CLUSTER]!r}, whose models would reach this "
+                    "one. Give another tcp_proxy_port."
+                )

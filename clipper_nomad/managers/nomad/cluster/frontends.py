@@ -1,0 +1,240 @@
+"""Starting a cluster's Redis and frontends on Nomad, and rolling the frontends of one that runs.
+
+Owns the order, the waits for readiness, and what is undone when a start or a roll fails. Knows of models only
+that those asleep wake with the rest.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from clipper_nomad.errors import ContainerManagerError
+from clipper_nomad.jobspecs import AnyJob, Service, job_id, meta, render, service_name
+from clipper_nomad.managers import health
+from clipper_nomad.managers.compatibility import require_compatible
+from clipper_nomad.managers.nomad.api import placements
+from clipper_nomad.managers.nomad.api.allocations import Allocation
+from clipper_nomad.managers.nomad.api.deployments import Deployment
+from clipper_nomad.managers.nomad.api.jobs import Applied
+from clipper_nomad.managers.nomad.cluster.cluster_jobs import Fleet, is_asleep
+from clipper_nomad.managers.nomad.cluster.definitions import Definitions, Packages
+from clipper_nomad.managers.nomad.cluster.records import ClusterRecord
+from clipper_nomad.managers.nomad.cluster.redis_state import RedisState
+from clipper_nomad.managers.nomad.cluster.watch import Watch
+from clipper_nomad.managers.nomad.dns import DNS
+from clipper_nomad.managers.nomad.settings import NomadSettings
+from clipper_nomad.managers.undo import Undo
+from clipper_nomad.types import ClusterSpec
+from clipper_nomad.waiting import wait_until
+
+_STOP_TIMEOUT_S = 60.0
+_EVALUATION_TIMEOUT_S = 10.0
+# A node tells Nomad of its volumes after 5 to 10 s. One that is made again under the name of one that was
+# just deleted counts as ready at once, and is on no node until then.
+_NEW_VOLUME_TIMEOUT_S = 20.0
+# What no roll can change.
+_FIXED = {
+    "query_address": "the query address",
+    "management_address": "the management address",
+    "rpc_address": "the RPC address",
+    "redis_ip": "redis_ip",
+    "redis_port": "redis_port",
+}
+
+
+@dataclass(frozen=True)
+class _Submitted:
+    """A job as it is wanted. `applied` is None where it was so already; `is_roll`: others ran before.
+
+    `has_new_volume` tells that it mounts a volume which was made for it just now.
+    """
+
+    job: AnyJob
+    applied: Applied | None
+    is_roll: bool
+    has_new_volume: bool = False
+
+    @property
+    def id(self) -> str:
+        """Return the job's id."""
+        return job_id(self.job)
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What Nomad says of a submitted job at one moment; of its deployment only where it was changed."""
+
+    submitted: _Submitted
+    wanted: list[Allocation]
+    deployment: Deployment | None
+
+
+class Frontends:
+    """The jobs of one cluster that are no models."""
+
+    def __init__(
+        self, fleet: Fleet, watch: Watch, dns: DNS, state: RedisState, settings: NomadSettings
+    ) -> None:
+        self._fleet = fleet
+        self._jobs = fleet.jobs
+        self._watch = watch
+        self._dns = dns
+        self._state = state
+        self._settings = settings
+
+    def start(
+        self, definitions: Definitions, spec: ClusterSpec, find_packages: Callable[[], Packages]
+    ) -> None:
+        """Make the cluster what is wanted, and return when its frontends are ready.
+
+        What is so already is left alone. When it fails, all is as it was.
+        """
+        record = definitions.record
+        before = self._fleet.read_record()
+        if before is not None:
+            require_compatible(record, before, definitions.cluster_name, _FIXED)
+        packages = find_packages()
+        with Undo() as undo:
+            jobs: list[AnyJob] = [
+                definitions.management_frontend(packages),
+                definitions.query_frontend(packages, spec),
+            ]
+            submitted = [self._submit(job, undo) for job in jobs]
+            self._wake_models(undo)
+            # Last, since Nomad takes seconds to make a volume, and frontends wait for Redis anyway.
+            submitted += self._submit_missing_redis(definitions, packages, undo)
+            self._wait_ready(submitted, record)
+            undo.forget()
+
+    def _submit_missing_redis(
+        self, definitions: Definitions, packages: Packages, undo: Undo
+    ) -> list[_Submitted]:
+        """Submit Redis' job unless it runs or Redis is elsewhere, with the volume for it made."""
+        if definitions.record.redis_ip or any(not is_asleep(job) for job in self._fleet.find(meta.REDIS)):
+            return []
+        has_new_volume = self._state.provide()
+        if has_new_volume:
+            undo.add(self._state.remove_volume)
+        submitted = self._submit(definitions.redis(packages, self._state.mount), undo)
+        return [replace(submitted, has_new_volume=has_new_volume)]
+
+    def _submit(self, job: AnyJob, undo: Undo) -> _Submitted:
+        name = job_id(job)
+        before = self._jobs.read(name)
+        is_new = before is None or before.get("Stop")
+        applied = self._jobs.apply(render(job))
+        if applied is not None:
+            undo.add(functools.partial(self._take_back, name, None if is_new else before))
+        return _Submitted(job, applied, is_roll=applied is not None and not is_new)
+
+    def _take_back(self, name: str, before: Mapping[str, Any] | None) -> None:
+        if before is None:
+            self._jobs.stop([name], timeout_s=_STOP_TIMEOUT_S, graceful=False)
+        else:
+            self._fleet.restore(before)
+
+    def _wake_models(self, undo: Undo) -> None:
+        for summary in self._fleet.find(meta.MODEL):
+            if is_asleep(summary):
+                before = self._jobs.read(summary.id)
+                self._fleet.wake(summary)
+                if before is not None:
+                    undo.add(functools.partial(self._fleet.restore, before))
+
+    def _wait_ready(self, submitted: list[_Submitted], record: ClusterRecord) -> None:
+        """Wait for all. Raises ContainerManagerError when one has no place, keeps ending, or is late."""
+        # Until the scheduler has seen a change, Nomad tells of what was before it.
+        for applied in filter(None, (each.applied for each in submitted)):
+            self._jobs.wait_evaluated(applied.evaluation_id, _EVALUATION_TIMEOUT_S)
+        started_s = time.monotonic()
+        looks: list[_Look] = []
+
+        def find_lacking() -> str:
+            looks[:] = map(self._look, submitted)
+            return self._find_lacking(looks, record)
+
+        lacking = wait_until(
+            find_lacking,
+            lambda: self._require_well(looks, waited_s=time.monotonic() - started_s),
+            self._settings.start_timeout_s,
+        )
+        if lacking:
+            logs = [self._watch.describe_log(each) for look in looks for each in look.wanted]
+            raise ContainerManagerError(
+                f"The cluster was not ready within {self._settings.start_timeout_s:g} s: {lacking}. "
+                + "\n".join(logs)
+            )
+
+    def _look(self, submitted: _Submitted) -> _Look:
+        wanted = [each for each in self._jobs.allocations(submitted.id) if each.is_wanted]
+        return _Look(submitted, wanted, self._jobs.deployment(submitted.id) if submitted.applied else None)
+
+    def _find_lacking(self, looks: list[_Look], record: ClusterRecord) -> str:
+        """Return what is not ready yet, empty when all is."""
+        for each in looks:
+            if lacking := _find_unsettled(each):
+                return lacking
+        reached: tuple[tuple[str, Service, str | None], ...] = (
+            (meta.MANAGEMENT_FRONTEND, "management", record.management_address),
+            (meta.QUERY_FRONTEND, "query", record.query_address),
+        )
+        jobs = {look.submitted.job.component: look.submitted.job for look in looks}
+        for component, service, address in reached:
+            if lacking := self._find_unanswering(jobs[component], service, address):
+                return lacking
+        return ""
+
+    def _find_unanswering(self, job: AnyJob, service: Service, address: str | None) -> str:
+        name = service_name(job.cluster_name, service)
+        found = self._dns.lookup(name)
+        if len(found) < job.count:
+            return f"{len(found)} of {job.count} instances of {name} pass their checks in Consul"
+        place, _, path = (address or str(found[0])).partition("/")
+        host, _, port = place.rpartition(":")
+        return health.unready_reason(host.strip("[]"), int(port), f"/{path}" if path else "") or ""
+
+    def _require_well(self, looks: list[_Look], *, waited_s: float) -> None:
+        for look in looks:
+            names = {each.id: f"The allocation {each.name}" for each in look.wanted}
+            if failing := self._watch.describe_failing(look.wanted, names):
+                raise ContainerManagerError(failing)
+            _require_deployment(look)
+            self._require_placed(look, waited_s)
+
+    def _require_placed(self, look: _Look, waited_s: float) -> None:
+        """Tell why allocations have no place, and raise ContainerManagerError when that goes on."""
+        submitted = look.submitted
+        if len(look.wanted) >= submitted.job.count:
+            return
+        lacking = self._watch.find_unplaced(submitted.id, submitted.job.count, submitted.id)
+        timeout_s = self._settings.placement_timeout_s
+        if submitted.has_new_volume and placements.MISSING_VOLUMES in lacking:
+            timeout_s = max(timeout_s, _NEW_VOLUME_TIMEOUT_S)
+        if lacking and waited_s >= timeout_s:
+            raise ContainerManagerError(
+                f"{submitted.id} was not started: within {timeout_s:g} s Nomad found no place for it: "
+                f"{lacking}"
+            )
+
+
+def _find_unsettled(look: _Look) -> str:
+    """Return why not all allocations of a job are of its latest form and running."""
+    job, wanted = look.submitted.job, look.wanted
+    running = [each for each in wanted if each.is_running and each.is_healthy is not False]
+    if len(running) < job.count or len(wanted) > job.count:
+        return f"{len(running)} of {job.count} allocations of {look.submitted.id} run"
+    if look.submitted.is_roll and look.deployment is not None and look.deployment.is_active:
+        return f"the deployment of {look.submitted.id} goes on: {look.deployment.description}"
+    return ""
+
+
+def _require_deployment(look: _Look) -> None:
+    """Raise ContainerManagerError when Nomad has given up what was applied."""
+    if look.deployment is not None and look.deployment.status == "failed":
+        raise ContainerManagerError(
+            f"The deployment of {look.submitted.id} failed: {look.deployment.description}"
+        )

@@ -1,0 +1,157 @@
+"""The replicas of a cluster's models on Nomad: one job for each version, its count the replicas wanted.
+
+Owns deploying, scaling, judging and draining them. A version is deployed while its job is registered. Knows
+models by name and version, and what runs them as a package that the driver takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from clipper_nomad.errors import ContainerManagerError, DeploymentError
+from clipper_nomad.jobspecs import meta, model_job_id, render, service_name
+from clipper_nomad.managers.nomad.api.allocations import Allocation
+from clipper_nomad.managers.nomad.api.jobs import JobSummary
+from clipper_nomad.managers.nomad.api.logs import Logs
+from clipper_nomad.managers.nomad.cluster.cluster_jobs import Fleet
+from clipper_nomad.managers.nomad.cluster.definitions import Definitions
+from clipper_nomad.managers.nomad.cluster.watch import Watch
+from clipper_nomad.managers.nomad.settings import NomadSettings
+from clipper_nomad.types import DeploySpec, ModelVersion
+
+_STOP_MARGIN_S = 60.0
+
+
+class Replicas:
+    """The replicas of one cluster."""
+
+    def __init__(
+        self, fleet: Fleet, watch: Watch, logs: Logs, cluster_name: str, settings: NomadSettings
+    ) -> None:
+        self._fleet = fleet
+        self._jobs = fleet.jobs
+        self._watch = watch
+        self._logs = logs
+        self._cluster_name = cluster_name
+        self._settings = settings
+
+    @property
+    def stop_timeout_s(self) -> float:
+        """Return how long a stop may take: the longest drain, and what Nomad needs around it."""
+        timings = self._settings.timings
+        return timings.shutdown_delay_s + timings.kill_timeout_s + _STOP_MARGIN_S
+
+    def count(self) -> dict[ModelVersion, int]:
+        """Return how many replicas are wanted of each deployed version."""
+        return {model: job.count for model, job in self._fleet.models().items()}
+
+    def count_of(self, model: ModelVersion) -> int:
+        """Return how many replicas are wanted of a version; 0 where it is not deployed."""
+        job = self._fleet.model(model)
+        return 0 if job is None else job.count
+
+    def deploy(self, definitions: Definitions, spec: DeploySpec, package: str) -> None:
+        """Register the job of a version that is not there, and return when its replicas have nodes.
+
+        Where only some have, the others wait for room and that is told; where none has, the job is removed.
+        """
+        if self._fleet.model(spec.model):
+            raise _deployed_already(spec.model)
+        job_id = model_job_id(self._cluster_name, spec.model)
+        applied = self._jobs.apply(render(definitions.model(spec, package)))
+        if applied is None:
+            raise _deployed_already(spec.model)
+        try:
+            self._require_placed(job_id, applied.evaluation_id, spec)
+        except BaseException:
+            self._jobs.stop([job_id], timeout_s=self.stop_timeout_s, graceful=False)
+            raise
+
+    def _require_placed(self, job_id: str, evaluation_id: str, spec: DeploySpec) -> None:
+        what = f"Model version {spec.model}"
+        lacking = self._watch.await_placed(
+            job_id, evaluation_id, spec.num_replicas, self._settings.placement_timeout_s, what
+        )
+        if lacking and not self._wanted(job_id):
+            raise DeploymentError(
+                f"Model version {spec.model} was not deployed: within "
+                f"{self._settings.placement_timeout_s:g} s Nomad found no place for any of its "
+                f"{spec.num_replicas} replicas: {lacking}. Ask for less, or give the cluster what is missing."
+            )
+
+    def scale(self, model: ModelVersion, num_replicas: int) -> None:
+        """Start replicas, or drain some and return when they have ended.
+
+        Raises ContainerManagerError, with as many running as there is room for, when there is not enough.
+        """
+        job = self._fleet.model(model)
+        if job is None:
+            raise ContainerManagerError(
+                f"Cannot set the number of replicas of model version {model}: it is not deployed. "
+                "Deploy it first."
+            )
+        if num_replicas == job.count:
+            return
+        lacking, possible = "", num_replicas
+        if num_replicas > job.count:
+            lacking = self._watch.await_room(
+                job.id, num_replicas, self._settings.placement_timeout_s, f"Model version {model}"
+            )
+            if lacking:
+                possible = len(self._wanted(job.id)) + self._jobs.plan_count(job.id, num_replicas).num_placed
+        if possible != job.count:
+            self._scale(job, possible, f"clipper-nomad: {model} from {job.count} to {possible} replicas")
+        if lacking:
+            raise ContainerManagerError(
+                f"Model version {model} was to have {num_replicas} replicas, and there is room for "
+                f"{possible}, which it has now: {lacking}. Give the cluster more nodes, or the model less "
+                "resources."
+            )
+
+    def _scale(self, job: JobSummary, num_replicas: int, message: str) -> None:
+        evaluation_id = self._jobs.scale(job.id, num_replicas, message)
+        self._watch.await_placed(job.id, evaluation_id, num_replicas, 0.0, job.id)
+        if num_replicas < job.count:
+            self._fleet.wait_ended(job.id, num_replicas, self.stop_timeout_s)
+
+    def stop(self, models: Collection[ModelVersion]) -> None:
+        """Drain and remove all replicas of these versions; those that are not there are passed over."""
+        ids = [model_job_id(self._cluster_name, model) for model in models]
+        self._jobs.stop(ids, timeout_s=self.stop_timeout_s)
+
+    def check(self, model: ModelVersion) -> None:
+        """Raise DeploymentError when a replica ended at its start, or more than once, and is not well."""
+        job = self._fleet.model(model)
+        if job is None:
+            return
+        allocations = self._jobs.allocations(job.id)
+        names = {each.id: f"Replica {each.index} of model version {model}" for each in allocations}
+        if failing := self._watch.describe_failing(allocations, names):
+            raise DeploymentError(failing)
+        service_meta = {meta.SERVICE_MODEL: model.name, meta.SERVICE_MODEL_VERSION: model.version}
+        service = service_name(self._cluster_name, "model")
+        if self._watch.tell_failing_checks(service, service_meta, f"Model version {model}"):
+            self._watch.tell_logs(allocations, names)
+
+    def tail_logs(self, model: ModelVersion, lines: int) -> str:
+        """Return the last lines of each replica's log, under a heading where there are several."""
+        job = self._fleet.model(model)
+        replicas = _latest(self._jobs.allocations(job.id)) if job else {}
+        tails = {index: self._logs.tail(each, lines).rstrip("\n") for index, each in replicas.items()}
+        if len(tails) == 1:
+            return next(iter(tails.values()))
+        return "\n".join(f"==> replica {index} <==\n{text}" for index, text in tails.items() if text)
+
+    def _wanted(self, job_id: str) -> list[Allocation]:
+        return [each for each in self._jobs.allocations(job_id) if each.is_wanted]
+
+
+def _latest(allocations: Collection[Allocation]) -> Mapping[int, Allocation]:
+    """Return each replica's allocation: the one that is wanted, where there is one."""
+    return {each.index: each for each in sorted(allocations, key=lambda each: (each.index, each.is_wanted))}
+
+
+def _deployed_already(model: ModelVersion) -> ContainerManagerError:
+    return ContainerManagerError(
+        f"Model version {model} is deployed already: use another version, or stop this one first"
+    )

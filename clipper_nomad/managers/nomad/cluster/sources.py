@@ -1,0 +1,64 @@
+"""Where what the tasks of a cluster run comes from: images that mean one image for good, or archives.
+
+Owns the choice by the driver, and asks a Docker engine only where a name is to be looked up.
+"""
+
+from __future__ import annotations
+
+from clipper_nomad.errors import ContainerManagerError
+from clipper_nomad.images import build_model_image, component_image, connect_engine, is_pinned, pin_image
+from clipper_nomad.jobspecs import meta
+from clipper_nomad.managers.nomad.cluster.definitions import Packages
+from clipper_nomad.managers.nomad.drivers.archives import ArtifactStore, build_archive
+from clipper_nomad.managers.nomad.settings import NomadSettings
+from clipper_nomad.types import BuildSpec, ClusterSpec
+
+
+class Sources:
+    """Finds and builds what one cluster's driver runs."""
+
+    def __init__(self, cluster_name: str, settings: NomadSettings) -> None:
+        self._cluster_name = cluster_name
+        self._settings = settings
+
+    @property
+    def _runs_images(self) -> bool:
+        return self._settings.driver.name == "docker"
+
+    def of_components(self, spec: ClusterSpec) -> Packages:
+        """Return what Redis and the frontends run. Raises ContainerManagerError for an image not found."""
+        if not self._runs_images:
+            return Packages()
+        return Packages(
+            redis=self._pin(self._settings.redis_image or self._default(meta.REDIS)),
+            query_frontend=self._pin(spec.query_frontend_image or self._default(meta.QUERY_FRONTEND)),
+            management_frontend=self._pin(
+                spec.management_frontend_image or self._default(meta.MANAGEMENT_FRONTEND)
+            ),
+        )
+
+    def of_model(self, image: str) -> str:
+        """Return what a model version runs, given what build() returned or any image's name."""
+        return self._pin(image) if self._runs_images else image
+
+    def build(self, spec: BuildSpec) -> str:
+        """Build a model's image, pushed where a registry is set, or its archive."""
+        settings = self._settings
+        if self._runs_images:
+            return build_model_image(connect_engine(), spec, self._cluster_name, settings.images)
+        return build_archive(spec, ArtifactStore.parse(settings.artifact_dir, settings.artifact_url))
+
+    def _default(self, component: str) -> str:
+        return component_image(component, self._settings.images)
+
+    def _pin(self, reference: str) -> str:
+        if is_pinned(reference):
+            return reference
+        try:
+            client = connect_engine()
+        except ContainerManagerError as error:
+            raise ContainerManagerError(
+                f"Cannot tell which image {reference} is now, so that all nodes run the same: {error.msg} Or "
+                "name it by its digest, <repository>@sha256:<hex>."
+            ) from error
+        return pin_image(client, reference, self._settings.images)

@@ -1,0 +1,83 @@
+"""A queue of predictions, ordered by deadline. No I/O, no clock.
+
+Deadlines arrive almost sorted, since most queries of a model share one latency SLO: an insertion is then an
+append, and a removal moves a head index. A bisection serves the rest, and tells how many are ahead of a
+deadline.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+
+from clipper_frontend.query.prediction.prediction import Prediction
+
+#: The dead prefix of the lists is cut off when it is longer than this and than what is alive.
+_COMPACT_ABOVE = 1024
+
+
+class DeadlineQueue:
+    """Predictions by their `order_by`, the earliest first; equal ones in order of arrival."""
+
+    __slots__ = ("_deadlines", "_head", "_items")
+
+    def __init__(self) -> None:
+        self._deadlines: list[float] = []
+        self._items: list[Prediction] = []
+        self._head = 0
+
+    def __len__(self) -> int:
+        return len(self._items) - self._head
+
+    def push(self, prediction: Prediction) -> None:
+        """Add a prediction at the place of its deadline."""
+        deadline = prediction.order_by
+        deadlines = self._deadlines
+        if not deadlines or deadline >= deadlines[-1]:
+            deadlines.append(deadline)
+            self._items.append(prediction)
+            return
+        at = bisect_right(deadlines, deadline, self._head)
+        deadlines.insert(at, deadline)
+        self._items.insert(at, prediction)
+
+    def ahead_of(self, deadline: float) -> int:
+        """Return how many predictions would be taken before one with this deadline."""
+        deadlines = self._deadlines
+        if not deadlines or deadline >= deadlines[-1]:
+            return len(deadlines) - self._head
+        return bisect_right(deadlines, deadline, self._head) - self._head
+
+    def first(self) -> Prediction | None:
+        """Return the prediction with the earliest deadline, or None."""
+        return self._items[self._head] if self._head < len(self._items) else None
+
+    def take(self, count: int) -> list[Prediction]:
+        """Remove and return up to `count` predictions, the earliest deadlines first."""
+        taken = self._items[self._head : self._head + count]
+        self._head += len(taken)
+        self._compact()
+        return taken
+
+    def drop_before(self, deadline: float) -> list[Prediction]:
+        """Remove and return the predictions that nobody waits for after `deadline`.
+
+        A prediction with a later waiter stays in its place, and those behind it are looked at next time.
+        """
+        items, end = self._items, self._head
+        while end < len(items) and items[end].deadline < deadline:
+            end += 1
+        dropped = items[self._head : end]
+        self._head = end
+        self._compact()
+        return dropped
+
+    def _compact(self) -> None:
+        head = self._head
+        if head == len(self._items):
+            self._items.clear()
+            self._deadlines.clear()
+            self._head = 0
+        elif head > _COMPACT_ABOVE and head * 2 > len(self._items):
+            del self._items[:head]
+            del self._deadlines[:head]
+            self._head = 0

@@ -1,0 +1,180 @@
+"""One connected replica: what it works on, and how fast it is. No I/O, no clock.
+
+It says whether it can take a batch, how large that may be, and when it is overdue. Which batch it gets is
+decided in `version`; the bytes are `sessions`' affair.
+"""
+
+from __future__ import annotations
+
+from clipper_container.input_types import InputType
+from clipper_frontend.query.prediction.batching import LARGEST_BATCH, BatchEstimator
+from clipper_frontend.query.prediction.prediction import Prediction
+
+#: Batches that may be with a replica at a time: one in work, and one so that it need not wait for the next.
+_MOST_OUTSTANDING = 2
+#: A replica is asked for a sign of life when its batch takes this many times what was expected, or this long.
+_OVERDUE_FACTOR = 4.0
+_OVERDUE_AT_LEAST_S = 0.1
+#: It leaves the rotation when its batch takes this many times what was expected, or this long.
+_STALLED_FACTOR = 20.0
+_STALLED_AT_LEAST_S = 2.0
+_MESSAGE_IDS = 2**32
+_MICROS_PER_S = 1_000_000
+#: The way there and back is averaged over about the last 20 batches; three mean deviations cover most of
+#: them.
+_DELAY_WEIGHT = 0.05
+_DELAY_DEVIATIONS = 3.0
+#: A batch that takes this many times the time of an empty one spends half of it on its inputs.
+_FIXED_TIMES = 2.0
+
+
+class Batch:
+    """Predictions that were sent together at `sent_at`, and what they were expected to take."""
+
+    __slots__ = ("expected_s", "predictions", "sent_at")
+
+    def __init__(self, predictions: list[Prediction], sent_at: float, expected_s: float) -> None:
+        self.predictions = predictions
+        self.sent_at = sent_at
+        self.expected_s = expected_s
+
+
+class Replica:
+    """A replica in one session; `identity` is the ZeroMQ routing id of its connection."""
+
+    __slots__ = (
+        "_busy_since",
+        "_delay_deviation_s",
+        "_mean_delay_s",
+        "_next_id",
+        "draining",
+        "estimator",
+        "identity",
+        "input_type",
+        "instance_id",
+        "last_heard",
+        "outstanding",
+        "outstanding_inputs",
+        "rpc_version",
+        "stalled",
+    )
+
+    def __init__(
+        self, identity: bytes, instance_id: str, input_type: InputType, rpc_version: int, now: float
+    ) -> None:
+        self.identity = identity
+        self.instance_id = instance_id
+        self.input_type = input_type
+        self.rpc_version = rpc_version
+        self.last_heard = now
+        self.estimator = BatchEstimator()
+        #: By message id, in the order in which they were sent.
+        self.outstanding: dict[int, Batch] = {}
+        self.outstanding_inputs = 0
+        self.draining = False
+        self.stalled = False
+        self._busy_since = now
+        self._mean_delay_s = 0.0
+        self._delay_deviation_s = 0.0
+        self._next_id = 0
+
+    @property
+    def in_rotation(self) -> bool:
+        """Tell whether it is to get batches at all."""
+        return not (self.draining or self.stalled)
+
+    def takes(self, queued: int) -> bool:
+        """Tell whether a batch may be sent to it now, when `queued` predictions wait.
+
+        A batch that would only wait behind another is worth sending when it is at least as large: until then
+        the queue collects, and batches stay large.
+        """
+        outstanding = len(self.outstanding)
+        if outstanding == 0:
+            return self.in_rotation
+        return self.in_rotation and outstanding < _MOST_OUTSTANDING and queued >= self.outstanding_inputs
+
+    @property
+    def free_at(self) -> float:
+        """Return when it should be done with what it has, on the monotonic clock; 0 when it is idle."""
+        if not self.outstanding:
+            return 0.0
+        return self._busy_since + sum(batch.expected_s for batch in self.outstanding.values())
+
+    def batch_limit(self, time_left_s: float, share_s: float, fixed: int) -> int:
+        """Return how many inputs a batch may have that must be answered within `time_left_s`.
+
+        A learnt batch takes at most `share_s`, or twice what an empty one would: less would mostly pay for
+        that. `fixed` is the registered batch size, or less than 1 for a learnt one. 0: not even one input is
+        expected to be answered in time.
+        """
+        estimator = self.estimator
+        if estimator.expected_s(1) > time_left_s:
+            return 0
+        if fixed < 1:
+            budget_s = max(share_s, _FIXED_TIMES * estimator.expected_s(0))
+            return max(1, estimator.fitting(min(time_left_s, budget_s)))
+        return min(fixed, LARGEST_BATCH)
+
+    def sent(self, predictions: list[Prediction], now: float) -> int:
+        """Note a batch as sent and return its message id."""
+        message_id = self._next_id
+        self._next_id = (message_id + 1) % _MESSAGE_IDS
+        if not self.outstanding:
+            self._busy_since = now
+        self.outstanding[message_id] = Batch(predictions, now, self.estimator.seconds(len(predictions)))
+        self.outstanding_inputs += len(predictions)
+        return message_id
+
+    def answered(
+        self, message_id: int, now: float, run_micros: int | None, *, learn: bool = True
+    ) -> Batch | None:
+        """Note a batch as answered and return it; None for one that is not outstanding (any more).
+
+        What is learnt is the time that the replica says it ran, where it does: what passed beyond that is the
+        way there and back, and this frontend's own work, which must not make the replica look slow.
+        """
+        self.stalled = False
+        batch = self.outstanding.pop(message_id, None)
+        if batch is None:
+            self._busy_since = now
+            return None
+        count = len(batch.predictions)
+        self.outstanding_inputs -= count
+        if learn:
+            passed_s = now - max(batch.sent_at, self._busy_since)
+            run_s = passed_s if run_micros is None else min(run_micros / _MICROS_PER_S, passed_s)
+            self.estimator.observe(count, run_s)
+            self._learn_delay(passed_s - run_s)
+        self._busy_since = now
+        return batch
+
+    def _learn_delay(self, delay_s: float) -> None:
+        surprise_s = abs(delay_s - self._mean_delay_s)
+        self._delay_deviation_s += _DELAY_WEIGHT * (surprise_s - self._delay_deviation_s)
+        self._mean_delay_s += _DELAY_WEIGHT * (delay_s - self._mean_delay_s)
+
+    @property
+    def delay_s(self) -> float:
+        """Return what mostly passes at most between a batch's run and its sending and answer."""
+        return self._mean_delay_s + _DELAY_DEVIATIONS * self._delay_deviation_s
+
+    def give_up(self) -> list[Prediction]:
+        """Forget everything outstanding and return it."""
+        predictions = [p for batch in self.outstanding.values() for p in batch.predictions]
+        self.outstanding.clear()
+        self.outstanding_inputs = 0
+        return predictions
+
+    def overdue(self, now: float) -> bool:
+        """Tell whether its oldest batch takes long enough to ask for a sign of life."""
+        return self._takes_longer(now, _OVERDUE_FACTOR, _OVERDUE_AT_LEAST_S)
+
+    def hangs(self, now: float) -> bool:
+        """Tell whether its oldest batch takes so long that it should get no other."""
+        return self._takes_longer(now, _STALLED_FACTOR, _STALLED_AT_LEAST_S)
+
+    def _takes_longer(self, now: float, factor: float, at_least_s: float) -> bool:
+        for batch in self.outstanding.values():
+            return now - max(batch.sent_at, self._busy_since) > max(factor * batch.expected_s, at_least_s)
+        return False

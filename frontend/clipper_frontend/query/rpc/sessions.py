@@ -1,0 +1,262 @@
+"""The sessions of model containers with this query frontend, in both RPC versions. No socket, no clock.
+
+Frames come in through received(), time through sweep(); frames leave through `send`, which says whether the
+peer is still there. What a session changes for the query path is told to `serving`; `changed` is called when
+a replica came, left, or entered or left the rotation.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import partial
+
+from clipper_container import wire
+from clipper_container.input_types import InputType
+from clipper_frontend.query.prediction.prediction import Prediction
+from clipper_frontend.query.prediction.replica import Replica
+from clipper_frontend.query.prediction.version import ServedVersion
+from clipper_frontend.query.serving.routes import Routes
+from clipper_frontend.query.serving.serving import Serving
+
+logger = logging.getLogger("clipper.query.rpc")
+
+#: A container that was not heard for so long is dropped (Clipper's figure).
+SILENCE_S = 30.0
+_MICROS_PER_S = 1_000_000
+
+SendFrames = Callable[[bytes, list[bytes]], bool]
+
+
+class _Session:
+    __slots__ = ("replica", "version")
+
+    def __init__(self, replica: Replica, version: ServedVersion) -> None:
+        self.replica = replica
+        self.version = version
+
+
+class Sessions:
+    """All containers that this frontend knows, by the routing id of their connection."""
+
+    def __init__(
+        self,
+        frontend_id: str,
+        cluster_name: str,
+        routes: Routes,
+        serving: Serving,
+        send: SendFrames,
+        changed: Callable[[], None],
+    ) -> None:
+        self._frontend_id = frontend_id
+        self._cluster_name = cluster_name
+        self._routes = routes
+        self._serving = serving
+        self._send = send
+        self._changed = changed
+        self._sessions: dict[bytes, _Session] = {}
+        self._peers: dict[str, str] = {}
+        self.malformed_messages = 0
+        self._heartbeat = wire.encode_v4_heartbeat(wire.KEEPALIVE, frontend_id, {})
+        self._greeting = wire.encode_v4_heartbeat(wire.SEND_METADATA, frontend_id, {})
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    # -- frames in -------------------------------------------------------------------------------------------
+
+    def received(self, frames: list[bytes], now: float) -> None:
+        """Take one message; `frames` begin with the routing id of its sender."""
+        identity = frames[0]
+        try:
+            message = wire.decode_from_container(frames[1:])
+        except wire.WireError as exc:
+            self.malformed_messages += 1
+            logger.warning("malformed message from %s: %s", self._name(identity), exc)
+            return
+        session = self._sessions.get(identity)
+        if session is not None:
+            session.replica.last_heard = now
+            if isinstance(message, wire.Answer):
+                self._answered(session, message, now)
+            else:
+                self._control(identity, session, message, now)
+        elif isinstance(message, wire.Metadata):
+            self._join(identity, message, now)
+        elif isinstance(message, wire.Hello) or frames[1]:
+            self._send(identity, self._greeting)
+        else:
+            self._send(identity, wire.encode_v3_heartbeat(wire.SEND_METADATA))
+
+    def _answered(self, session: _Session, answer: wire.Answer, now: float) -> None:
+        was_stalled = session.replica.stalled
+        self._serving.answered(session.version, session.replica, answer, now)
+        if was_stalled:
+            logger.info("replica %s answers again", session.replica.instance_id)
+            self._changed()
+
+    def _control(self, identity: bytes, session: _Session, message: wire.FromContainer, now: float) -> None:
+        if isinstance(message, wire.Goodbye):
+            self._drain(session, now)
+        else:
+            self._send(identity, self._heartbeat_for(session.replica))
+
+    def _heartbeat_for(self, replica: Replica) -> list[bytes]:
+        if replica.rpc_version == wire.V3:
+            return wire.encode_v3_heartbeat(wire.KEEPALIVE)
+        return self._heartbeat
+
+    def _join(self, identity: bytes, metadata: wire.Metadata, now: float) -> None:
+        refusal = self._refusal(metadata)
+        if refusal is not None:
+            logger.warning(
+                "refused a container of %s:%s: %s", metadata.model_name, metadata.model_version, refusal
+            )
+            if metadata.rpc_version == wire.V4:
+                self._send(identity, wire.encode_refusal(refusal))
+            return
+        instance_id = metadata.instance_id or f"v3-{self._frontend_id}-{identity.hex()}"
+        self._replace_instance(instance_id, now)
+        version = self._routes.version(metadata.model_name, metadata.model_version)
+        input_type = InputType.from_code(metadata.input_type_code)
+        replica = Replica(identity, instance_id, input_type, metadata.rpc_version, now)
+        self._sessions[identity] = _Session(replica, version)
+        logger.info("replica %s of %s:%s connected", instance_id, version.name, version.version)
+        self._send(identity, self._heartbeat_for(replica))
+        self._warn_of_v3(version, replica)
+        self._serving.joined(version, replica)
+        self._changed()
+
+    def _refusal(self, metadata: wire.Metadata) -> str | None:
+        """Say why a container cannot serve here, or return None."""
+        name, model_version = metadata.model_name, metadata.model_version
+        if metadata.rpc_version == wire.V4 and metadata.cluster != self._cluster_name:
+            return f"it belongs to cluster {metadata.cluster!r} and this is cluster {self._cluster_name!r}"
+        if not name or not model_version or any(mark in name + model_version for mark in ":,"):
+            return f"{name!r} and {model_version!r} cannot name a model version: no `:`, no `,`, not empty"
+        try:
+            input_type = InputType.from_code(metadata.input_type_code)
+        except ValueError as exc:
+            return str(exc)
+        return self._mismatch(self._routes.version(name, model_version), input_type)
+
+    def _mismatch(self, version: ServedVersion, input_type: InputType) -> str | None:
+        """Say why a replica for this input type cannot serve a version, or return None."""
+        wanted = version.wanted_input_type
+        if wanted is None or wanted is input_type:
+            return None
+        return f"it takes {input_type.value}, and {version.name}:{version.version} takes {wanted.value}"
+
+    def _replace_instance(self, instance_id: str, now: float) -> None:
+        for identity, session in list(self._sessions.items()):
+            if session.replica.instance_id == instance_id:
+                self._lose(identity, session, now, "it connected anew")
+
+    def _warn_of_v3(self, version: ServedVersion, replica: Replica) -> None:
+        if replica.rpc_version == wire.V3 and len(self._peers) > 1:
+            logger.warning(
+                "%s:%s has a replica of RPC version 3 here, which reaches this query frontend alone: "
+                "the other %d cannot use it. Rebuild its image with this project's runtime.",
+                version.name,
+                version.version,
+                len(self._peers) - 1,
+            )
+
+    # -- frames out ------------------------------------------------------------------------------------------
+
+    def send_batch(
+        self, replica: Replica, message_id: int, predictions: list[Prediction], now: float
+    ) -> bool:
+        """Send a batch to a replica; one that is gone is taken out at once, and False returned."""
+        code = replica.input_type.code
+        payloads = [prediction.payload for prediction in predictions]
+        if replica.rpc_version == wire.V3:
+            frames = wire.encode_v3_request(message_id, code, payloads)
+        else:
+            latest = max(prediction.deadline for prediction in predictions)
+            time_left_micros = int((latest - now) * _MICROS_PER_S)
+            frames = wire.encode_v4_request(message_id, code, payloads, time_left_micros)
+        if self._send(replica.identity, frames):
+            return True
+        self._lose(replica.identity, self._sessions[replica.identity], now, "its connection was lost")
+        return False
+
+    def set_peers(self, peers: dict[str, str]) -> None:
+        """Tell every container the live query frontends: their RPC addresses by id."""
+        if peers == self._peers:
+            return
+        self._peers = dict(peers)
+        self._heartbeat = wire.encode_v4_heartbeat(wire.KEEPALIVE, self._frontend_id, peers)
+        self._greeting = wire.encode_v4_heartbeat(wire.SEND_METADATA, self._frontend_id, peers)
+        for identity, session in list(self._sessions.items()):
+            self._warn_of_v3(session.version, session.replica)
+            if session.replica.rpc_version == wire.V4:
+                self._send(identity, self._heartbeat)
+
+    def revalidate(self, now: float) -> None:
+        """Turn away the replicas of versions that were registered for another input type."""
+        for identity, session in list(self._sessions.items()):
+            refusal = self._mismatch(session.version, session.replica.input_type)
+            if refusal is not None:
+                if session.replica.rpc_version == wire.V4:
+                    self._send(identity, wire.encode_refusal(refusal))
+                self._lose(identity, session, now, refusal)
+
+    def replicas(self) -> list[tuple[ServedVersion, Replica]]:
+        """Return all replicas that are connected and not draining."""
+        return [(s.version, s.replica) for s in self._sessions.values() if not s.replica.draining]
+
+    # -- upkeep ----------------------------------------------------------------------------------------------
+
+    def probe_all(self, now: float) -> None:
+        """Find out which containers are gone: some connection was closed."""
+        for identity, session in list(self._sessions.items()):
+            self._probe(identity, session, now)
+
+    def sweep(self, now: float) -> None:
+        """Look after silent, overdue and hanging containers, and after queries that nobody waits for."""
+        for identity, session in list(self._sessions.items()):
+            replica = session.replica
+            if now - replica.last_heard > SILENCE_S:
+                self._lose(identity, session, now, f"it was silent for {SILENCE_S:.0f} s")
+            elif replica.overdue(now) and self._probe(identity, session, now):
+                self._look_whether_it_hangs(session, now)
+        for version in self._routes.versions.values():
+            if version.queue:
+                self._serving.purge(version, now)
+
+    def _look_whether_it_hangs(self, session: _Session, now: float) -> None:
+        replica = session.replica
+        if replica.in_rotation and replica.hangs(now):
+            logger.warning("replica %s hangs: it gets no query until it answers", replica.instance_id)
+            self._serving.stalled(session.version, replica, now)
+            self._changed()
+
+    def _probe(self, identity: bytes, session: _Session, now: float) -> bool:
+        if self._send(identity, self._heartbeat_for(session.replica)):
+            return True
+        self._lose(identity, session, now, "its connection was lost")
+        return False
+
+    def _drain(self, session: _Session, now: float) -> None:
+        if not session.replica.draining:
+            session.replica.draining = True
+            send = partial(self.send_batch, now=now)
+            self._serving.leaving(session.version, session.replica, now, send)
+            logger.info("replica %s says goodbye", session.replica.instance_id)
+            self._changed()
+
+    def _lose(self, identity: bytes, session: _Session, now: float, why: str) -> None:
+        if self._sessions.pop(identity, None) is None:
+            return
+        level = logging.INFO if session.replica.draining else logging.WARNING
+        replica, version = session.replica, session.version
+        logger.log(
+            level, "replica %s of %s:%s left: %s", replica.instance_id, version.name, version.version, why
+        )
+        self._serving.lost(version, replica, now)
+        self._changed()
+
+    def _name(self, identity: bytes) -> str:
+        session = self._sessions.get(identity)
+        return f"replica {session.replica.instance_id}" if session else f"an unknown peer ({identity.hex()})"

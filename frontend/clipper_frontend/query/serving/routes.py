@@ -1,0 +1,160 @@
+"""From a path or a name to what serves it: applications and model versions, kept up to date from the mirror.
+
+Owns the objects of the query path: everything that a query needs is looked up or computed here when the
+registry changes, not when a query comes. No I/O.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from urllib.parse import quote
+
+from clipper_frontend.errors import PolicyRefusal
+from clipper_frontend.query.prediction.version import ServedVersion
+from clipper_frontend.query.serving.application import Application, Choice, Learning
+from clipper_frontend.query.serving.statistics import ApplicationStatistics
+from clipper_frontend.registry.mirror import Changes, Mirror
+from clipper_frontend.registry.records import ApplicationRecord, ModelRecord
+
+
+class Routes:
+    """The applications and model versions of one query frontend."""
+
+    def __init__(
+        self, mirror: Mirror, *, max_inputs: int, wait_limit_s: float, learning: Learning | None = None
+    ) -> None:
+        self._mirror = mirror
+        self._learning = learning
+        self._max_inputs = max_inputs
+        self._wait_limit_s = wait_limit_s
+        self.applications: dict[str, Application] = {}
+        self.versions: dict[tuple[str, str], ServedVersion] = {}
+        #: Applications by the path of their predict and update calls.
+        self.predict_paths: dict[bytes, Application] = {}
+        self.update_paths: dict[bytes, Application] = {}
+        self._links: dict[str, frozenset[str]] = {}
+        self._applications_of: dict[str, set[str]] = {}
+        self._registered: dict[str, set[str]] = {}
+
+    def version(self, model_name: str, model_version: str) -> ServedVersion:
+        """Return the object of a model version, made when it is first asked for."""
+        key = (model_name, model_version)
+        found = self.versions.get(key)
+        if found is None:
+            found = self.versions[key] = ServedVersion(model_name, model_version)
+        return found
+
+    def registered(self, model_name: str | None, model_version: str) -> ServedVersion | None:
+        """Return a version of an application's model, or None when it is not registered."""
+        if model_name is None or not self._mirror.is_registered(model_name, model_version):
+            return None
+        return self.version(model_name, model_version)
+
+    def apply(self, changes: Changes) -> None:
+        """Follow a change of the registry."""
+        for name in changes.applications:
+            self._relink(name)
+        stale = set(changes.applications)
+        registered = self._registered_versions(changes.models)
+        for model_name in changes.models:
+            self._reregister(model_name, registered[model_name])
+            stale |= self._applications_of.get(model_name, set())
+        touched = set(changes.models)
+        for name in stale:
+            touched |= self._mirror.linked_models(name)
+            self._rebuild(name)
+        for model_name in touched:
+            self._set_shortest_slo(model_name)
+
+    def forget_idle(self) -> None:
+        """Drop the objects of versions that are neither registered nor connected nor waited for."""
+        for key, version in list(self.versions.items()):
+            if not version.replicas and not version.queue and not self._mirror.is_registered(*key):
+                del self.versions[key]
+
+    def _relink(self, name: str) -> None:
+        for model_name in self._links.pop(name, ()):
+            self._applications_of[model_name].discard(name)
+        linked = self._mirror.linked_models(name)
+        if linked:
+            self._links[name] = linked
+        for model_name in linked:
+            self._applications_of.setdefault(model_name, set()).add(name)
+
+    def _registered_versions(self, model_names: Iterable[str]) -> dict[str, dict[str, ModelRecord]]:
+        """Return the registered versions of these models, in one pass."""
+        found: dict[str, dict[str, ModelRecord]] = {name: {} for name in model_names}
+        for key, record in self._mirror.models.items():
+            if key.model_name in found:
+                found[key.model_name][key.model_version] = record
+        return found
+
+    def _reregister(self, model_name: str, registered: dict[str, ModelRecord]) -> None:
+        """Take over the records of a model's versions."""
+        known = self._registered.get(model_name, set())
+        self._registered[model_name] = set(registered)
+        for model_version in known | set(registered):
+            _configure(self.version(model_name, model_version), registered.get(model_version))
+
+    def _rebuild(self, name: str) -> None:
+        """Make the application's object anew, or remove it where the application is gone."""
+        record = self._mirror.applications.get(name)
+        before = self.applications.pop(name, None)
+        predict_path, update_path = (f"/{quote(name)}/{verb}".encode() for verb in ("predict", "update"))
+        if record is None:
+            self.predict_paths.pop(predict_path, None)
+            self.update_paths.pop(update_path, None)
+            if self._learning is not None:
+                self._learning.forget(name)
+            return
+        statistics = before.statistics if before is not None else ApplicationStatistics()
+        application = Application(
+            record,
+            statistics,
+            self._choice(record, statistics),
+            max_inputs=self._max_inputs,
+            wait_limit_s=self._wait_limit_s,
+        )
+        self.applications[name] = application
+        self.predict_paths[predict_path] = self.update_paths[update_path] = application
+
+    def _choice(self, record: ApplicationRecord, statistics: ApplicationStatistics) -> Choice:
+        """Return what the application's policy chooses among; a policy that cannot be had refuses queries."""
+        linked = sorted(self._mirror.linked_models(record.name))
+        try:
+            config = record.config
+            if not linked and not config.arms:
+                return Choice(linked, config)
+            policy = config.policy(record.name, linked)
+        except PolicyRefusal as refusal:
+            return Choice(linked, refusal=str(refusal))
+        learner = None
+        if self._learning is not None:
+            learner = self._learning.learner(record.name, config, policy, statistics)
+        return Choice(linked, config, policy, tuple(map(self._serving, policy.arms)), learner)
+
+    def _serving(self, arm: str) -> ServedVersion | None:
+        """Return the version that serves an arm: a model, or `<model>:<version>`."""
+        model_name, _, model_version = arm.partition(":")
+        if model_version:
+            return self.registered(model_name, model_version)
+        serving = self._mirror.serving_version(model_name)
+        return self.version(model_name, serving) if serving is not None else None
+
+    def _set_shortest_slo(self, model_name: str) -> None:
+        linked = (self.applications.get(name) for name in self._applications_of.get(model_name, ()))
+        shortest = min((application.slo_s for application in linked if application), default=float("inf"))
+        for model_version in self._registered.get(model_name, ()):
+            version = self.version(model_name, model_version)
+            version.shortest_slo_s = shortest
+            version.learn()
+
+
+def _configure(version: ServedVersion, record: ModelRecord | None) -> None:
+    if record is None:
+        version.input_type = None
+        return
+    version.input_type = record.input_type
+    version.batch_size = record.batch_size
+    # A version that is registered again has another id, so that no answer of the one before is found.
+    version.cache_prefix = f"{record.name}:{record.version}:{record.registration_id}:".encode()

@@ -1,0 +1,116 @@
+"""Queries of applications whose policy selects: which models are asked, and how their outputs are answered.
+
+Owns the way of a query of several models. Everything that one model has to do with is `serving`'s: the cache,
+predictions, deadlines, and queries of one model, chosen or not. No I/O: time is an argument.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+from clipper_frontend.query.bodies.answers import DefaultReason, render_answer, render_late_answer
+from clipper_frontend.query.feedback.memory import Outputs
+from clipper_frontend.query.prediction.cache import cache_key
+from clipper_frontend.query.prediction.prediction import Reply
+from clipper_frontend.query.serving.application import Application
+from clipper_frontend.query.serving.gathering import Gathering, Part
+from clipper_frontend.query.serving.serving import Serving
+from clipper_frontend.selection.contract import Selection
+
+
+class Selecting:
+    """Answers by what policies select; `draw` gives random numbers in [0, 1)."""
+
+    def __init__(self, serving: Serving, draw: Callable[[], float] = random.random) -> None:
+        self._serving = serving
+        self._draw = draw
+
+    def select(
+        self, application: Application, user: str | None, payload: bytes, reply: Reply, now: float
+    ) -> None:
+        """Answer one input by the models that the application's policy selects."""
+        selection = application.selector(user).select(user, self._draw)
+        only = selection.only
+        arms = application.arms
+        chosen = selection, user
+        if only is not None and not selection.shadows:
+            arms[only].chosen += 1
+            self._serving.submit(application, application.targets[only], payload, reply, now, chosen)
+            return
+        application.statistics.queries += 1
+        for index in selection.asked:
+            arms[index].chosen += 1
+        for index in selection.shadows:
+            arms[index].shadowed += 1
+        query_id = self._serving.next_query_id()
+        self._gather(Gathering(application, query_id, now, reply, chosen, self._answer), payload, now)
+
+    def collect(
+        self,
+        application: Application,
+        selection: Selection,
+        payload: bytes,
+        now: float,
+        done: Callable[[Outputs], None],
+    ) -> None:
+        """Get the outputs of several models for one input, and answer nobody.
+
+        `done` is called once, perhaps at once, and when a query would be due at the latest; None is an output
+        that did not come.
+        """
+
+        def finish(gathering: Gathering, now: float) -> None:  # noqa: ARG001 (the same for queries)
+            self._serving.deadlines.remove(gathering)
+            gathering.deadline = -1.0
+            done({index: gathering.outputs.get(index) for index in selection.asked})
+
+        query_id, chosen = self._serving.next_query_id(), (selection, None)
+        self._gather(Gathering(application, query_id, now, _NOBODY, chosen, finish), payload, now)
+
+    def _gather(self, gathering: Gathering, payload: bytes, now: float) -> None:
+        for index in gathering.selection.asked:
+            self._ask(gathering, index, payload, now)
+        for index in gathering.selection.shadows:
+            self._ask(gathering, index, payload, now)
+        if gathering.deadline >= 0:
+            self._serving.wait(gathering)
+
+    def _ask(self, gathering: Gathering, index: int, payload: bytes, now: float) -> None:
+        serving, target = self._serving, gathering.application.targets[index]
+        if target is None:
+            gathering.miss(index, DefaultReason.NO_MODEL, None, now)
+            return
+        key = None
+        if serving.caches:
+            key = cache_key(target.cache_prefix, payload)
+            output = serving.cache.get(key)
+            if output is not None:
+                target.statistics.cache_hits += 1
+                gathering.take(index, output, now)
+                return
+        target.statistics.cache_misses += 1
+        serving.predict(target, key, payload, Part(gathering, index, target), now)
+
+    def _answer(self, gathering: Gathering, now: float) -> None:
+        """Answer a query with what has come."""
+        outcome = gathering.outcome()
+        if outcome.output is None:
+            assert outcome.reason is not None
+            self._serving.answer_default(gathering, outcome.reason, outcome.detail, now, outcome.members)
+            return
+        self._serving.close(gathering, now)
+        application = gathering.application
+        late = application.waits and now - gathering.arrived_at > application.slo_s
+        application.statistics.late_answers += late
+        render = render_late_answer if late else render_answer
+        gathering.reply.respond(200, render(gathering.query_id, outcome.output, outcome.members))
+        gathering.remember(gathering.outputs)
+
+
+class _Nobody:
+    def respond(self, status: int, body: bytes) -> None:
+        raise AssertionError(f"an answer that nobody asked for: {status} {body!r}")
+
+
+_NOBODY = _Nobody()

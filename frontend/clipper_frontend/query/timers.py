@@ -1,0 +1,73 @@
+"""The timers of a query frontend: one for all deadlines, one for upkeep, and the turn that sends batches.
+
+Owns when the core is called, and with which time; what it does then is the core's. Batches are sent once per
+turn of the event loop, after all requests that arrived in it, so that they travel together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from functools import partial
+
+from clipper_frontend.query.rpc.sessions import Sessions
+from clipper_frontend.query.serving.serving import Serving
+
+#: How soon a lost or hanging replica is noticed that no closed connection tells of.
+_SWEEP_INTERVAL_S = 0.1
+
+
+class Clockwork:
+    """Calls `serving` and `sessions` when something is due. It is made first, and wound up with start()."""
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._deadline_timer: asyncio.TimerHandle | None = None
+        self._sweep_timer: asyncio.TimerHandle | None = None
+
+    def start(self, serving: Serving, sessions: Sessions) -> None:
+        """Begin to call."""
+        self._loop = asyncio.get_running_loop()
+        self._serving = serving
+        self._sessions = sessions
+        self._sweep_timer = self._loop.call_later(_SWEEP_INTERVAL_S, self._sweep)
+
+    def stop(self) -> None:
+        """Call nothing any more."""
+        for timer in (self._deadline_timer, self._sweep_timer):
+            if timer is not None:
+                timer.cancel()
+        self._loop = None
+
+    def wake(self) -> None:
+        """Send batches at the end of this turn."""
+        if self._loop is not None:
+            self._loop.call_soon(self._dispatch)
+
+    def due_sooner(self) -> None:
+        """Set the deadline timer anew: some query is due before all others."""
+        if self._deadline_timer is not None:
+            self._deadline_timer.cancel()
+        self._deadline_timer = None
+        due = self._serving.deadlines.next_due()
+        if due is not None and self._loop is not None:
+            delay_s = max(0.0, due - time.monotonic())
+            self._deadline_timer = self._loop.call_later(delay_s, self._expire)
+
+    def disconnected(self) -> None:
+        """Look for replicas that are gone: some connection was closed."""
+        self._sessions.probe_all(time.monotonic())
+
+    def _dispatch(self) -> None:
+        now = time.monotonic()
+        self._serving.dispatch(now, partial(self._sessions.send_batch, now=now))
+
+    def _expire(self) -> None:
+        self._deadline_timer = None
+        self._serving.expire(time.monotonic())
+        self.due_sooner()
+
+    def _sweep(self) -> None:
+        self._sessions.sweep(time.monotonic())
+        if self._loop is not None:
+            self._sweep_timer = self._loop.call_later(_SWEEP_INTERVAL_S, self._sweep)
