@@ -1,4 +1,6 @@
-"""What system tests share: places of clusters on a real Docker engine, and clusters of nodes."""
+"""What system tests share: places of clusters on a real Docker engine, clusters of nodes, and what
+Terraform renders for them.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +14,8 @@ from clipper_nomad.images import ImageSettings
 from tests.contract.harness import DockerHarness
 from tests.docker_engine import MissingServiceError, give_up
 from tests.nodes_cluster import NodeCluster
+from tests.nodes_example import RenderedExample, render_example
+from tests.terraform_access import find_tofu
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -28,6 +32,12 @@ def harness(docker_client: docker.DockerClient, image_settings: ImageSettings) -
     """The place of a cluster of containers, of which nothing is left after the test."""
     with DockerHarness(docker_client, image_settings) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def rendered(tmp_path_factory: pytest.TempPathFactory) -> RenderedExample:
+    """What terraform/modules/nodes renders of its example, once for all tests: nothing changes it."""
+    return render_example(find_tofu(), tmp_path_factory.mktemp("example"))
 
 
 @pytest.fixture(scope="module")

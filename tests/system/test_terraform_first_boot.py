@@ -15,9 +15,8 @@ from pathlib import Path
 import pytest
 
 from tests.booted_machine import BootedMachine
-from tests.docker_engine import MissingServiceError, give_up
-from tests.nodes_example import RenderedExample, bundle_of, render_example
-from tests.nomad_tools import require_tofu
+from tests.docker_engine import give_up
+from tests.nodes_example import RenderedExample, bundle_of
 
 _START = "/usr/local/sbin/clipper-nomad-start"
 _IMPATIENT = {"PATIENCE_S": "0", "PAUSE_S": "0"}
@@ -25,16 +24,6 @@ _KEY = "/etc/clipper-nomad/tls/node-key.pem"
 _FABIO = "/usr/local/bin/fabio"
 # Answers from the third time on.
 _SLOW_STORE = 'echo >> /store/asked; [ "$(wc -l < /store/asked)" -ge 3 ] && cat /store/bundle.json'
-
-
-@pytest.fixture(scope="module")
-def rendered(tmp_path_factory: pytest.TempPathFactory) -> RenderedExample:
-    """The example, rendered once for all tests here: nothing changes it."""
-    try:
-        tofu = require_tofu()
-    except MissingServiceError as error:
-        give_up(str(error))
-    return render_example(tofu, tmp_path_factory.mktemp("example"))
 
 
 @pytest.fixture

@@ -9,33 +9,22 @@ from pathlib import Path
 
 import pytest
 
-from tests.docker_engine import MissingServiceError, give_up
+from tests.docker_engine import give_up
 from tests.nodes_example import (
     PLACES,
     REGISTRY,
     REGISTRY_LOGIN,
     RenderedExample,
     fetch_command,
-    render_example,
     secrets_of,
 )
-from tests.nomad_tools import require_tofu, require_tools
+from tests.nomad_tools import require_tools
 
 _NOMADS = [name for name, (_, role) in PLACES.items() if role != "edge"]
 _DOCKERS = [name for name, (_, role) in PLACES.items() if role == "client"]
 # The least that a cloud's machines take, though Scaleway's take eight times as much.
 _USER_DATA_LIMIT = 16 * 1024
 _SCRIPTS = Path(__file__).parents[2] / "terraform" / "modules" / "nodes" / "scripts"
-
-
-@pytest.fixture(scope="module")
-def rendered(tmp_path_factory: pytest.TempPathFactory) -> RenderedExample:
-    """The example, rendered once for all tests here: nothing changes it."""
-    try:
-        tofu = require_tofu()
-    except MissingServiceError as error:
-        give_up(str(error))
-    return render_example(tofu, tmp_path_factory.mktemp("example"))
 
 
 @pytest.mark.parametrize("node", PLACES)
