@@ -25,6 +25,7 @@ from clipper_nomad.managers.nomad.api.volumes import Volumes
 from clipper_nomad.managers.nomad.clients.access import ConsulAccess, NomadAccess
 from clipper_nomad.managers.nomad.clients.consul import ConsulCatalog
 from clipper_nomad.managers.nomad.clients.nomad import NomadAPI
+from clipper_nomad.managers.nomad.cluster import records
 from clipper_nomad.managers.nomad.cluster.cluster_jobs import Fleet, part_name
 from clipper_nomad.managers.nomad.cluster.definitions import Definitions
 from clipper_nomad.managers.nomad.cluster.fabio_routes import Routes
@@ -109,7 +110,7 @@ class NomadContainerManager(ContainerManager):
 
     def start_clipper(self, spec: ClusterSpec) -> None:
         """Submit the cluster's jobs, or what differs of them, and return when the frontends are ready."""
-        if self._wanted.redis_ip is None and self._settings.kept_in is None:
+        if self._wanted.redis_ip is None and records.kept_in(self._settings) is None:
             warnings.warn(
                 "What the cluster's Redis holds (applications, models, links) ends with Redis' job: set "
                 "redis_volume in NomadSettings to keep it, or redis_ip to a Redis elsewhere",

@@ -12,7 +12,6 @@ from pathlib import Path
 from clipper_nomad.errors import ContainerManagerError
 from clipper_nomad.images import ImageSettings
 from clipper_nomad.jobspecs import Affinity, Constraint, HostVolume, Spread, TaskResources, Timings
-from clipper_nomad.managers.nomad.cluster import records
 from clipper_nomad.managers.nomad.drivers import DockerDriver, Driver
 
 # What a task gets where nobody says more. They are small: Nomad reserves them, and lets CPU be exceeded.
@@ -89,10 +88,3 @@ class NomadSettings:
             raise ContainerManagerError(
                 f"placement_timeout_s is {self.placement_timeout_s!r}: use 0 or more seconds"
             )
-
-    @property
-    def kept_in(self) -> str | None:
-        """Return what Redis' job says of its volume; None where its data ends with it."""
-        if isinstance(self.redis_volume, DynamicVolume):
-            return records.DYNAMIC_VOLUME
-        return None if self.redis_volume is None else f"{records.HOST_VOLUME}{self.redis_volume.source}"

@@ -14,10 +14,10 @@ from prometheus_client.registry import Collector, CollectorRegistry
 
 from clipper_container.wire import V3
 from clipper_frontend.query.http.connections import Connections
+from clipper_frontend.query.prediction.statistics import Histogram
 from clipper_frontend.query.rpc.sessions import Sessions
 from clipper_frontend.query.serving.routes import Routes
 from clipper_frontend.query.serving.serving import Serving
-from clipper_frontend.query.serving.statistics import Histogram
 
 _APP = ["app"]
 _ARM = ["app", "arm"]
@@ -50,7 +50,7 @@ class _QueryCollector(Collector):
         yield from self._of_arms()
         yield from self._of_versions()
         yield from self._of_replicas()
-        cache = self._serving.cache
+        cache = self._serving.predictions.cache
         yield GaugeMetricFamily(
             "clipper_cache_bytes", "Memory that the prediction cache uses", cache.used_bytes
         )
@@ -120,8 +120,8 @@ class _QueryCollector(Collector):
             attribute: CounterMetricFamily(f"clipper_{attribute}", text, labels=_VERSION)
             for attribute, text in _VERSION_COUNTERS.items()
         }
-        for (name, version), served in self._routes.versions.items():
-            statistics = served.statistics
+        for served in self._routes.versions:
+            name, version, statistics = served.name, served.version, served.statistics
             if not (served.replicas or statistics.cache_hits or statistics.cache_misses):
                 continue
             queue.add_metric([name, version], len(served.queue))
@@ -137,7 +137,8 @@ class _QueryCollector(Collector):
             "Replicas of RPC version 3, which reach one query frontend alone",
             labels=_VERSION,
         )
-        for (name, version), served in self._routes.versions.items():
+        for served in self._routes.versions:
+            name, version = served.name, served.version
             if served.replicas:
                 live.add_metric([name, version], sum(replica.in_rotation for replica in served.replicas))
                 alone.add_metric([name, version], sum(r.rpc_version == V3 for r in served.replicas))

@@ -8,7 +8,7 @@ followed.
 from __future__ import annotations
 
 from clipper_frontend import health
-from clipper_frontend.query.serving.routes import Routes
+from clipper_frontend.query.prediction.versions import Versions
 from clipper_frontend.registry.mirror import Mirror
 
 #: How long a fresh frontend waits for the replicas that other frontends have.
@@ -18,9 +18,9 @@ _REPLICA_WAIT_S = 10.0
 class Readiness:
     """What /health/ready and /health/rpc tell."""
 
-    def __init__(self, mirror: Mirror, routes: Routes) -> None:
+    def __init__(self, mirror: Mirror, versions: Versions) -> None:
         self._mirror = mirror
-        self._routes = routes
+        self._versions = versions
         self._expected: set[tuple[str, str]] = set()
         self._wait_until = 0.0
         self.followed = False
@@ -58,5 +58,5 @@ class Readiness:
         return problem
 
     def _lacks(self, key: tuple[str, str]) -> bool:
-        version = self._routes.versions.get(key)
+        version = self._versions.find(key)
         return version is None or not version.ready

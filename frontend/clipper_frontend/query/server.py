@@ -19,6 +19,8 @@ from clipper_frontend.query.http.exchange import Handler
 from clipper_frontend.query.http.protocol import HttpProtocol
 from clipper_frontend.query.metrics import metrics_source
 from clipper_frontend.query.prediction.cache import PredictionCache
+from clipper_frontend.query.prediction.predictions import Predictions
+from clipper_frontend.query.prediction.versions import Versions
 from clipper_frontend.query.presence import Presence
 from clipper_frontend.query.readiness import Readiness
 from clipper_frontend.query.rest import AdminHandler, RestHandler
@@ -52,16 +54,14 @@ class QueryFrontend:
         self._mirror = self._follower.mirror
         self._clockwork = Clockwork()
         self._query_ids = QueryIds()
-        self._serving = Serving(
-            PredictionCache(settings.prediction_cache_bytes),
-            self._clockwork.wake,
-            self._clockwork.due_sooner,
-            self._query_ids.next,
-        )
+        predictions = Predictions(PredictionCache(settings.prediction_cache_bytes), self._clockwork.wake)
+        self._serving = Serving(predictions, self._clockwork.due_sooner, self._query_ids.next)
         self._selecting = Selecting(self._serving)
         self._feedback = FeedbackLoop(self._store, settings.feedback)
+        versions = Versions()
         self._routes = Routes(
             self._mirror,
+            versions,
             max_inputs=settings.max_inputs,
             wait_limit_s=settings.wait_limit_s,
             learning=self._feedback.learning,
@@ -72,12 +72,12 @@ class QueryFrontend:
         self._sessions = Sessions(
             settings.frontend_id,
             settings.common.cluster_name,
-            self._routes,
-            self._serving,
+            versions,
+            predictions,
             self._rpc.send,
             self._replicas_changed,
         )
-        self._readiness = Readiness(self._mirror, self._routes)
+        self._readiness = Readiness(self._mirror, versions)
         self._connections = Connections(settings.limits.sweep_interval_s)
         self._admin_connections = Connections()
         self._servers: list[asyncio.Server] = []

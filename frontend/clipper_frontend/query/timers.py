@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from functools import partial
 
 from clipper_frontend.query.rpc.sessions import Sessions
 from clipper_frontend.query.serving.serving import Serving
@@ -60,7 +59,7 @@ class Clockwork:
 
     def _dispatch(self) -> None:
         now = time.monotonic()
-        self._serving.dispatch(now, partial(self._sessions.send_batch, now=now))
+        self._sessions.send_batches(self._serving.predictions.dispatch(now), now)
 
     def _expire(self) -> None:
         self._deadline_timer = None

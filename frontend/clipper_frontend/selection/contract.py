@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 import msgspec
 
@@ -18,6 +18,9 @@ from clipper_frontend.selection.state import Counters, Increments
 #: Why an answer that was combined is not given; the application's default output is.
 LOW_CONFIDENCE: Final = "low_confidence"
 NOT_A_NUMBER: Final = "not_a_number"
+
+#: JSON outputs by index of the arm. None: the arm was asked and gave none.
+Outputs: TypeAlias = dict[int, bytes | None]
 
 
 @dataclass(frozen=True, slots=True)

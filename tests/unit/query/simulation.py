@@ -18,6 +18,8 @@ import numpy as np
 from clipper_container import wire
 from clipper_container.input_types import InputType
 from clipper_frontend.query.prediction.cache import PredictionCache
+from clipper_frontend.query.prediction.predictions import Predictions
+from clipper_frontend.query.prediction.versions import Versions
 from clipper_frontend.query.rpc.sessions import Sessions
 from clipper_frontend.query.serving.application import Learning
 from clipper_frontend.query.serving.routes import Routes
@@ -110,13 +112,13 @@ class Simulation:
         self._sequence = itertools.count()
         self._woken = False
         self.mirror = Mirror()
-        self.routes = Routes(self.mirror, max_inputs=100, wait_limit_s=30.0, learning=learning)
-        self.serving = Serving(
-            PredictionCache(cache_bytes), self._wake, lambda: None, itertools.count().__next__
-        )
+        versions = Versions()
+        self.routes = Routes(self.mirror, versions, max_inputs=100, wait_limit_s=30.0, learning=learning)
+        predictions = Predictions(PredictionCache(cache_bytes), self._wake)
+        self.serving = Serving(predictions, lambda: None, itertools.count().__next__)
         self.selecting = Selecting(self.serving)
         self.changes = 0
-        self.sessions = Sessions("front", "test", self.routes, self.serving, self._send, self._changed)
+        self.sessions = Sessions("front", "test", versions, predictions, self._send, self._changed)
         self.replicas: dict[bytes, SimulatedReplica] = {}
         self.at(_SWEEP_S, self._sweep)
 
@@ -233,7 +235,7 @@ class Simulation:
     def _turn(self) -> None:
         while self._woken:
             self._woken = False
-            self.serving.dispatch(self.now, partial(self.sessions.send_batch, now=self.now))
+            self.sessions.send_batches(self.serving.predictions.dispatch(self.now), self.now)
 
     def _wake(self) -> None:
         self._woken = True

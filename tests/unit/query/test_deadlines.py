@@ -7,14 +7,14 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clipper_frontend.query.prediction.prediction import Query
 from clipper_frontend.query.serving.deadlines import Deadlines
+from clipper_frontend.query.serving.query import Query
 
 _NOTHING: Any = None
 
 
 def _query(deadline: float) -> Query:
-    return Query(_NOTHING, None, 0, 0.0, deadline, _NOTHING)
+    return Query(_NOTHING, _NOTHING, None, 0, 0.0, deadline, _NOTHING)
 
 
 @given(st.lists(st.tuples(st.floats(0, 10), st.booleans())), st.floats(0, 11))

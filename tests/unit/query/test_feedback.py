@@ -13,8 +13,8 @@ from clipper_frontend.query.feedback.memory import (
     Answered,
     FeedbackMemory,
     Gone,
-    Outputs,
 )
+from clipper_frontend.selection.contract import Outputs
 from clipper_frontend.selection.selector import single_selection
 from tests.unit.query.learners import Clock, TestedLearner
 

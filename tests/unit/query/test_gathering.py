@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from clipper_frontend.query.feedback.memory import Outputs
 from clipper_frontend.query.serving.application import Learner
 from clipper_frontend.query.serving.statistics import ApplicationStatistics
 from clipper_frontend.registry.records import OnDefault
 from clipper_frontend.selection.config import PolicyConfig
-from clipper_frontend.selection.contract import Policy, Selection, Selector
+from clipper_frontend.selection.contract import Outputs, Policy, Selection, Selector
 from tests.unit.query.simulation import Simulation
 
 SLO_S = 0.05

@@ -305,5 +305,5 @@ def test_whatever_happens_every_query_is_answered_once_and_in_time(
         simulation.run_until(simulation.now + seconds)
     simulation.run_until(simulation.now + 20.0)
     assert all(reply.latency_s <= 0.053 for reply in replies)
-    assert not simulation.serving._in_flight
+    assert not simulation.serving.predictions._in_flight
     assert simulation.serving.deadlines.next_due() is None

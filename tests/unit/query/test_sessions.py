@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clipper_container import wire
-from tests.unit.query.simulation import Simulation, cluster
+from tests.unit.query.simulation import SimulatedReply, Simulation, cluster
 
 
 @pytest.fixture
@@ -102,11 +102,45 @@ def test_the_last_replica_that_leaves_takes_what_is_queued(simulation: Simulatio
     leaving = simulation.replica(lambda n: 0.01)
     replies = [simulation.ask(float(value)) for value in range(40)]
     simulation.run_until(0.005)
-    assert len(simulation.routes.version("model", "1").queue) > 0
+    assert len(simulation.routes.versions.get("model", "1").queue) > 0
     simulation.deliver(leaving, wire.encode_goodbye())
-    assert len(simulation.routes.version("model", "1").queue) == 0
+    assert len(simulation.routes.versions.get("model", "1").queue) == 0
     simulation.run_until(0.9)
     assert [reply.answer["output"] for reply in replies] == [float(value) for value in range(40)]
+
+
+def _goodbye_of_a_dead_one(simulation: Simulation, queued: int) -> list[SimulatedReply]:
+    """Queue queries behind a slow replica that says goodbye, and is dead before its frontend reads it."""
+    replica = simulation.replica(lambda n: 0.5)
+    simulation.run_until(0.01)
+    for value in range(2):
+        simulation.ask(float(value))
+    simulation.run_until(1.5)
+    replies = [simulation.ask(float(100 + value)) for value in range(queued)]
+    simulation.run_until(1.55)
+    replica.alive = False
+    simulation.deliver(replica, wire.encode_goodbye())
+    return replies
+
+
+@pytest.mark.parametrize("queued", [6, 40, 400])
+def test_a_last_replica_that_is_gone_when_its_goodbye_is_read_disturbs_nothing(queued: int) -> None:
+    simulation = cluster(slo_s=5.0)
+    replies = _goodbye_of_a_dead_one(simulation, queued)
+    assert len(simulation.sessions) == 0
+    simulation.run_until(10.0)
+    assert {reply.reason for reply in replies} <= {"no_replica", "timeout", "overloaded"}
+    assert all(reply.latency_s < 5.01 for reply in replies)
+
+
+def test_what_a_gone_replica_was_to_be_sent_goes_to_the_next_one() -> None:
+    simulation = cluster(slo_s=5.0)
+    replies = _goodbye_of_a_dead_one(simulation, 6)
+    waiting = [reply for reply in replies if reply.answered_at is None]
+    assert waiting
+    simulation.replica(lambda n: 0.01)
+    simulation.run_until(2.5)
+    assert all(reply.reason is None and reply.answer["output"] >= 100.0 for reply in waiting)
 
 
 def test_every_version_4_container_learns_at_once_of_a_new_frontend(simulation: Simulation) -> None:

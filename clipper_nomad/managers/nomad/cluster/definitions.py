@@ -54,7 +54,7 @@ class Definitions:
 
     def redis(self, packages: Packages, volume: HostVolume | None) -> RedisJob:
         """Return the job of the cluster's own Redis, whose state is in `volume`."""
-        kept_in = self.settings.kept_in
+        kept_in = records.kept_in(self.settings)
         return RedisJob(
             cluster_name=self.cluster_name,
             version=self.record.version,

@@ -13,6 +13,7 @@ import msgspec
 
 from clipper_nomad.errors import ContainerManagerError
 from clipper_nomad.jobspecs import meta
+from clipper_nomad.managers.nomad.settings import DynamicVolume, NomadSettings
 
 SETTINGS = "clipper-nomad.settings"
 #: How many were wanted when the cluster was stopped with its state kept; a job that has it is asleep.
@@ -71,3 +72,10 @@ def read_rpc_address(job_meta: Mapping[str, str]) -> str | None:
         return msgspec.json.decode(job_meta.get(SETTINGS, ""), type=_Routes).rpc_address
     except msgspec.DecodeError:
         return None
+
+
+def kept_in(settings: NomadSettings) -> str | None:
+    """Return what Redis' job says of its volume; None where its data ends with it."""
+    if isinstance(settings.redis_volume, DynamicVolume):
+        return DYNAMIC_VOLUME
+    return None if settings.redis_volume is None else f"{HOST_VOLUME}{settings.redis_volume.source}"

@@ -44,7 +44,7 @@ class RedisState:
     def find(self) -> str | None:
         """Return what Redis' job says of its volume; without a job, what the settings say."""
         jobs = [job for job in self._fleet.find_all() if job.meta[meta.COMPONENT] == meta.REDIS]
-        return jobs[0].meta.get(records.VOLUME) if jobs else self._settings.kept_in
+        return jobs[0].meta.get(records.VOLUME) if jobs else records.kept_in(self._settings)
 
     def has_volume(self) -> bool:
         """Tell whether there is a volume that provide() made."""

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
-from clipper_frontend.query.feedback.memory import Answered, FeedbackMemory, Outputs
+from clipper_frontend.query.feedback.memory import Answered, FeedbackMemory
 from clipper_frontend.query.feedback.users import KnownUsers
 from clipper_frontend.query.serving.statistics import ApplicationStatistics
 from clipper_frontend.registry.selection import Addition, StateKey
 from clipper_frontend.selection.config import PolicyConfig
-from clipper_frontend.selection.contract import Policy, Selection, Selector
+from clipper_frontend.selection.contract import Outputs, Policy, Selection, Selector
 from clipper_frontend.selection.losses import Label
 from clipper_frontend.selection.state import Buckets, Counters, started_from
 

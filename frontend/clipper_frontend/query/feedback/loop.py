@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from clipper_frontend.query.feedback.handover import Handover
 from clipper_frontend.query.feedback.learners import Learning
-from clipper_frontend.query.feedback.memory import FeedbackMemory, Outputs
+from clipper_frontend.query.feedback.memory import FeedbackMemory
 from clipper_frontend.query.feedback.updates import Parts, UpdateHandler
 from clipper_frontend.query.feedback.writer import FeedbackWriter
 from clipper_frontend.query.serving.application import Application
@@ -20,7 +20,7 @@ from clipper_frontend.query.serving.query_ids import QueryIds, number_of
 from clipper_frontend.query.serving.selecting import Selecting
 from clipper_frontend.registry.mirror import Mirror
 from clipper_frontend.registry.store import Store
-from clipper_frontend.selection.contract import Selection
+from clipper_frontend.selection.contract import Outputs, Selection
 
 
 @dataclass(frozen=True)

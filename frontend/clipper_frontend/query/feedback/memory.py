@@ -8,16 +8,15 @@ or old enough. That costs a query one entry in a dictionary.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from sys import getsizeof
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 import msgspec
 
-from clipper_frontend.selection.contract import Selection
-
-if TYPE_CHECKING:
-    from clipper_frontend.query.feedback.learner import PolicyLearner
+from clipper_frontend.registry.selection import Addition, StateKey
+from clipper_frontend.selection.contract import Outputs, Selection
+from clipper_frontend.selection.losses import Label
 
 #: What an answer takes beside its outputs and its user: its object, its id, and its place in the dictionary
 #: of the half when that has just grown. And what an output takes beside its text: a header, and what its size
@@ -25,8 +24,24 @@ if TYPE_CHECKING:
 ENTRY_OVERHEAD_BYTES: Final = 160
 OUTPUT_OVERHEAD_BYTES: Final = 48
 
-#: By index of the arm, as JSON. None says that the arm was asked and gave none.
-Outputs: TypeAlias = dict[int, bytes | None]
+
+class Observer(Protocol):
+    """What turns feedback on an answer into increments: the learner that selected for it."""
+
+    key: StateKey
+
+    def observe(
+        self,
+        selection: Selection,
+        outputs: Mapping[int, bytes | None],
+        label: Label,
+        user: str | None,
+        now: float,
+    ) -> list[Addition]:
+        """Return what feedback adds; raises UnfitLabel."""
+
+    def counted(self, additions: list[Addition]) -> None:
+        """Note that what observe() returned is in Redis."""
 
 
 class Answered(msgspec.Struct, eq=False, gc=False):
@@ -39,7 +54,7 @@ class Answered(msgspec.Struct, eq=False, gc=False):
     not look at them. They are part of no cycle that outlives their place in the memory.
     """
 
-    learner: PolicyLearner
+    learner: Observer
     selection: Selection
     outputs: Outputs | bytes | None
     user: str | None

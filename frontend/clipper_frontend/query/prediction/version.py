@@ -1,19 +1,19 @@
 """One model version as a query frontend serves it: its queue, its replicas, admission and dispatch.
 
 Owns which predictions go to which replica, and when a query is refused because it could not be answered in
-time. It has no I/O: time is an argument, and batches leave through the `send` that dispatch() is given.
+time. It has no I/O: time is an argument, and batches leave through the list that dispatch() is given.
 """
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import NamedTuple
 
 from clipper_container.input_types import InputType
 from clipper_frontend.query.bodies.answers import models_member
 from clipper_frontend.query.prediction.prediction import Prediction
 from clipper_frontend.query.prediction.queue import DeadlineQueue
 from clipper_frontend.query.prediction.replica import Replica
-from clipper_frontend.query.serving.statistics import VersionStatistics
+from clipper_frontend.query.prediction.statistics import VersionStatistics
 from clipper_frontend.registry.records import ADAPTIVE_BATCH_SIZE
 
 #: However long answers are under way here, so much of the SLO at most is reckoned for that.
@@ -25,10 +25,12 @@ _SHARE_OF_SLO = 1 / 3
 MOST_SENDS = 2
 
 
-class Send(Protocol):
-    """Sends a batch; False when the replica turned out to be lost."""
+class Outgoing(NamedTuple):
+    """A batch that is to be sent to a replica, which has noted it."""
 
-    def __call__(self, replica: Replica, message_id: int, predictions: list[Prediction]) -> bool: ...
+    replica: Replica
+    message_id: int
+    predictions: list[Prediction]
 
 
 class ServedVersion:
@@ -142,8 +144,8 @@ class ServedVersion:
         """Return the delay to reckon with; bounded, or a busy frontend would refuse everything."""
         return min(replica.delay_s, self.shortest_slo_s * _MOST_DELAY_SHARE)
 
-    def dispatch(self, now: float, send: Send) -> list[Prediction]:
-        """Send batches to the replicas that can take one.
+    def dispatch(self, now: float, batches: list[Outgoing]) -> list[Prediction]:
+        """Add a batch for each replica that can take one to `batches`.
 
         Returns the predictions that were dropped on the way, because they could not be answered in time.
         """
@@ -152,11 +154,11 @@ class ServedVersion:
             replica = self._free_replica()
             if replica is None:
                 break
-            self._send(replica, self._next_batch(replica, now, dropped), now, send)
+            self._give(replica, self._next_batch(replica, now, dropped), now, batches)
         self.learn()
         return dropped
 
-    def drain(self, replica: Replica, now: float, send: Send) -> list[Prediction]:
+    def drain(self, replica: Replica, now: float, batches: list[Outgoing]) -> list[Prediction]:
         """Take a replica out that still answers what it is sent now: the last one gets all queued ones.
 
         Returns what was dropped on the way, as dispatch() does.
@@ -164,16 +166,16 @@ class ServedVersion:
         dropped: list[Prediction] = []
         if self.replicas == [replica]:
             while self.queue:
-                self._send(replica, self._next_batch(replica, now, dropped), now, send)
+                self._give(replica, self._next_batch(replica, now, dropped), now, batches)
         self.remove(replica)
         return dropped
 
-    def _send(self, replica: Replica, batch: list[Prediction], now: float, send: Send) -> None:
+    def _give(self, replica: Replica, batch: list[Prediction], now: float, batches: list[Outgoing]) -> None:
         if batch:
             for prediction in batch:
                 prediction.sends += 1
             self.statistics.batch_sizes.observe(len(batch))
-            send(replica, replica.sent(batch, now), batch)
+            batches.append(Outgoing(replica, replica.sent(batch, now), batch))
 
     def _free_replica(self) -> Replica | None:
         queued = len(self.queue)

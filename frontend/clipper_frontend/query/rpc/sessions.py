@@ -1,23 +1,21 @@
 """The sessions of model containers with this query frontend, in both RPC versions. No socket, no clock.
 
-Frames come in through received(), time through sweep(); frames leave through `send`, which says whether the
-peer is still there. What a session changes for the query path is told to `serving`; `changed` is called when
+Frames come in through received(), time through sweep(); frames leave through `send`, which returns whether
+the peer is still there. `predictions` learns which replicas came, answered and left; `changed` is called when
 a replica came, left, or entered or left the rotation.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Iterable
 
 from clipper_container import wire
 from clipper_container.input_types import InputType
-from clipper_frontend.query.prediction.prediction import Prediction
+from clipper_frontend.query.prediction.predictions import Predictions
 from clipper_frontend.query.prediction.replica import Replica
-from clipper_frontend.query.prediction.version import ServedVersion
-from clipper_frontend.query.serving.routes import Routes
-from clipper_frontend.query.serving.serving import Serving
+from clipper_frontend.query.prediction.version import Outgoing, ServedVersion
+from clipper_frontend.query.prediction.versions import Versions
 
 logger = logging.getLogger("clipper.query.rpc")
 
@@ -43,15 +41,15 @@ class Sessions:
         self,
         frontend_id: str,
         cluster_name: str,
-        routes: Routes,
-        serving: Serving,
+        versions: Versions,
+        predictions: Predictions,
         send: SendFrames,
         changed: Callable[[], None],
     ) -> None:
         self._frontend_id = frontend_id
         self._cluster_name = cluster_name
-        self._routes = routes
-        self._serving = serving
+        self._versions = versions
+        self._predictions = predictions
         self._send = send
         self._changed = changed
         self._sessions: dict[bytes, _Session] = {}
@@ -90,7 +88,7 @@ class Sessions:
 
     def _answered(self, session: _Session, answer: wire.Answer, now: float) -> None:
         was_stalled = session.replica.stalled
-        self._serving.answered(session.version, session.replica, answer, now)
+        self._predictions.answered(session.version, session.replica, answer, now)
         if was_stalled:
             logger.info("replica %s answers again", session.replica.instance_id)
             self._changed()
@@ -117,14 +115,14 @@ class Sessions:
             return
         instance_id = metadata.instance_id or f"v3-{self._frontend_id}-{identity.hex()}"
         self._replace_instance(instance_id, now)
-        version = self._routes.version(metadata.model_name, metadata.model_version)
+        version = self._versions.get(metadata.model_name, metadata.model_version)
         input_type = InputType.from_code(metadata.input_type_code)
         replica = Replica(identity, instance_id, input_type, metadata.rpc_version, now)
         self._sessions[identity] = _Session(replica, version)
         logger.info("replica %s of %s:%s connected", instance_id, version.name, version.version)
         self._send(identity, self._heartbeat_for(replica))
         self._warn_of_v3(version, replica)
-        self._serving.joined(version, replica)
+        self._predictions.joined(version, replica)
         self._changed()
 
     def _refusal(self, metadata: wire.Metadata) -> str | None:
@@ -138,7 +136,7 @@ class Sessions:
             input_type = InputType.from_code(metadata.input_type_code)
         except ValueError as exc:
             return str(exc)
-        return self._mismatch(self._routes.version(name, model_version), input_type)
+        return self._mismatch(self._versions.get(name, model_version), input_type)
 
     def _mismatch(self, version: ServedVersion, input_type: InputType) -> str | None:
         """Say why a replica for this input type cannot serve a version, or return None."""
@@ -164,22 +162,22 @@ class Sessions:
 
     # -- frames out ------------------------------------------------------------------------------------------
 
-    def send_batch(
-        self, replica: Replica, message_id: int, predictions: list[Prediction], now: float
-    ) -> bool:
-        """Send a batch to a replica; one that is gone is taken out at once, and False returned."""
-        code = replica.input_type.code
-        payloads = [prediction.payload for prediction in predictions]
-        if replica.rpc_version == wire.V3:
-            frames = wire.encode_v3_request(message_id, code, payloads)
-        else:
-            latest = max(prediction.deadline for prediction in predictions)
-            time_left_micros = int((latest - now) * _MICROS_PER_S)
-            frames = wire.encode_v4_request(message_id, code, payloads, time_left_micros)
-        if self._send(replica.identity, frames):
-            return True
-        self._lose(replica.identity, self._sessions[replica.identity], now, "its connection was lost")
-        return False
+    def send_batches(self, batches: Iterable[Outgoing], now: float) -> None:
+        """Send batches to their replicas; one that turns out to be gone is taken out at once."""
+        for replica, message_id, predictions in batches:
+            session = self._sessions.get(replica.identity)
+            if session is None or session.replica is not replica:
+                continue  # lost while an earlier batch was sent: what it had is queued again
+            code = replica.input_type.code
+            payloads = [prediction.payload for prediction in predictions]
+            if replica.rpc_version == wire.V3:
+                frames = wire.encode_v3_request(message_id, code, payloads)
+            else:
+                latest = max(prediction.deadline for prediction in predictions)
+                time_left_micros = int((latest - now) * _MICROS_PER_S)
+                frames = wire.encode_v4_request(message_id, code, payloads, time_left_micros)
+            if not self._send(replica.identity, frames):
+                self._lose(replica.identity, session, now, "its connection was lost")
 
     def set_peers(self, peers: dict[str, str]) -> None:
         """Tell every container the live query frontends: their RPC addresses by id."""
@@ -221,15 +219,15 @@ class Sessions:
                 self._lose(identity, session, now, f"it was silent for {SILENCE_S:.0f} s")
             elif replica.overdue(now) and self._probe(identity, session, now):
                 self._look_whether_it_hangs(session, now)
-        for version in self._routes.versions.values():
+        for version in self._versions:
             if version.queue:
-                self._serving.purge(version, now)
+                self._predictions.purge(version, now)
 
     def _look_whether_it_hangs(self, session: _Session, now: float) -> None:
         replica = session.replica
         if replica.in_rotation and replica.hangs(now):
             logger.warning("replica %s hangs: it gets no query until it answers", replica.instance_id)
-            self._serving.stalled(session.version, replica, now)
+            self._predictions.stalled(session.version, replica, now)
             self._changed()
 
     def _probe(self, identity: bytes, session: _Session, now: float) -> bool:
@@ -241,8 +239,7 @@ class Sessions:
     def _drain(self, session: _Session, now: float) -> None:
         if not session.replica.draining:
             session.replica.draining = True
-            send = partial(self.send_batch, now=now)
-            self._serving.leaving(session.version, session.replica, now, send)
+            self.send_batches(self._predictions.leaving(session.version, session.replica, now), now)
             logger.info("replica %s says goodbye", session.replica.instance_id)
             self._changed()
 
@@ -254,7 +251,7 @@ class Sessions:
         logger.log(
             level, "replica %s of %s:%s left: %s", replica.instance_id, version.name, version.version, why
         )
-        self._serving.lost(version, replica, now)
+        self._predictions.lost(version, replica, now)
         self._changed()
 
     def _name(self, identity: bytes) -> str:

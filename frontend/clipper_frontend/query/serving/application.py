@@ -12,12 +12,11 @@ from typing import Protocol
 
 from clipper_frontend.query.bodies.answers import output_json
 from clipper_frontend.query.bodies.requests import FeedbackDecoder, PredictDecoder
-from clipper_frontend.query.feedback.memory import Outputs
 from clipper_frontend.query.prediction.version import ServedVersion
 from clipper_frontend.query.serving.statistics import ApplicationStatistics
 from clipper_frontend.registry.records import ApplicationRecord, OnDefault
 from clipper_frontend.selection.config import DEFAULT_POLICY, PolicyConfig
-from clipper_frontend.selection.contract import Policy, Selection, Selector
+from clipper_frontend.selection.contract import Outputs, Policy, Selection, Selector
 
 _MICROS_PER_S = 1_000_000
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 
-from clipper_frontend.query.prediction.prediction import Query
+from clipper_frontend.query.serving.query import Query
 
 _TICKS_PER_S = 1000
 

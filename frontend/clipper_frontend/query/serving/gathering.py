@@ -10,11 +10,10 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
 from clipper_frontend.query.bodies.answers import NO_MODELS_MEMBER, DefaultReason, combined_members
-from clipper_frontend.query.feedback.memory import Outputs
-from clipper_frontend.query.prediction.prediction import Query, Reply
 from clipper_frontend.query.prediction.version import ServedVersion
 from clipper_frontend.query.serving.application import Application
-from clipper_frontend.selection.contract import Selection
+from clipper_frontend.query.serving.query import Answering, Query, Reply
+from clipper_frontend.selection.contract import Outputs, Selection
 
 #: What a policy selected for a query, and the user whom the query is for. One is made for every query: plain.
 Chosen: TypeAlias = tuple[Selection, str | None]
@@ -25,10 +24,11 @@ class Selected(Query):
 
     __slots__ = ("selection", "user")
 
-    is_selected = True
+    default_members = NO_MODELS_MEMBER
 
     def __init__(
         self,
+        answering: Answering,
         application: Application,
         target: ServedVersion | None,
         query_id: int,
@@ -37,6 +37,7 @@ class Selected(Query):
         chosen: Chosen,
     ) -> None:
         # As Query does it, without the call: this is done for every query.
+        self.answering = answering
         self.application = application
         self.target = target
         self.query_id = query_id
@@ -45,6 +46,15 @@ class Selected(Query):
         self.reply = reply
         self.tick = 0
         self.selection, self.user = chosen
+
+    def take(self, output: bytes, now: float) -> None:
+        """Be answered, and remember it."""
+        self.answering.answer(self, output, now)
+        self.remember(output)
+
+    def remember_default(self) -> None:
+        """Keep that none of the models answered."""
+        self.remember(None)
 
     def remember(self, outputs: Outputs | bytes | None) -> None:
         """Keep what the query was answered with, by one or by several, where the application learns."""
@@ -75,6 +85,7 @@ class Gathering(Selected):
 
     def __init__(
         self,
+        answering: Answering,
         application: Application,
         query_id: int,
         arrived_at: float,
@@ -82,23 +93,27 @@ class Gathering(Selected):
         chosen: Chosen,
         complete: Callable[[Gathering, float], None],
     ) -> None:
-        super().__init__(application, None, query_id, arrived_at, reply, chosen)
+        super().__init__(answering, application, None, query_id, arrived_at, reply, chosen)
         self.outputs: Outputs = {}
         self._complete = complete
         self._pending = len(self.selection.asked)
         self._failure: tuple[DefaultReason, str | None] | None = None
 
-    def complete(self, now: float) -> None:
+    def expire(self, now: float) -> None:
         """Wait no longer."""
         self._complete(self, now)
 
-    def miss(self, index: int, reason: DefaultReason, detail: str | None, now: float) -> None:
+    def remember_default(self) -> None:
+        """Keep what came, though it made no answer."""
+        self.remember(self.outputs)
+
+    def arm_missed(self, index: int, reason: DefaultReason, detail: str | None, now: float) -> None:
         """Learn that an arm will give no output."""
         if self._failure is None and index in self.selection.asked:
             self._failure = reason, detail
-        self.take(index, None, now)
+        self.arm_gave(index, None, now)
 
-    def take(self, index: int, output: bytes | None, now: float) -> None:
+    def arm_gave(self, index: int, output: bytes | None, now: float) -> None:
         """Take what an arm gave; the last one that is waited for completes the query."""
         if index not in self.selection.asked:
             self.outputs[index] = output
@@ -149,31 +164,22 @@ class Gathering(Selected):
         return (DefaultReason.TIMEOUT if has_replica else DefaultReason.NO_REPLICA), None
 
 
-class Part(Query):
-    """What a query of several asks one of them, `index`."""
+class Part:
+    """One arm's part in a query of several: it waits for that arm's prediction."""
 
-    __slots__ = ("_gathering", "_index")
+    __slots__ = ("_gathering", "_index", "deadline")
 
-    is_part = True
-
-    def __init__(self, gathering: Gathering, index: int, target: ServedVersion) -> None:
-        super().__init__(
-            gathering.application,
-            target,
-            gathering.query_id,
-            gathering.arrived_at,
-            gathering.arrived_at + gathering.application.limit_s,
-            gathering.reply,
-        )
+    def __init__(self, gathering: Gathering, index: int) -> None:
+        self.deadline = gathering.arrived_at + gathering.application.limit_s
         self._gathering = gathering
         self._index = index
 
-    def took(self, output: bytes, now: float) -> None:
+    def take(self, output: bytes, now: float) -> None:
         """Take the model's output."""
         self.deadline = -1.0
-        self._gathering.take(self._index, output, now)
+        self._gathering.arm_gave(self._index, output, now)
 
-    def missed(self, reason: DefaultReason, detail: str | None, now: float) -> None:
+    def miss(self, reason: DefaultReason, detail: str | None, now: float) -> None:
         """Learn that the model gives none."""
         self.deadline = -1.0
-        self._gathering.miss(self._index, reason, detail, now)
+        self._gathering.arm_missed(self._index, reason, detail, now)

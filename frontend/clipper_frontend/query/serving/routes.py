@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from clipper_frontend.errors import PolicyRefusal
 from clipper_frontend.query.prediction.version import ServedVersion
+from clipper_frontend.query.prediction.versions import Versions
 from clipper_frontend.query.serving.application import Application, Choice, Learning
 from clipper_frontend.query.serving.statistics import ApplicationStatistics
 from clipper_frontend.registry.mirror import Changes, Mirror
@@ -21,14 +22,20 @@ class Routes:
     """The applications and model versions of one query frontend."""
 
     def __init__(
-        self, mirror: Mirror, *, max_inputs: int, wait_limit_s: float, learning: Learning | None = None
+        self,
+        mirror: Mirror,
+        versions: Versions,
+        *,
+        max_inputs: int,
+        wait_limit_s: float,
+        learning: Learning | None = None,
     ) -> None:
         self._mirror = mirror
         self._learning = learning
         self._max_inputs = max_inputs
         self._wait_limit_s = wait_limit_s
         self.applications: dict[str, Application] = {}
-        self.versions: dict[tuple[str, str], ServedVersion] = {}
+        self.versions = versions
         #: Applications by the path of their predict and update calls.
         self.predict_paths: dict[bytes, Application] = {}
         self.update_paths: dict[bytes, Application] = {}
@@ -36,19 +43,11 @@ class Routes:
         self._applications_of: dict[str, set[str]] = {}
         self._registered: dict[str, set[str]] = {}
 
-    def version(self, model_name: str, model_version: str) -> ServedVersion:
-        """Return the object of a model version, made when it is first asked for."""
-        key = (model_name, model_version)
-        found = self.versions.get(key)
-        if found is None:
-            found = self.versions[key] = ServedVersion(model_name, model_version)
-        return found
-
     def registered(self, model_name: str | None, model_version: str) -> ServedVersion | None:
         """Return a version of an application's model, or None when it is not registered."""
         if model_name is None or not self._mirror.is_registered(model_name, model_version):
             return None
-        return self.version(model_name, model_version)
+        return self.versions.get(model_name, model_version)
 
     def apply(self, changes: Changes) -> None:
         """Follow a change of the registry."""
@@ -67,10 +66,8 @@ class Routes:
             self._set_shortest_slo(model_name)
 
     def forget_idle(self) -> None:
-        """Drop the objects of versions that are neither registered nor connected nor waited for."""
-        for key, version in list(self.versions.items()):
-            if not version.replicas and not version.queue and not self._mirror.is_registered(*key):
-                del self.versions[key]
+        """Drop the versions that are neither registered nor connected nor waited for."""
+        self.versions.forget_idle(self._mirror.is_registered)
 
     def _relink(self, name: str) -> None:
         for model_name in self._links.pop(name, ()):
@@ -94,7 +91,7 @@ class Routes:
         known = self._registered.get(model_name, set())
         self._registered[model_name] = set(registered)
         for model_version in known | set(registered):
-            _configure(self.version(model_name, model_version), registered.get(model_version))
+            _configure(self.versions.get(model_name, model_version), registered.get(model_version))
 
     def _rebuild(self, name: str) -> None:
         """Make the application's object anew, or remove it where the application is gone."""
@@ -139,13 +136,13 @@ class Routes:
         if model_version:
             return self.registered(model_name, model_version)
         serving = self._mirror.serving_version(model_name)
-        return self.version(model_name, serving) if serving is not None else None
+        return self.versions.get(model_name, serving) if serving is not None else None
 
     def _set_shortest_slo(self, model_name: str) -> None:
         linked = (self.applications.get(name) for name in self._applications_of.get(model_name, ()))
         shortest = min((application.slo_s for application in linked if application), default=float("inf"))
         for model_version in self._registered.get(model_name, ()):
-            version = self.version(model_name, model_version)
+            version = self.versions.get(model_name, model_version)
             version.shortest_slo_s = shortest
             version.learn()
 

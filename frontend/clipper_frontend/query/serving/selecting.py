@@ -10,13 +10,11 @@ import random
 from collections.abc import Callable
 
 from clipper_frontend.query.bodies.answers import DefaultReason, render_answer, render_late_answer
-from clipper_frontend.query.feedback.memory import Outputs
-from clipper_frontend.query.prediction.cache import cache_key
-from clipper_frontend.query.prediction.prediction import Reply
 from clipper_frontend.query.serving.application import Application
 from clipper_frontend.query.serving.gathering import Gathering, Part
+from clipper_frontend.query.serving.query import Reply
 from clipper_frontend.query.serving.serving import Serving
-from clipper_frontend.selection.contract import Selection
+from clipper_frontend.selection.contract import Outputs, Selection
 
 
 class Selecting:
@@ -44,7 +42,9 @@ class Selecting:
         for index in selection.shadows:
             arms[index].shadowed += 1
         query_id = self._serving.next_query_id()
-        self._gather(Gathering(application, query_id, now, reply, chosen, self._answer), payload, now)
+        self._gather(
+            Gathering(self._serving, application, query_id, now, reply, chosen, self._answer), payload, now
+        )
 
     def collect(
         self,
@@ -66,7 +66,9 @@ class Selecting:
             done({index: gathering.outputs.get(index) for index in selection.asked})
 
         query_id, chosen = self._serving.next_query_id(), (selection, None)
-        self._gather(Gathering(application, query_id, now, _NOBODY, chosen, finish), payload, now)
+        self._gather(
+            Gathering(self._serving, application, query_id, now, _NOBODY, chosen, finish), payload, now
+        )
 
     def _gather(self, gathering: Gathering, payload: bytes, now: float) -> None:
         for index in gathering.selection.asked:
@@ -77,20 +79,16 @@ class Selecting:
             self._serving.wait(gathering)
 
     def _ask(self, gathering: Gathering, index: int, payload: bytes, now: float) -> None:
-        serving, target = self._serving, gathering.application.targets[index]
+        target = gathering.application.targets[index]
         if target is None:
-            gathering.miss(index, DefaultReason.NO_MODEL, None, now)
+            gathering.arm_missed(index, DefaultReason.NO_MODEL, None, now)
             return
-        key = None
-        if serving.caches:
-            key = cache_key(target.cache_prefix, payload)
-            output = serving.cache.get(key)
-            if output is not None:
-                target.statistics.cache_hits += 1
-                gathering.take(index, output, now)
-                return
-        target.statistics.cache_misses += 1
-        serving.predict(target, key, payload, Part(gathering, index, target), now)
+        predictions = self._serving.predictions
+        key, output = predictions.find(target, payload)
+        if output is not None:
+            gathering.arm_gave(index, output, now)
+        else:
+            predictions.ask(target, key, payload, Part(gathering, index), now)
 
     def _answer(self, gathering: Gathering, now: float) -> None:
         """Answer a query with what has come."""

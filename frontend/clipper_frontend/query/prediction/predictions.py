@@ -1,0 +1,185 @@
+"""All predictions of one query frontend: from a raw input to a model's output. No I/O, no clock.
+
+Owns the prediction cache and the predictions in flight. An input comes in through ask(), a replica's answer
+through answered(); outputs leave through the waiters, batches as what dispatch() and leaving() return.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from clipper_container.wire import STATUS_MODEL_ERROR, STATUS_OK, Answer
+from clipper_frontend.query.bodies.answers import DefaultReason, output_json
+from clipper_frontend.query.prediction.cache import PredictionCache, cache_key
+from clipper_frontend.query.prediction.prediction import Prediction, Waiter
+from clipper_frontend.query.prediction.replica import Replica
+from clipper_frontend.query.prediction.version import MOST_SENDS, Outgoing, ServedVersion
+
+_LOST_TWICE = "two replicas in turn were lost while they worked on this input"
+_LONGEST_DETAIL = 1000
+
+
+class Predictions:
+    """What models are asked. `wake` is called when there is something to dispatch."""
+
+    def __init__(self, cache: PredictionCache, wake: Callable[[], None]) -> None:
+        self.cache = cache
+        self._caches = cache.enabled
+        self._in_flight: dict[bytes, Prediction] = {}
+        self._to_dispatch: set[ServedVersion] = set()
+        self._wake = wake
+
+    # -- inputs in -------------------------------------------------------------------------------------------
+
+    def find(self, target: ServedVersion, payload: bytes) -> tuple[bytes | None, bytes | None]:
+        """Return an input's key, and its output as JSON where it is cached; both None without a cache."""
+        if self._caches:
+            key = cache_key(target.cache_prefix, payload)
+            output = self.cache.get(key)
+            if output is not None:
+                target.statistics.cache_hits += 1
+            else:
+                target.statistics.cache_misses += 1
+            return key, output
+        target.statistics.cache_misses += 1
+        return None, None
+
+    def ask(
+        self, target: ServedVersion, key: bytes | None, payload: bytes, waiter: Waiter, now: float
+    ) -> None:
+        """Have a waiter told an output by its deadline, or told at once that there will be none."""
+        in_flight = self._in_flight.get(key) if key is not None else None
+        # One that nobody waits for any more may be with a replica that hangs: it is not waited for again.
+        if in_flight is not None and in_flight.deadline > now:
+            target.statistics.joined += 1
+            in_flight.join(waiter, waiter.deadline)
+        elif not target.replicas:
+            waiter.miss(DefaultReason.NO_REPLICA, None, now)
+        elif not target.admits(waiter.deadline, now):
+            waiter.miss(DefaultReason.OVERLOADED, None, now)
+        else:
+            prediction = Prediction(key, payload, waiter.deadline, waiter)
+            if key is not None:
+                self._in_flight[key] = prediction
+            target.queue.push(prediction)
+            self._needs_dispatch(target)
+
+    def _needs_dispatch(self, target: ServedVersion) -> None:
+        if not self._to_dispatch:
+            self._wake()
+        self._to_dispatch.add(target)
+
+    # -- batches out -----------------------------------------------------------------------------------------
+
+    def dispatch(self, now: float) -> list[Outgoing]:
+        """Return what is to be sent now of all versions that have something new."""
+        versions, self._to_dispatch = self._to_dispatch, set()
+        batches: list[Outgoing] = []
+        for version in versions:
+            self._dropped(version.dispatch(now, batches), now)
+        return batches
+
+    def _dropped(self, predictions: list[Prediction], now: float) -> None:
+        """Answer at once for what could not be in time; what is due already is the deadline timer's."""
+        for prediction in predictions:
+            if prediction.deadline > now:
+                self._fail(prediction, DefaultReason.OVERLOADED, None, now)
+            else:
+                self._forget(prediction)
+
+    # -- outputs in ------------------------------------------------------------------------------------------
+
+    def answered(self, version: ServedVersion, replica: Replica, answer: Answer, now: float) -> None:
+        """Resolve the predictions of a batch."""
+        statuses = answer.statuses
+        run = statuses.count(STATUS_OK) + statuses.count(STATUS_MODEL_ERROR)
+        batch = replica.answered(answer.message_id, now, answer.run_micros, learn=run > 0)
+        # Also with an empty queue: dispatching ends with what admission needs to know.
+        self._needs_dispatch(version)
+        if batch is None:
+            return
+        predictions, outputs = batch.predictions, answer.outputs
+        if len(outputs) != len(predictions):
+            detail = f"the replica gave {len(outputs)} outputs for {len(predictions)} inputs"
+            version.statistics.model_errors += len(predictions)
+            for prediction in predictions:
+                self._fail(prediction, DefaultReason.MODEL_ERROR, detail, now)
+            return
+        for prediction, output, status in zip(predictions, outputs, statuses, strict=True):
+            if status == STATUS_OK:
+                self._fulfil(prediction, output, now)
+            elif status == STATUS_MODEL_ERROR:
+                version.statistics.model_errors += 1
+                self._fail(prediction, DefaultReason.MODEL_ERROR, _detail(output), now)
+            else:
+                self._retry(version, prediction, now)
+
+    def _fulfil(self, prediction: Prediction, output: bytes, now: float) -> None:
+        rendered = output_json(output)
+        key = prediction.key
+        if key is not None:
+            self._forget(prediction)
+            self.cache.put(key, rendered)
+        for waiter in prediction.waiters:
+            if waiter.deadline >= 0:
+                waiter.take(rendered, now)
+
+    # -- what goes wrong -------------------------------------------------------------------------------------
+
+    def joined(self, version: ServedVersion, replica: Replica) -> None:
+        """Let a replica take part."""
+        version.add(replica)
+        if version.queue:
+            self._needs_dispatch(version)
+
+    def leaving(self, version: ServedVersion, replica: Replica, now: float) -> list[Outgoing]:
+        """Take a replica out that finishes what it has; the last one is also to be sent what is queued."""
+        batches: list[Outgoing] = []
+        self._dropped(version.drain(replica, now, batches), now)
+        return batches
+
+    def lost(self, version: ServedVersion, replica: Replica, now: float) -> None:
+        """Take a replica out and send what it had to another, or to itself when it is back."""
+        version.remove(replica)
+        version.statistics.lost_replicas += 1
+        self._retry_all(version, replica, now)
+
+    def stalled(self, version: ServedVersion, replica: Replica, now: float) -> None:
+        """Take a replica that hangs out of the rotation until it answers, and retry what it had."""
+        replica.stalled = True
+        version.learn()
+        self._retry_all(version, replica, now)
+
+    def _retry_all(self, version: ServedVersion, replica: Replica, now: float) -> None:
+        for prediction in replica.give_up():
+            self._retry(version, prediction, now)
+
+    def _retry(self, version: ServedVersion, prediction: Prediction, now: float) -> None:
+        if prediction.deadline <= now:
+            self._forget(prediction)
+        elif prediction.sends < MOST_SENDS:
+            version.statistics.retries += 1
+            version.queue.push(prediction)
+            self._needs_dispatch(version)
+        else:
+            self._fail(prediction, DefaultReason.MODEL_ERROR, _LOST_TWICE, now)
+
+    def purge(self, version: ServedVersion, now: float) -> None:
+        """Let go of the queued predictions that nobody waits for any more."""
+        for prediction in version.queue.drop_before(now):
+            self._forget(prediction)
+
+    def _fail(self, prediction: Prediction, reason: DefaultReason, detail: str | None, now: float) -> None:
+        self._forget(prediction)
+        for waiter in prediction.waiters:
+            if waiter.deadline >= 0:
+                waiter.miss(reason, detail, now)
+
+    def _forget(self, prediction: Prediction) -> None:
+        key = prediction.key
+        if key is not None and self._in_flight.get(key) is prediction:
+            del self._in_flight[key]
+
+
+def _detail(output: bytes) -> str:
+    return output.decode(errors="replace")[:_LONGEST_DETAIL]
