@@ -12,22 +12,22 @@ from pathlib import Path
 from typing import Any
 
 from clipper_nomad import names
-from clipper_nomad.cluster import (
+from clipper_nomad.errors import UnconnectedException
+from clipper_nomad.management import Record
+from clipper_nomad.managers.base import ContainerManager
+from clipper_nomad.operations.cluster import (
     CLIPPER_CONTENT_TIMEOUT_S,
     CLIPPER_REQUEST_TIMEOUT_S,
     Cluster,
     make_cluster_spec,
     warn_meaningless,
 )
-from clipper_nomad.deployment import DEPLOY_TIMEOUT_S
-from clipper_nomad.errors import UnconnectedException
-from clipper_nomad.inspection import Metrics, read_metrics
-from clipper_nomad.management import Record
-from clipper_nomad.managers.base import ContainerManager
-from clipper_nomad.models import EXTERNAL_IMAGE
-from clipper_nomad.packaging import make_build_spec
-from clipper_nomad.replicas import SCALE_TIMEOUT_S
-from clipper_nomad.trial import try_function
+from clipper_nomad.operations.deployment import DEPLOY_TIMEOUT_S
+from clipper_nomad.operations.inspection import Metrics, read_metrics
+from clipper_nomad.operations.models import EXTERNAL_IMAGE
+from clipper_nomad.operations.packaging import make_build_spec
+from clipper_nomad.operations.replicas import SCALE_TIMEOUT_S
+from clipper_nomad.operations.trial import try_function
 from clipper_nomad.types import DeploySpec, Device, Policy, Resources
 
 logger = logging.getLogger("clipper")

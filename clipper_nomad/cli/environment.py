@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from clipper_nomad.cli.output import AsJson, print_json
-from clipper_nomad.terraform import read_access
+from clipper_nomad.cli.terraform import read_access
 
 
 def add_to(app: typer.Typer) -> None:

@@ -13,9 +13,9 @@ import typer
 from clipper_nomad import names
 from clipper_nomad.cli.output import say
 from clipper_nomad.cli.session import session_of
-from clipper_nomad.cluster import make_cluster_spec
 from clipper_nomad.errors import ClipperException
 from clipper_nomad.managers.nomad import NomadContainerManager
+from clipper_nomad.operations.cluster import make_cluster_spec
 from clipper_nomad.types import DeploySpec, Resources
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from clipper_nomad.connection import ClipperConnection
 from clipper_nomad.deployers.closure import packed_closure
 from clipper_nomad.deployers.endpoint import check_endpoint, open_endpoint
-from clipper_nomad.deployment import DEPLOY_TIMEOUT_S
+from clipper_nomad.operations.deployment import DEPLOY_TIMEOUT_S
 from clipper_nomad.types import Device, Resources
 
 

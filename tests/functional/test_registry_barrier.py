@@ -11,9 +11,9 @@ import pytest
 import redis
 
 from clipper_container.input_types import InputType
-from clipper_frontend.registry.barrier import Barrier
 from clipper_frontend.registry.connection import RedisSettings
-from clipper_frontend.registry.follower import Follower
+from clipper_frontend.registry.following.barrier import Barrier
+from clipper_frontend.registry.following.follower import Follower
 from clipper_frontend.registry.keys import SYNC_CHANNEL
 from clipper_frontend.registry.mirror import Changes
 from clipper_frontend.registry.records import ApplicationRecord, FrontendRecord, ModelRecord

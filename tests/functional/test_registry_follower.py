@@ -10,7 +10,7 @@ import pytest
 
 from clipper_container.input_types import InputType
 from clipper_frontend.registry.connection import RedisSettings
-from clipper_frontend.registry.follower import Follower
+from clipper_frontend.registry.following.follower import Follower
 from clipper_frontend.registry.keys import ReplicaKey, VersionKey
 from clipper_frontend.registry.mirror import Changes
 from clipper_frontend.registry.records import ApplicationRecord, FrontendRecord, ModelRecord
@@ -218,7 +218,7 @@ async def test_everything_is_reread_when_events_were_missed(
     monkeypatch: pytest.MonkeyPatch,
     redis_server: RedisServer,
 ) -> None:
-    monkeypatch.setattr("clipper_frontend.registry.follower.RESYNC_INTERVAL_S", 0.1)
+    monkeypatch.setattr("clipper_frontend.registry.following.follower.RESYNC_INTERVAL_S", 0.1)
     await store.add_application(application("a"))
     await listener.until(lambda: "a" in follower.mirror.applications)
     with redis_server.client() as client:

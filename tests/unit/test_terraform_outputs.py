@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from clipper_nomad.cli.environment import format_exports
+from clipper_nomad.cli.terraform import parse_outputs
 from clipper_nomad.errors import ClipperException
-from clipper_nomad.terraform import parse_outputs
 
 _REPOSITORY = Path(__file__).parents[2]
 _POLICIES = _REPOSITORY / "terraform" / "access" / "policies"

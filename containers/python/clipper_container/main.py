@@ -22,10 +22,10 @@ from clipper_container.closure import ClosureMismatch
 from clipper_container.logs import configure_logging
 from clipper_container.metrics import ModelMetrics
 from clipper_container.model import Model, ModelLoadError, load_model
+from clipper_container.rpc.wakeup import STOP_SIGNALS, Wakeup
 from clipper_container.runner import Runner
 from clipper_container.runtime import Runtime, exit_now
 from clipper_container.settings import Settings, SettingsError, log_level, model_path
-from clipper_container.wakeup import STOP_SIGNALS, Wakeup
 
 _LOG = logging.getLogger("clipper.container")
 EXIT_LOAD_FAILED = 1

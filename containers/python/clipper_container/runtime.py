@@ -17,12 +17,12 @@ import time
 from typing import NoReturn, Optional
 
 from clipper_container.metrics import ModelMetrics
-from clipper_container.peers import Peers
+from clipper_container.rpc.peers import Peers
+from clipper_container.rpc.sessions import Job, Sessions
+from clipper_container.rpc.sockets import Lost, Received, Sockets
+from clipper_container.rpc.wakeup import Wakeup
 from clipper_container.runner import BatchResult, Runner
-from clipper_container.sessions import Job, Sessions
 from clipper_container.settings import Settings
-from clipper_container.sockets import Lost, Received, Sockets
-from clipper_container.wakeup import Wakeup
 from clipper_container.wire import STATUS_MODEL_ERROR, V4, Metadata
 
 _LOG = logging.getLogger("clipper.container")

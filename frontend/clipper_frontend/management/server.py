@@ -18,7 +18,7 @@ from clipper_frontend.errors import RegistryUnavailable
 from clipper_frontend.management.http import make_admin_app, make_rest_app
 from clipper_frontend.management.metrics import ManagementMetrics
 from clipper_frontend.management.state import ServingState
-from clipper_frontend.registry.barrier import Barrier
+from clipper_frontend.registry.following.barrier import Barrier
 from clipper_frontend.registry.store import Store
 from clipper_frontend.settings import CommonSettings
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from clipper_frontend import health
 from clipper_frontend.errors import RegistryUnavailable
-from clipper_frontend.registry.barrier import Barrier
+from clipper_frontend.registry.following.barrier import Barrier
 from clipper_frontend.registry.store import Store
 
 #: What a call waits at most for the cluster to be joined: at the start that takes milliseconds.

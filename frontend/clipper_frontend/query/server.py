@@ -32,7 +32,7 @@ from clipper_frontend.query.serving.selecting import Selecting
 from clipper_frontend.query.serving.serving import Serving
 from clipper_frontend.query.settings import QuerySettings
 from clipper_frontend.query.timers import Clockwork
-from clipper_frontend.registry.follower import Follower
+from clipper_frontend.registry.following.follower import Follower
 from clipper_frontend.registry.mirror import Changes
 from clipper_frontend.registry.records import FrontendRecord
 from clipper_frontend.registry.store import Store

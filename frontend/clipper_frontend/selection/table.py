@@ -13,15 +13,15 @@ from typing import Final
 
 from clipper_frontend.errors import PolicyRefusal
 from clipper_frontend.selection.contract import PolicyType
-from clipper_frontend.selection.default import Default
-from clipper_frontend.selection.epsilon_greedy import EpsilonGreedy
-from clipper_frontend.selection.exp3 import Exp3
-from clipper_frontend.selection.exp4 import Exp4
-from clipper_frontend.selection.majority_vote import MajorityVote
-from clipper_frontend.selection.mean import Mean
-from clipper_frontend.selection.shadow import Shadow
-from clipper_frontend.selection.split import Split
-from clipper_frontend.selection.thompson import Thompson
+from clipper_frontend.selection.policies.default import Default
+from clipper_frontend.selection.policies.epsilon_greedy import EpsilonGreedy
+from clipper_frontend.selection.policies.exp3 import Exp3
+from clipper_frontend.selection.policies.exp4 import Exp4
+from clipper_frontend.selection.policies.majority_vote import MajorityVote
+from clipper_frontend.selection.policies.mean import Mean
+from clipper_frontend.selection.policies.shadow import Shadow
+from clipper_frontend.selection.policies.split import Split
+from clipper_frontend.selection.policies.thompson import Thompson
 
 _ATTRIBUTES: Final = ("name", "parameters", "takes_weights", "default_loss", "most_arms")
 ENTRY_POINT_GROUP: Final = "clipper_nomad.selection_policies"

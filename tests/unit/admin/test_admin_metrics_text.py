@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from clipper_nomad.inspection import parse_metrics
+from clipper_nomad.operations.inspection import parse_metrics
 
 TEXT = """\
 # TYPE clipper_queries counter

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from clipper_nomad.cluster import make_cluster_spec, warn_meaningless
 from clipper_nomad.errors import ClipperException, ClipperWarning
+from clipper_nomad.operations.cluster import make_cluster_spec, warn_meaningless
 from clipper_nomad.types import ClusterSpec
 
 CLIPPER_DEFAULTS: dict[str, Any] = {

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from clipper_nomad.trial import try_function
+from clipper_nomad.operations.trial import try_function
 
 
 def echo(xs: Any) -> list[Any]:

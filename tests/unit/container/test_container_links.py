@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clipper_container.links import (
+from clipper_container.rpc.links import (
     HANDSHAKE_LIMIT_S,
     HEARTBEAT_INTERVAL_S,
     SILENCE_LIMIT_S,

@@ -7,7 +7,7 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clipper_container.peers import FIRST_DELAY_S, MAX_DELAY_S, MAX_DOUBLE_DELAY_S, STABLE_S, Peers
+from clipper_container.rpc.peers import FIRST_DELAY_S, MAX_DELAY_S, MAX_DOUBLE_DELAY_S, STABLE_S, Peers
 
 A, B, C = "10.0.0.1:7000", "10.0.0.2:7000", "10.0.0.3:7000"
 

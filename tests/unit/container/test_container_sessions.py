@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clipper_container import wire
-from clipper_container.links import HANDSHAKE_LIMIT_S, SILENCE_LIMIT_S, Link, State
-from clipper_container.peers import Peers
-from clipper_container.sessions import SETTLE_LIMIT_S, Sessions
+from clipper_container.rpc.links import HANDSHAKE_LIMIT_S, SILENCE_LIMIT_S, Link, State
+from clipper_container.rpc.peers import Peers
+from clipper_container.rpc.sessions import SETTLE_LIMIT_S, Sessions
 
 A, B = "10.0.0.1:7000", "10.0.0.2:7000"
 METADATA = wire.Metadata("m", "1", 3, wire.V4, "cluster", "instance")

@@ -12,9 +12,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from clipper_frontend.selection.contract import Policy
+from clipper_frontend.selection.policies.shares import normalised, softmax
+from clipper_frontend.selection.policies.thompson import probabilities_of_best
 from clipper_frontend.selection.selector import Drawn, single_selection
-from clipper_frontend.selection.shares import normalised, softmax
-from clipper_frontend.selection.thompson import probabilities_of_best
 from tests.unit.selection.learning import make
 
 _BANDITS = ["epsilon_greedy", "exp3", "thompson"]

@@ -10,7 +10,7 @@ from typing import TypeAlias
 import numpy as np
 import pytest
 
-from clipper_frontend.selection.exp3 import tuned_exploration
+from clipper_frontend.selection.policies.exp3 import tuned_exploration
 from tests.unit.selection.learning import Learner
 
 #: Which arms are right, in each round.

@@ -21,7 +21,7 @@ broken = no_such_module_here:Policy
 number = first_policy:NUMBER
 """
 _MODULE = """\
-from clipper_frontend.selection.mean import Mean
+from clipper_frontend.selection.policies.mean import Mean
 class AlwaysFirst(Mean):
     name = "always_first"
 NUMBER = 5

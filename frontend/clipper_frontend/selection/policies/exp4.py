@@ -20,11 +20,11 @@ import math
 from collections.abc import Mapping
 from typing import ClassVar
 
-from clipper_frontend.selection import combining
 from clipper_frontend.selection.contract import Selection, Setup
-from clipper_frontend.selection.ensemble import Ensemble, EnsembleParameters
+from clipper_frontend.selection.policies import combining
+from clipper_frontend.selection.policies.ensemble import Ensemble, EnsembleParameters
+from clipper_frontend.selection.policies.shares import normalised, softmax
 from clipper_frontend.selection.selector import Always
-from clipper_frontend.selection.shares import normalised, softmax
 from clipper_frontend.selection.state import ROUNDS, Counters, Increments
 from clipper_frontend.selection.tally import MICRO, counters_of
 

@@ -6,9 +6,9 @@ import functools
 from typing import ClassVar
 
 from clipper_frontend.errors import PolicyRefusal
-from clipper_frontend.selection import combining
 from clipper_frontend.selection.contract import Setup
-from clipper_frontend.selection.ensemble import Ensemble, EnsembleParameters
+from clipper_frontend.selection.policies import combining
+from clipper_frontend.selection.policies.ensemble import Ensemble, EnsembleParameters
 
 
 class Mean(Ensemble):

@@ -12,10 +12,10 @@ from typing import Protocol
 
 from clipper_frontend.errors import RegistryUnavailable
 from clipper_frontend.registry.connection import RedisSettings, connect
+from clipper_frontend.registry.following.subscription import Heard, Subscription
 from clipper_frontend.registry.frontends import Frontends
 from clipper_frontend.registry.keys import FOLLOWED
 from clipper_frontend.registry.mirror import Changes, Mirror
-from clipper_frontend.registry.subscription import Heard, Subscription
 from clipper_frontend.tasks import end_task
 
 logger = logging.getLogger("clipper.registry")

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import logging
 
-from clipper_nomad.deployment import describe_log
 from clipper_nomad.errors import ClipperException, DeploymentError
 from clipper_nomad.management import ManagementClient
 from clipper_nomad.managers.base import ContainerManager
+from clipper_nomad.operations.deployment import describe_log
 from clipper_nomad.types import ModelVersion
 from clipper_nomad.waiting import wait_until
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from clipper_frontend.selection import combining
 from clipper_frontend.selection.contract import Setup
-from clipper_frontend.selection.ensemble import Ensemble, EnsembleParameters
+from clipper_frontend.selection.policies import combining
+from clipper_frontend.selection.policies.ensemble import Ensemble, EnsembleParameters
 
 
 class MajorityVote(Ensemble):

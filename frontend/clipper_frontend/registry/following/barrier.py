@@ -18,9 +18,9 @@ from typing import Self
 
 from clipper_frontend.errors import RegistryUnavailable
 from clipper_frontend.registry.connection import RedisSettings
+from clipper_frontend.registry.following.messages import MessageLink
 from clipper_frontend.registry.frontends import Frontends
 from clipper_frontend.registry.keys import APPLIED_CHANNEL
-from clipper_frontend.registry.messages import MessageLink
 from clipper_frontend.tasks import end_task
 
 logger = logging.getLogger("clipper.registry")

@@ -9,14 +9,14 @@ import warnings
 from dataclasses import dataclass
 
 from clipper_nomad import names
-from clipper_nomad.applications import Applications
-from clipper_nomad.deployment import Deployment
 from clipper_nomad.errors import ClipperException, ClipperWarning
 from clipper_nomad.management import ManagementClient
 from clipper_nomad.managers.base import ContainerManager
-from clipper_nomad.models import Models
-from clipper_nomad.replicas import Replicas
-from clipper_nomad.stopping import Stopping
+from clipper_nomad.operations.applications import Applications
+from clipper_nomad.operations.deployment import Deployment
+from clipper_nomad.operations.models import Models
+from clipper_nomad.operations.replicas import Replicas
+from clipper_nomad.operations.stopping import Stopping
 from clipper_nomad.types import ClusterSpec
 
 # Clipper's defaults; they are not ours, so whoever leaves them gets the query frontend's own.

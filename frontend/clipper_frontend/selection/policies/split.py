@@ -16,9 +16,9 @@ from typing import ClassVar, Final
 import msgspec
 
 from clipper_frontend.selection.contract import Selection, Setup
+from clipper_frontend.selection.policies.shares import normalised
+from clipper_frontend.selection.policies.single import SingleModel
 from clipper_frontend.selection.selector import Drawn, single_selections
-from clipper_frontend.selection.shares import normalised
-from clipper_frontend.selection.single import SingleModel
 from clipper_frontend.selection.state import Counters
 
 _BITS: Final = 64

@@ -8,8 +8,8 @@ import msgspec
 
 from clipper_frontend.errors import PolicyRefusal
 from clipper_frontend.selection.contract import Setup
+from clipper_frontend.selection.policies.single import SingleModel
 from clipper_frontend.selection.selector import Always, single_selection
-from clipper_frontend.selection.single import SingleModel
 from clipper_frontend.selection.state import Counters
 
 

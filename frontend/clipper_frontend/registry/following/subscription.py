@@ -11,6 +11,7 @@ from typing import NamedTuple
 from redis.exceptions import ResponseError
 
 from clipper_frontend.registry.connection import RedisSettings, translated
+from clipper_frontend.registry.following.messages import MessageLink
 from clipper_frontend.registry.keys import (
     FOLLOWED,
     SYNC_CHANNEL,
@@ -18,7 +19,6 @@ from clipper_frontend.registry.keys import (
     keyspace_pattern,
     parse_keyspace_channel,
 )
-from clipper_frontend.registry.messages import MessageLink
 
 logger = logging.getLogger("clipper.registry")
 

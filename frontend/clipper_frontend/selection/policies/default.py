@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from clipper_frontend.selection.contract import Setup
+from clipper_frontend.selection.policies.single import NoParameters, SingleModel
 from clipper_frontend.selection.selector import Always, single_selection
-from clipper_frontend.selection.single import NoParameters, SingleModel
 from clipper_frontend.selection.state import Counters
 
 

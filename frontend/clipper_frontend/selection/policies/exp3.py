@@ -16,10 +16,10 @@ from typing import ClassVar
 
 import msgspec
 
-from clipper_frontend.selection.bandit import Bandit, Exploration
 from clipper_frontend.selection.contract import Selection, Setup
 from clipper_frontend.selection.losses import WORST
-from clipper_frontend.selection.shares import softmax
+from clipper_frontend.selection.policies.bandit import Bandit, Exploration
+from clipper_frontend.selection.policies.shares import softmax
 from clipper_frontend.selection.state import Counters, Increments
 from clipper_frontend.selection.tally import MICRO, counters_of
 

@@ -10,12 +10,12 @@ from typing import Annotated, ClassVar, TypeAlias
 
 import msgspec
 
-from clipper_frontend.selection.combining import Agreed, NotANumberError
 from clipper_frontend.selection.contract import LOW_CONFIDENCE, NOT_A_NUMBER, Combined, Selection, Setup
 from clipper_frontend.selection.losses import Label
+from clipper_frontend.selection.policies.combining import Agreed, NotANumberError
+from clipper_frontend.selection.policies.shares import normalised
+from clipper_frontend.selection.policies.single import MOST_ARMS
 from clipper_frontend.selection.selector import Always
-from clipper_frontend.selection.shares import normalised
-from clipper_frontend.selection.single import MOST_ARMS
 from clipper_frontend.selection.state import Counters, Increments
 from clipper_frontend.selection.tally import Tally
 

@@ -13,9 +13,9 @@ import msgspec
 
 from clipper_frontend.selection.contract import Selection, Setup
 from clipper_frontend.selection.losses import WORST, Label
+from clipper_frontend.selection.policies.shares import explored
+from clipper_frontend.selection.policies.single import SingleModel
 from clipper_frontend.selection.selector import Drawn
-from clipper_frontend.selection.shares import explored
-from clipper_frontend.selection.single import SingleModel
 from clipper_frontend.selection.state import Counters, Increments
 
 #: An arm that is tried more rarely is never known, and what feedback on it counts grows beyond measure.

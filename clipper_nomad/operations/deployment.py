@@ -13,7 +13,7 @@ from contextlib import suppress
 from clipper_nomad.errors import ClipperException, DeploymentError, ManagementError, NotReachableError
 from clipper_nomad.management import ManagementClient
 from clipper_nomad.managers.base import ContainerManager
-from clipper_nomad.models import Models
+from clipper_nomad.operations.models import Models
 from clipper_nomad.types import DeploySpec, ModelRegistration, ModelVersion, QueryFrontend
 from clipper_nomad.waiting import wait_until
 

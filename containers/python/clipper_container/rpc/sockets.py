@@ -15,9 +15,9 @@ import zmq
 from zmq.utils.monitor import recv_monitor_message
 
 from clipper_container.addresses import AddressError
-from clipper_container.links import Link
-from clipper_container.lookup import Lookup, Place, literal_place
-from clipper_container.wakeup import Wakeup
+from clipper_container.rpc.links import Link
+from clipper_container.rpc.lookup import Lookup, Place, literal_place
+from clipper_container.rpc.wakeup import Wakeup
 
 # IMMEDIATE stays off: the hello is queued before the connection is there. ZeroMQ's own reconnecting is off,
 # since a session never outlives its connection.

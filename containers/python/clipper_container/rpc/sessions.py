@@ -13,8 +13,8 @@ from typing import NamedTuple, Optional, Protocol
 
 from clipper_container import wire
 from clipper_container.addresses import parse_address
-from clipper_container.links import Link, Outcome, State
-from clipper_container.peers import Peers
+from clipper_container.rpc.links import Link, Outcome, State
+from clipper_container.rpc.peers import Peers
 
 _LOG = logging.getLogger("clipper.container")
 #: How long after a goodbye a frontend may take to confirm that no further batch is under way.

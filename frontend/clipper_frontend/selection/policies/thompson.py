@@ -15,9 +15,9 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from clipper_frontend.selection.bandit import Bandit, Exploration
 from clipper_frontend.selection.contract import Setup
-from clipper_frontend.selection.shares import normalised
+from clipper_frontend.selection.policies.bandit import Bandit, Exploration
+from clipper_frontend.selection.policies.shares import normalised
 from clipper_frontend.selection.state import Counters
 
 #: Where posteriors are looked at: over the whole range, and closely around each one's mean, in standard

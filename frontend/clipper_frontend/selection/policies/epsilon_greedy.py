@@ -6,9 +6,9 @@ from typing import ClassVar
 
 import msgspec
 
-from clipper_frontend.selection.bandit import Bandit, Exploration
 from clipper_frontend.selection.contract import Setup
-from clipper_frontend.selection.shares import normalised
+from clipper_frontend.selection.policies.bandit import Bandit, Exploration
+from clipper_frontend.selection.policies.shares import normalised
 from clipper_frontend.selection.state import Counters
 
 #: What an arm is reckoned with before it is measured: so many outputs of the mean loss of all.
