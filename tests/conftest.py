@@ -10,10 +10,10 @@ import pytest
 
 from clipper_nomad.errors import ClipperException
 from clipper_nomad.images import ImageSettings, build_component_images
-from tests.docker_engine import Engine, MissingServiceError, Registry, give_up, require_base_image
-from tests.nomad_cluster import NomadCluster
-from tests.nomad_plan import PLAIN, SECURE, ClusterPlan
-from tests.nomad_tools import require_stand_in, require_tofu
+from tests.support.docker.engine import Engine, MissingServiceError, Registry, give_up, require_base_image
+from tests.support.nomad.cluster import NomadCluster
+from tests.support.nomad.plan import PLAIN, SECURE, ClusterPlan
+from tests.support.nomad.tools import require_stand_in, require_tofu
 
 #: Fixtures by which a test asks for what is slow, and parameters where its fixtures do not tell by name.
 _ENGINE = frozenset({"docker_client", "docker", "nomad"})

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import uvloop
 
-from tests.load import LOST, Answer, Connection, SteadyLoad
+from tests.support.frontends.load import LOST, Answer, Connection, SteadyLoad
 
 _ROOT = Path(__file__).parents[2]
 

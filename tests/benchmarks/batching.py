@@ -14,8 +14,8 @@ from tests.benchmarks.plan import Plan
 from tests.benchmarks.rounds import Comparison, Pair
 from tests.benchmarks.useful import Useful, measure
 from tests.benchmarks.wrk import Queries
-from tests.cluster import Cluster
-from tests.models import Model
+from tests.support.frontends.cluster import Cluster
+from tests.support.models import Model
 
 FEATURES = 784
 CLASSES = 10

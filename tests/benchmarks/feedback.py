@@ -10,10 +10,10 @@ from dataclasses import asdict, dataclass
 
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.plan import Plan
-from tests.cluster import Cluster
-from tests.feedback_cluster import RIGHT, add_app, counters, serve_two
-from tests.load import Connection
-from tests.processes import QueryFrontend
+from tests.support.frontends.cluster import Cluster
+from tests.support.frontends.feedback_cluster import RIGHT, add_app, counters, serve_two
+from tests.support.frontends.load import Connection
+from tests.support.processes import QueryFrontend
 
 TARGET_PER_S = 5000
 _APP = "bandit"

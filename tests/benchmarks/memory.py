@@ -7,8 +7,8 @@ from tests.benchmarks.plan import Plan
 from tests.benchmarks.scrape import count_queries
 from tests.benchmarks.useful import measure
 from tests.benchmarks.wrk import Queries
-from tests.cluster import Cluster
-from tests.models import row_sums
+from tests.support.frontends.cluster import Cluster
+from tests.support.models import row_sums
 
 CONNECTIONS = 64
 SLO_S = 5.0

@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from tests.benchmarks.arrivals import Arrivals, run_arrivals
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.plan import Plan
-from tests.cluster import Cluster
-from tests.models import sleeping_sums
-from tests.processes import QueryFrontend
+from tests.support.frontends.cluster import Cluster
+from tests.support.models import sleeping_sums
+from tests.support.processes import QueryFrontend
 
 SLO_S = 0.1
 NOISE_S = 0.01

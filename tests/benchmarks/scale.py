@@ -12,8 +12,8 @@ from tests.benchmarks.figures import Figure
 from tests.benchmarks.plan import Plan
 from tests.benchmarks.rounds import Comparison, Pair
 from tests.benchmarks.useful import Useful, measure
-from tests.cluster import Cluster
-from tests.models import row_sums, sleeping_sums
+from tests.support.frontends.cluster import Cluster
+from tests.support.models import row_sums, sleeping_sums
 
 REPLICAS = 8
 CONNECTIONS = 64

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.cluster import request
-from tests.processes import QueryFrontend
+from tests.support.frontends.cluster import request
+from tests.support.processes import QueryFrontend
 
 
 def total(frontend: QueryFrontend, sample: str, **labels: str) -> float:

@@ -11,9 +11,9 @@ from tests.benchmarks.plan import Plan
 from tests.benchmarks.rounds import Comparison, Pair
 from tests.benchmarks.scrape import count_missing
 from tests.benchmarks.useful import Useful, measure
-from tests.cluster import Cluster
-from tests.feedback_cluster import add_app
-from tests.models import biased_sums
+from tests.support.frontends.cluster import Cluster
+from tests.support.frontends.feedback_cluster import add_app
+from tests.support.models import biased_sums
 
 SLO_S = 5.0
 CONNECTIONS = 64

@@ -20,9 +20,9 @@ from tests.benchmarks.figures import Figure
 from tests.benchmarks.machine import MOST_OTHERS_CORES, OthersWatch
 from tests.benchmarks.plan import Plan
 from tests.benchmarks.rounds import LEAST_ROUNDS
-from tests.cluster import Cluster
-from tests.feedback_cluster import add_app
-from tests.models import Model
+from tests.support.frontends.cluster import Cluster
+from tests.support.frontends.feedback_cluster import add_app
+from tests.support.models import Model
 
 SLO_S = 0.05
 NOISE_S = 0.01

@@ -12,9 +12,9 @@ from tests.benchmarks.plan import Plan
 from tests.benchmarks.rounds import Comparison, Pair
 from tests.benchmarks.useful import Useful, measure
 from tests.benchmarks.wrk import RANDOM, SAME, Queries, WrkResult, load
-from tests.cluster import Cluster
-from tests.models import row_sums
-from tests.processes import Process
+from tests.support.frontends.cluster import Cluster
+from tests.support.models import row_sums
+from tests.support.processes import Process
 
 SLO_S = 5.0
 MANY_CONNECTIONS = 64

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tests.benchmarks.scrape import count_defaults
 from tests.benchmarks.wrk import RANDOM, Queries, WrkResult, load
-from tests.processes import QueryFrontend
+from tests.support.processes import QueryFrontend
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from clipper_nomad.types import BuildSpec, ModelVersion
 from tests.contract.harness import DockerHarness, Harness, LocalHarness
 from tests.contract.nomad_harness import NomadHarness
 from tests.contract.raw_exec_harness import RawExecHarness
-from tests.models import Model
+from tests.support.models import Model
 
 RAW_EXEC = "nomad-raw_exec"
 MANAGERS = ("local", "docker", "nomad", RAW_EXEC)

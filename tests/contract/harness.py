@@ -22,7 +22,7 @@ from clipper_nomad.images import ImageSettings
 from clipper_nomad.managers.base import ContainerManager
 from clipper_nomad.managers.docker import DockerContainerManager
 from clipper_nomad.managers.ports import choose_free
-from tests.local_clusters import CLUSTER_NAME, LocalCluster
+from tests.support.local_clusters import CLUSTER_NAME, LocalCluster
 
 _PORT_SETTINGS = ("clipper_query_port", "clipper_management_port", "clipper_rpc_port")
 

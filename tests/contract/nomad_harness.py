@@ -25,8 +25,8 @@ from clipper_nomad.managers.nomad import (
     NomadSettings,
     Timings,
 )
-from tests.nomad_cluster import NomadCluster
-from tests.processes import eventually
+from tests.support.nomad.cluster import NomadCluster
+from tests.support.processes import eventually
 
 _CLUSTER, _COMPONENT = "clipper-nomad.cluster", "clipper-nomad.component"
 _MODEL = ("clipper-nomad.model.name", "clipper-nomad.model.version")

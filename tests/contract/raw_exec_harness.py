@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from clipper_nomad.managers.nomad.drivers import RawExecDriver
 from tests.contract.nomad_harness import NomadHarness
-from tests.nomad_cluster import NomadCluster
+from tests.support.nomad.cluster import NomadCluster
 
 
 class RawExecHarness(NomadHarness):

@@ -16,11 +16,11 @@ from clipper_nomad.connection import ClipperConnection
 from clipper_nomad.errors import ContainerManagerError, UnconnectedException
 from clipper_nomad.managers.base import ContainerManager
 from clipper_nomad.types import BuildSpec, ClusterSpec, DeploySpec, ModelVersion
-from tests.cluster import RefusedError, predict, request
 from tests.contract.conftest import Build
 from tests.contract.harness import Harness
-from tests.models import constant, row_sums
-from tests.processes import eventually
+from tests.support.frontends.cluster import RefusedError, predict, request
+from tests.support.models import constant, row_sums
+from tests.support.processes import eventually
 
 SUMS = ModelVersion("sums", "1")
 pytestmark = pytest.mark.timeout(240)

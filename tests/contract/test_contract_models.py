@@ -16,8 +16,8 @@ from clipper_nomad.managers.base import ContainerManager
 from clipper_nomad.types import DeploySpec, Device, ModelVersion
 from tests.contract.conftest import Build
 from tests.contract.harness import Harness
-from tests.models import constant, row_sums
-from tests.processes import eventually
+from tests.support.models import constant, row_sums
+from tests.support.processes import eventually
 
 SUMS = ModelVersion("sums", "1")
 _QUICK_BUILD_S = 5.0

@@ -8,12 +8,12 @@ import pytest
 
 from clipper_nomad.connection import ClipperConnection
 from clipper_nomad.errors import ClipperException, DeploymentError
-from tests.cluster import predict
 from tests.contract.conftest import Build
 from tests.contract.harness import Harness
 from tests.contract.test_contract_models import failing_at_load
-from tests.models import constant, row_sums
-from tests.processes import eventually
+from tests.support.frontends.cluster import predict
+from tests.support.models import constant, row_sums
+from tests.support.processes import eventually
 
 pytestmark = pytest.mark.timeout(180)
 

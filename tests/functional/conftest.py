@@ -10,8 +10,8 @@ import pytest
 
 from clipper_frontend.registry.connection import RedisSettings
 from clipper_frontend.registry.store import Store
-from tests.processes import ManagementFrontend
-from tests.redis_server import Certificate, RedisServer
+from tests.support.frontends.redis_server import Certificate, RedisServer
+from tests.support.processes import ManagementFrontend
 
 CLUSTER_NAME = "tests"
 

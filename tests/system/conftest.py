@@ -12,10 +12,10 @@ import pytest
 
 from clipper_nomad.images import ImageSettings
 from tests.contract.harness import DockerHarness
-from tests.docker_engine import MissingServiceError, give_up
-from tests.nodes_cluster import NodeCluster
-from tests.nodes_example import RenderedExample, render_example
-from tests.terraform_access import find_tofu
+from tests.support.docker.engine import MissingServiceError, give_up
+from tests.support.nodes.cluster import NodeCluster
+from tests.support.nodes.example import RenderedExample, render_example
+from tests.support.tofu.access import find_tofu
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -20,7 +20,7 @@ from clipper_frontend.selection.losses import Label
 
 #: What an answer takes beside its outputs and its user: its object, its id, and its place in the dictionary
 #: of the half when that has just grown. And what an output takes beside its text: a header, and what its size
-#: is rounded up by. Measured: tests/unit/query/test_feedback.py.
+#: is rounded up by. Measured: tests/unit/query/feedback/test_memory.py.
 ENTRY_OVERHEAD_BYTES: Final = 160
 OUTPUT_OVERHEAD_BYTES: Final = 48
 

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from hashlib import blake2b
 
 #: What an entry takes beside its key and its output: the two objects' headers, and its node and its slots in
-#: the ordered dictionary (measured: tests/unit/query/test_cache.py).
+#: the ordered dictionary (measured: tests/unit/query/prediction/test_cache.py).
 ENTRY_OVERHEAD_BYTES = 290
 
 _LONGEST_PLAIN_INPUT = 256

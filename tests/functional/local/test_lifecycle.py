@@ -1,0 +1,260 @@
+"""A local cluster as a whole: started, found again, rolled, repaired, stopped."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from clipper_nomad.connection import ClipperConnection
+from clipper_nomad.errors import ContainerManagerError, UnconnectedException
+from clipper_nomad.managers.local import LocalContainerManager
+from clipper_nomad.managers.local.leftovers import is_alive
+from clipper_nomad.types import BuildSpec, ClusterSpec, DeploySpec, ModelVersion
+from tests.support.frontends.redis_server import RedisServer
+from tests.support.local_clusters import CLUSTER_NAME, LocalCluster, build_model
+from tests.support.models import row_sums
+from tests.support.processes import eventually
+
+MODEL = ModelVersion("sums", "1")
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[LocalCluster]:
+    with LocalCluster(tmp_path) as made:
+        yield made
+
+
+def test_a_started_cluster_is_ready_and_starting_it_again_changes_nothing(cluster: LocalCluster) -> None:
+    manager = cluster.make_manager()
+    manager.start_clipper(ClusterSpec(num_query_frontends=2))
+    assert cluster.is_ready("query-frontend-0")
+    assert cluster.is_ready("query-frontend-1")
+    assert manager.get_query_address() == f"127.0.0.1:{cluster.ports['query_port']}"
+    before = cluster.processes()
+    cluster.make_manager().start_clipper(ClusterSpec(num_query_frontends=2))
+    assert cluster.processes() == before
+
+
+def test_another_process_connects_by_the_clusters_name_alone(cluster: LocalCluster) -> None:
+    cluster.make_manager().start_clipper(ClusterSpec())
+    script = (
+        "from clipper_nomad.managers.local import LocalContainerManager\n"
+        f"manager = LocalContainerManager({CLUSTER_NAME!r})\n"
+        "manager.connect()\n"
+        "print(manager.get_query_address(), manager.get_management_address())\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "CLIPPER_STATE_DIR": str(cluster.state_root)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    ports = cluster.ports
+    assert result.stdout == f"127.0.0.1:{ports['query_port']} 127.0.0.1:{ports['management_port']}\n"
+
+
+@pytest.mark.parametrize("setting", ["query_port", "management_port", "rpc_port", "redis_port"])
+def test_a_taken_port_is_named_and_nothing_is_left(cluster: LocalCluster, setting: str) -> None:
+    port = cluster.ports[setting]
+    taken = pytest.raises(ContainerManagerError, match=rf"port {port} \({setting}\) is taken")
+    with socket.create_server(("127.0.0.1", port), reuse_port=True), taken:
+        cluster.make_manager().start_clipper(ClusterSpec())
+    assert not cluster.state.path.exists()
+    assert not cluster.live_processes()
+
+
+def test_a_start_that_fails_shows_the_log_and_leaves_nothing(
+    cluster: LocalCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = tmp_path / "bin" / "redis-server"
+    broken.parent.mkdir()
+    broken.write_text("#!/bin/sh\necho no memory for me\nexit 9\n")
+    broken.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{broken.parent}:{os.environ['PATH']}")
+    with pytest.raises(ContainerManagerError, match=r"(?s)redis.*exit status 9.*no memory for me"):
+        cluster.make_manager().start_clipper(ClusterSpec())
+    assert not cluster.state.path.exists()
+    assert not cluster.live_processes()
+
+
+def test_a_running_cluster_is_not_moved_to_other_ports(cluster: LocalCluster) -> None:
+    cluster.make_manager().start_clipper(ClusterSpec())
+    with pytest.raises(ContainerManagerError, match=f"query_port {cluster.ports['query_port']} and not 1"):
+        cluster.make_manager(query_port=1).start_clipper(ClusterSpec())
+
+
+def test_connecting_to_nothing_says_what_to_do(cluster: LocalCluster) -> None:
+    with pytest.raises(ContainerManagerError, match="start_clipper"):
+        cluster.make_manager().connect()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda manager: manager.get_query_address(),
+        lambda manager: manager.get_management_address(),
+        lambda manager: manager.get_metric_address(),
+        lambda manager: manager.build(BuildSpec(MODEL, Path())),
+        lambda manager: manager.deploy(DeploySpec(MODEL, "doubles", "image")),
+        lambda manager: manager.check_replicas(MODEL),
+        lambda manager: manager.get_num_replicas(MODEL),
+        lambda manager: manager.get_replicas(),
+        lambda manager: manager.set_num_replicas(MODEL, 1),
+        lambda manager: manager.stop_models([MODEL]),
+        lambda manager: manager.get_logs(Path()),
+        lambda manager: manager.tail_logs(MODEL),
+        lambda manager: manager.stop_all(),
+    ],
+)
+def test_nothing_works_before_the_cluster_is_connected(
+    cluster: LocalCluster, call: Callable[[LocalContainerManager], object]
+) -> None:
+    with pytest.raises(UnconnectedException):
+        call(cluster.make_manager())
+    assert not cluster.state.path.exists()
+
+
+def test_a_killed_frontend_comes_back(cluster: LocalCluster) -> None:
+    cluster.make_manager().start_clipper(ClusterSpec())
+    killed = cluster.pid("query-frontend-0")
+    os.kill(killed, signal.SIGKILL)
+    eventually(lambda: cluster.pid("query-frontend-0") not in (0, killed), "the frontend is started again")
+    eventually(lambda: cluster.is_ready("query-frontend-0"), "the frontend is ready again")
+
+
+def test_more_frontends_join_and_fewer_leave_without_touching_the_first(cluster: LocalCluster) -> None:
+    manager = cluster.make_manager()
+    manager.start_clipper(ClusterSpec())
+    first = cluster.pid("query-frontend-0")
+    manager.start_clipper(ClusterSpec(num_query_frontends=3))
+    assert all(cluster.is_ready(f"query-frontend-{index}") for index in range(3))
+    manager.start_clipper(ClusterSpec(num_query_frontends=1))
+    assert cluster.processes().keys() == {"redis", "management-frontend", "query-frontend-0"}
+    assert cluster.pid("query-frontend-0") == first
+
+
+def test_another_spec_rolls_the_query_frontends_and_nothing_else(cluster: LocalCluster) -> None:
+    manager = cluster.make_manager()
+    manager.start_clipper(ClusterSpec())
+    before = cluster.processes()
+    manager.start_clipper(ClusterSpec(prediction_cache_bytes=1_000_000))
+    after = cluster.processes()
+    assert {name for name in before if before[name] != after.get(name)} == {"query-frontend-0"}
+    assert after.keys() == before.keys()
+    assert b"1000000" in Path(f"/proc/{after['query-frontend-0'].pid}/cmdline").read_bytes()
+
+
+def test_a_roll_that_fails_leaves_the_cluster_as_it_was(cluster: LocalCluster) -> None:
+    manager = cluster.make_manager()
+    manager.start_clipper(ClusterSpec())
+    record = cluster.state.read()
+    with pytest.raises(ContainerManagerError, match="does not start"):
+        manager.start_clipper(ClusterSpec(prediction_cache_bytes=-5))
+    assert cluster.state.read() == record
+    eventually(lambda: cluster.is_ready("query-frontend-0"), "the frontend runs as before")
+    assert cluster.processes().keys() == {"redis", "management-frontend", "query-frontend-0"}
+
+
+def test_kept_state_brings_applications_and_replicas_back(cluster: LocalCluster, tmp_path: Path) -> None:
+    connection = ClipperConnection(cluster.make_manager())
+    connection.start_clipper()
+    connection.register_application("app", "doubles", "none", 1_000_000)
+    manager = cluster.make_manager()
+    manager.connect()
+    image = build_model(manager, tmp_path / "model", row_sums())
+    connection.deploy_model("sums", 1, "doubles", image, num_replicas=2)
+    connection.stop_all(keep_state=True)
+    assert not cluster.live_processes()
+
+    again = ClipperConnection(cluster.make_manager())
+    again.start_clipper()
+    assert again.get_all_apps() == ["app"]
+    assert again.get_num_replicas("sums") == 2
+    eventually(lambda: len(again.get_all_model_replicas()) == 2, "both replicas are connected again")
+
+
+def test_a_stop_leaves_no_process_and_no_state(cluster: LocalCluster) -> None:
+    manager = cluster.make_manager()
+    manager.start_clipper(ClusterSpec())
+    assert cluster.live_processes()
+    manager.stop_all()
+    assert not cluster.live_processes()
+    assert not cluster.state.path.exists()
+    with pytest.raises(UnconnectedException):
+        manager.get_query_address()
+
+
+def test_a_cluster_that_another_process_stopped_is_said_to_be_gone(cluster: LocalCluster) -> None:
+    manager, other = cluster.make_manager(), cluster.make_manager()
+    manager.start_clipper(ClusterSpec())
+    other.connect()
+    other.stop_all(graceful=False)
+    assert not cluster.live_processes()
+    with pytest.raises(ContainerManagerError, match="stopped meanwhile"):
+        manager.get_query_address()
+
+
+def test_a_cluster_whose_supervisor_was_killed_is_taken_up_again(cluster: LocalCluster) -> None:
+    cluster.make_manager().start_clipper(ClusterSpec())
+    orphans = [each.pid for each in cluster.processes().values()]
+    (supervisord,) = set(cluster.live_processes()) - set(orphans)
+    os.kill(supervisord, signal.SIGKILL)
+    eventually(lambda: not is_alive(supervisord), "supervisord is gone")
+    with pytest.raises(ContainerManagerError, match=r"does not run.*start_clipper\(\) brings it back"):
+        cluster.make_manager().connect()
+    cluster.make_manager().start_clipper(ClusterSpec())
+    assert cluster.is_ready("query-frontend-0")
+    assert not [pid for pid in orphans if is_alive(pid)]
+
+
+def test_what_a_killed_supervisor_left_is_removed(cluster: LocalCluster) -> None:
+    cluster.make_manager().start_clipper(ClusterSpec())
+    children = [each.pid for each in cluster.processes().values()]
+    (supervisord,) = set(cluster.live_processes()) - set(children)
+    os.kill(supervisord, signal.SIGKILL)
+    assert cluster.make_manager().remove_leftovers()
+    assert not cluster.live_processes()
+    assert not [pid for pid in children if is_alive(pid)]
+    assert not cluster.make_manager().remove_leftovers()
+
+
+def test_a_state_directory_may_have_a_long_path(tmp_path: Path) -> None:
+    with LocalCluster(tmp_path / ("long" * 40)) as cluster:
+        manager = cluster.make_manager()
+        manager.start_clipper(ClusterSpec())
+        assert cluster.is_ready("query-frontend-0")
+        manager.stop_all()
+        assert not cluster.live_processes()
+
+
+def test_the_callers_settings_of_other_processes_do_not_reach_the_cluster(
+    cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLIPPER_MAX_INPUTS", "not a number")
+    cluster.make_manager().start_clipper(ClusterSpec())
+    environment = Path(f"/proc/{cluster.pid('query-frontend-0')}/environ").read_bytes()
+    assert b"CLIPPER_MAX_INPUTS" not in environment
+
+
+def test_a_redis_that_runs_elsewhere_is_used_and_left(
+    cluster: LocalCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLIPPER_REDIS_PASSWORD", "secret")
+    with RedisServer(tmp_path / "elsewhere", password="secret") as redis:
+        address, port = redis.address.split(":")
+        connection = ClipperConnection(cluster.make_manager(redis_ip=address, redis_port=int(port)))
+        connection.start_clipper()
+        assert "redis" not in cluster.processes()
+        connection.register_application("app", "doubles", "none", 1_000_000)
+        connection.stop_all()
+        assert not cluster.live_processes()
+        with redis.client(database=5) as client:
+            assert client.exists("app")

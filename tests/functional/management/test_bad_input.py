@@ -1,0 +1,215 @@
+"""Bad input over HTTP: each gets a 4xx with a text that says why, and the next good call works."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import socket
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from tests.functional.compatibility.letter_management_client import LetterManagementClient
+from tests.support.processes import ManagementFrontend
+
+CALLS = [
+    "add_app",
+    "delete_app",
+    "get_application",
+    "get_all_applications",
+    "add_model_links",
+    "delete_model_links",
+    "get_linked_models",
+    "set_policy",
+    "get_policy_state",
+    "get_state",
+    "add_model",
+    "delete_versioned_model",
+    "set_model_version",
+    "get_model",
+    "get_all_models",
+    "get_model_versions",
+    "get_container",
+    "get_all_containers",
+    "get_all_query_frontends",
+]
+DEEP = b'{"name": "a", "more": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+HUGE_NUMBER = b'{"app_name": "a", "uid": ' + b"9" * 10_000 + b"}"
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)
+FIELDS = [
+    *(
+        "name",
+        "app_name",
+        "model_name",
+        "model_version",
+        "model_names",
+        "labels",
+        "input_type",
+        "default_output",
+    ),
+    *(
+        "latency_slo_micros",
+        "container_name",
+        "model_data_path",
+        "batch_size",
+        "replica_id",
+        "uid",
+        "verbose",
+    ),
+    *("on_default", "policy", "user_id", "weights"),
+]
+POLICY = st.fixed_dictionaries(
+    {},
+    optional={
+        "name": st.sampled_from(["default", "split", "shadow", "exp3", "mean", "exp4", "x"]),
+        "arms": st.dictionaries(st.text(max_size=5), st.floats() | st.integers()) | JSON,
+        "loss": st.sampled_from(["zero_one", "squared", "log"]) | JSON,
+        "range": st.lists(st.floats() | st.integers(), max_size=3),
+        "half_life_s": st.floats() | JSON,
+        "user_rounds": st.floats() | JSON,
+        "parameters": st.dictionaries(st.sampled_from(["exploration", "salt", "primary"]), JSON) | JSON,
+    },
+)
+PLAUSIBLE = st.one_of(
+    JSON, POLICY, st.text(max_size=5), st.sampled_from(["doubles", "a", "-1", 1, -1, [], ["a"], True])
+)
+
+
+@pytest.fixture
+def client(management: ManagementFrontend) -> LetterManagementClient:
+    return LetterManagementClient(management.rest)
+
+
+def assert_refused(client: LetterManagementClient, name: str, body: bytes, status: int, reason: str) -> None:
+    reply = client.post(name, body)
+    assert reply.status == status
+    assert reason in reply.text
+    assert "Traceback" not in reply.text
+    assert client.get("/admin/ping").text == "PONG"
+
+
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"", "not valid JSON"),
+        (b"{", "not valid JSON"),
+        (b"{'verbose': true}", "not valid JSON"),
+        (b'{"verbose": NaN}', "not valid JSON"),
+        (b"\xff\xfe", "not valid JSON"),
+        (b'{"verbose": "\xff"}', "not valid JSON"),
+        (b"[]", "Expected `object`, got `array`"),
+        (b"null", "Expected `object`, got `null`"),
+        (b'"text"', "Expected `object`, got `str`"),
+    ],
+)
+def test_bodies_that_are_no_object(
+    client: LetterManagementClient, name: str, body: bytes, reason: str
+) -> None:
+    assert_refused(client, name, body, 400, reason)
+
+
+@pytest.mark.parametrize("name", [name for name in CALLS if not name.startswith("get_all")])
+def test_missing_fields_are_named(client: LetterManagementClient, name: str) -> None:
+    assert_refused(client, name, b"{}", 400, "missing required field")
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "reason"),
+    [
+        ("get_all_models", b'{"verbose": true} x', "The body is not valid JSON"),
+        ("get_all_models", b'{"verbose": 1}', "Expected `bool`, got `int`"),
+        ("get_application", DEEP, "nested too deeply"),
+        ("get_state", HUGE_NUMBER, "The body is not"),
+        ("get_state", b'{"app_name": "a", "uid": 1e999}', "The body is not"),
+        ("get_application", b'{"name": "\\ud800"}', "The body is not valid JSON"),
+    ],
+)
+def test_bodies_that_are_odd(client: LetterManagementClient, name: str, body: bytes, reason: str) -> None:
+    assert_refused(client, name, body, 400, reason)
+
+
+def test_a_body_over_the_limit_is_413(client: LetterManagementClient) -> None:
+    padding = "x" * (1024 * 1024)
+    assert_refused(
+        client, "get_application", json.dumps({"name": padding}).encode(), 413, "larger than 1048576"
+    )
+
+
+def test_a_chunked_body_over_the_limit_is_413(management: ManagementFrontend) -> None:
+    host, _, port = management.rest.partition(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(
+            b"POST /admin/get_application HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        )
+        chunk = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
+        for _ in range(17):
+            connection.sendall(chunk)
+        assert b"413" in connection.recv(64)
+
+
+def test_a_compressed_body_counts_as_what_it_holds(client: LetterManagementClient) -> None:
+    bomb = gzip.compress(b" " * (8 * 1024 * 1024) + b"{}")
+    reply = client.post("get_all_models", bomb, **{"Content-Encoding": "gzip"})
+    assert reply.status == 413
+    assert client.post("get_all_models", b"no gzip", **{"Content-Encoding": "gzip"}).status == 400
+    assert client.post("get_all_models", gzip.compress(b"{}"), **{"Content-Encoding": "gzip"}).status == 200
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        b"\x00\x01\x02\r\n\r\n",
+        b"GET\r\n\r\n",
+        b"POST /admin/add_app HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+        b"POST /admin/add_app HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"GET /" + b"x" * 20_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+    ],
+)
+def test_malformed_http_is_400(management: ManagementFrontend, request_bytes: bytes) -> None:
+    host, _, port = management.rest.partition(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(request_bytes)
+        answer = connection.recv(65536)
+    assert answer.startswith((b"HTTP/1.0 400", b"HTTP/1.1 400"))
+    assert b"Traceback" not in answer
+    assert "Traceback" not in management.log
+    assert LetterManagementClient(management.rest).get("/admin/ping").text == "PONG"
+
+
+def test_a_body_that_never_comes_does_not_hold_up_others(management: ManagementFrontend) -> None:
+    host, _, port = management.rest.partition(":")
+    with socket.create_connection((host, int(port)), timeout=10) as slow:
+        slow.sendall(b"POST /admin/add_app HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{")
+        assert LetterManagementClient(management.rest).get("/admin/ping").text == "PONG"
+
+
+# The fixtures hold one running frontend, which no example changes in a way that another would notice.
+any_client = settings(
+    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+@any_client
+@given(name=st.sampled_from(CALLS), body=st.binary(max_size=200))
+def test_any_bytes_are_refused_or_done(client: LetterManagementClient, name: str, body: bytes) -> None:
+    assert client.post(name, body).status in (200, 400)
+
+
+@any_client
+@given(name=st.sampled_from(CALLS), body=st.dictionaries(st.sampled_from(FIELDS), PLAUSIBLE))
+@example(name="get_state", body={"app_name": "a", "uid": 2**70})
+@example(name="add_model_links", body={"app_name": "\n", "model_names": ["\r\n"]})
+@example(name="delete_app", body={"name": "%s\x00%d"})
+def test_any_fields_are_refused_or_done(
+    client: LetterManagementClient, name: str, body: dict[str, object]
+) -> None:
+    reply = client.call(name, **body)
+    assert reply.status in (200, 400)
+    assert reply.text

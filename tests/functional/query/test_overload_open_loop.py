@@ -1,0 +1,33 @@
+"""Twice a model's capacity, arriving in an open loop: what can be served is, the rest is told so at once."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.benchmarks.overload import SLO_S, measure_overload
+from tests.support.frontends.cluster import Cluster
+from tests.support.models import Model, sleeping_sums
+
+IN_TIME = 0.97
+USEFUL = 0.85
+ROUNDS = 3
+
+
+@pytest.mark.parametrize(
+    ("model", "batch_size"),
+    [(sleeping_sums(per_batch_s=0.005), 1), (sleeping_sums(per_input_s=0.002), -1)],
+    ids=["batches of one", "learnt batch size"],
+)
+def test_useful_throughput_holds_and_answers_are_in_time(model: Model, batch_size: int) -> None:
+    with Cluster() as cluster:
+        cluster.serve(model, slo_s=SLO_S, batch_size=batch_size)
+        # What else the machine does only makes it worse: a good round tells.
+        for _ in range(ROUNDS):
+            measured = measure_overload(cluster.frontend, seconds=4)
+            if measured.in_time_fraction >= IN_TIME and measured.useful_fraction >= USEFUL:
+                break
+    assert measured.overload.unanswered == 0
+    assert measured.in_time_fraction >= IN_TIME
+    assert measured.useful_fraction >= USEFUL
+    assert set(measured.overload.reasons) <= {"overloaded", "timeout"}
+    assert measured.growth_bytes < 10_000_000

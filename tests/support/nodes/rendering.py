@@ -1,0 +1,72 @@
+"""The files of the nodes, as terraform/modules/nodes renders them by its example for machines of one's own.
+
+Owns applying that example and writing what it says. Knows nothing of what is in the files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.support.nodes.plan import DATACENTER, REGION, Node
+from tests.support.nodes.tofu import Root
+
+#: Below terraform/.
+EXAMPLE = Path("modules/nodes/examples/own-machines")
+_POOL = "models"
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """What the module says of all nodes, by their names: files, and services in the order of their start."""
+
+    files: Mapping[str, list[File]]
+    units: Mapping[str, list[str]]
+
+
+@dataclass(frozen=True)
+class File:
+    """A file of a node, whose path begins with the node's own root."""
+
+    path: Path
+    content: str
+    mode: int
+
+
+def render(root: Root, nodes: Iterable[Node], material: Mapping[str, Any]) -> Rendered:
+    """Return what the example, which is `root`, says of these nodes."""
+    root.apply(
+        {
+            "name": "tests",
+            "region": REGION,
+            "datacenter": DATACENTER,
+            "nodes": {node.name: _described(node) for node in nodes},
+            "pools": {_POOL: {"drivers": ["raw_exec"]}},
+            "material": material,
+        }
+    )
+    found = root.outputs()
+    files = {
+        name: [_parse(path, entry) for path, entry in (entries | found["secret_files"][name]).items()]
+        for name, entries in found["files"].items()
+    }
+    return Rendered(files, found["units"])
+
+
+def write(files: Iterable[File]) -> None:
+    """Write files with their modes. They are the own user's, whom all programs of the nodes run as."""
+    for file in files:
+        file.path.parent.mkdir(parents=True, exist_ok=True)
+        file.path.touch(mode=file.mode)
+        file.path.write_text(file.content)
+
+
+def _described(node: Node) -> dict[str, str]:
+    pool = {"pool": _POOL} if node.role == "client" else {}
+    return {"address": node.address, "role": node.role, "root": str(node.root), **pool}
+
+
+def _parse(path: str, entry: Mapping[str, str]) -> File:
+    return File(Path(path), entry["content"], int(entry["mode"], 8))
