@@ -1,4 +1,4 @@
-"""The README's first example on Nomad, as its readers run it: a script, in a folder of its own."""
+"""The example of the Nomad manager's README, run as its readers do: a script, in a folder of its own."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.support.nomad.cluster import NomadCluster
 from tests.support.paths import REPOSITORY
 from tests.support.processes import eventually
 
-README = REPOSITORY / "README.md"
+README = REPOSITORY / "clipper_nomad" / "managers" / "nomad" / "README.md"
 JOBS = {
     f"clipper.{DEFAULT_CLUSTER}.{part}"
     for part in ("redis", "query-frontend", "management-frontend", "model.scikit-learn-model.1")
@@ -54,7 +54,7 @@ class Outcome:
 
 
 def read_script(harness: NomadHarness, registry: Registry) -> str:
-    """Return the README's script, with this machine's addresses in the place of its own."""
+    """Return the script of the README, with this machine's addresses in the place of its own."""
     blocks: list[str] = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
     script = next(block for block in blocks if "NomadContainerManager(" in block)
     place, ports = harness.place, harness.place.plan.ports
@@ -150,7 +150,7 @@ def test_jobs_are_in_nomad_services_in_consul_and_routes_in_fabio(outcome: Outco
 
 
 async def test_nomads_ui_shows_the_jobs(outcome: Outcome, tmp_path: Path) -> None:
-    """The README has this picture, as nomad-jobs.png."""
+    """The Nomad manager's README has this picture, as nomad-jobs.png."""
     wanted = quote(f'Name contains "clipper.{DEFAULT_CLUSTER}."')
     rows = "[...document.querySelectorAll('table tbody tr')].map(row => row.innerText)"
     try:

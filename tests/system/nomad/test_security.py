@@ -30,7 +30,7 @@ from tests.support.nomad.cluster import NomadCluster
 from tests.support.nomad.consul_agent import ForeignDNS
 
 CAPABILITIES = ("list-jobs", "read-job", "submit-job", "read-logs")
-# The README says that this is needed, and that no more is.
+# The Nomad manager's README says that this is needed, and no more.
 NOMAD_POLICY = """
 namespace "default" {
   capabilities = ["list-jobs", "read-job", "submit-job", "read-logs"]

@@ -51,8 +51,8 @@ def test_exports_are_quoted_for_a_shell() -> None:
 
 
 def test_the_library_s_policies_are_those_of_the_readme() -> None:
-    readme = (REPOSITORY / "README.md").read_text()
-    section = readme.partition("### Tokens, TLS and the least policies")[2].partition("\n### ")[0]
+    readme = (REPOSITORY / "clipper_nomad" / "managers" / "nomad" / "README.md").read_text()
+    section = readme.partition("## Tokens, TLS and the least policies")[2].partition("\n## ")[0]
     base, volume, consul = re.findall(r"```hcl\n(.*?)```", section, re.DOTALL)
     assert (_POLICIES / "consul" / "library.hcl").read_text() == consul
     nomad = (_POLICIES / "nomad" / "library.hcl.tftpl").read_text()
