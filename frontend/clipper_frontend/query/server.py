@@ -64,7 +64,7 @@ class QueryFrontend:
             versions,
             max_inputs=settings.max_inputs,
             wait_limit_s=settings.wait_limit_s,
-            learning=self._feedback.learning,
+            learners=self._feedback.learners,
         )
         self._rpc = RpcSocket(
             settings.rpc_host, settings.rpc_port, self._rpc_received, self._clockwork.disconnected

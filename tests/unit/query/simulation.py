@@ -21,7 +21,7 @@ from clipper_frontend.query.prediction.cache import PredictionCache
 from clipper_frontend.query.prediction.predictions import Predictions
 from clipper_frontend.query.prediction.versions import Versions
 from clipper_frontend.query.rpc.sessions import Sessions
-from clipper_frontend.query.serving.application import Learning
+from clipper_frontend.query.serving.application import Learners
 from clipper_frontend.query.serving.routes import Routes
 from clipper_frontend.query.serving.selecting import Selecting
 from clipper_frontend.query.serving.serving import Serving
@@ -106,14 +106,14 @@ class SimulatedReplica:
 class Simulation:
     """One frontend with applications and models as the registry would tell it."""
 
-    def __init__(self, *, cache_bytes: int = 0, learning: Learning | None = None) -> None:
+    def __init__(self, *, cache_bytes: int = 0, learners: Learners | None = None) -> None:
         self.now = 0.0
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._sequence = itertools.count()
         self._woken = False
         self.mirror = Mirror()
         versions = Versions()
-        self.routes = Routes(self.mirror, versions, max_inputs=100, wait_limit_s=30.0, learning=learning)
+        self.routes = Routes(self.mirror, versions, max_inputs=100, wait_limit_s=30.0, learners=learners)
         predictions = Predictions(PredictionCache(cache_bytes), self._wake)
         self.serving = Serving(predictions, lambda: None, itertools.count().__next__)
         self.selecting = Selecting(self.serving)

@@ -1,7 +1,7 @@
 """One application's policy at work: what selects by the newest counters, for all users and for single ones.
 
 Owns which counters are known here, and what feedback adds to which of them. It is told counters and the time,
-and does no I/O; who reads Redis is `learning`.
+and does no I/O; who reads Redis is `learners`.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ _STATES_PER_READ: Final = 20
 _DEFAULT: Final = PolicyConfig.parse(None)
 
 
-class Learning:
+class PolicyLearners:
     """All learners of one query frontend.
 
     `most_users` bounds the users of one application whose state is known here.
@@ -54,7 +54,7 @@ class Learning:
         self._away = False
         self._task: asyncio.Task[None] | None = None
 
-    def learner(
+    def renew(
         self, application: str, config: PolicyConfig, policy: Policy, statistics: ApplicationStatistics
     ) -> PolicyLearner | None:
         """Return what learns for an application, in place of what did before.

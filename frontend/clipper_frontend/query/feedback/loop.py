@@ -1,7 +1,7 @@
 """All that feedback goes through on this frontend, put together: how it starts and stops.
 
 Owns who answered a query (by its id), and where outputs come from that feedback in Clipper's form needs. What
-becomes of feedback is decided in `updates`, what is learnt from it in `learning`.
+becomes of feedback is decided in `updates`, what is learnt from it in `learners`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from clipper_frontend.query.feedback.handover import Handover
-from clipper_frontend.query.feedback.learners import Learning
+from clipper_frontend.query.feedback.learners import PolicyLearners
 from clipper_frontend.query.feedback.memory import FeedbackMemory
 from clipper_frontend.query.feedback.updates import Parts, UpdateHandler
 from clipper_frontend.query.feedback.writer import FeedbackWriter
@@ -33,33 +33,33 @@ class FeedbackLimits:
 
 
 class FeedbackLoop:
-    """What learns (`learning`) and what answers update calls (`handler`), from start() to close()."""
+    """What learns (`learners`) and what answers update calls (`handler`), from start() to close()."""
 
     def __init__(self, store: Store, limits: FeedbackLimits) -> None:
         self._store = store
         self._limits = limits
         self._memory = FeedbackMemory(limits.memory_bytes, limits.lifetime_s, time.monotonic)
-        self.learning = Learning(store, self._memory, limits.most_users)
-        self._writer = FeedbackWriter(store, limits.most_users, self.learning.wake)
+        self.learners = PolicyLearners(store, self._memory, limits.most_users)
+        self._writer = FeedbackWriter(store, limits.most_users, self.learners.wake)
         self._handover = Handover()
 
     def handler(self, selecting: Selecting, mirror: Mirror, query_ids: QueryIds) -> UpdateHandler:
         """Return what answers update calls."""
         origins, outputs = _Origins(mirror, query_ids), _Outputs(selecting)
         return UpdateHandler(
-            Parts(self.learning, self._memory, self._writer, self._handover, origins, outputs)
+            Parts(self.learners, self._memory, self._writer, self._handover, origins, outputs)
         )
 
     def start(self) -> None:
         """Begin to learn, once there is a Redis."""
-        self.learning.start()
+        self.learners.start()
         self._writer.start()
 
     async def close(self) -> None:
         """End what is on its way; the rest is not acknowledged."""
         await self._handover.close()
         await self._writer.close()
-        await self.learning.close()
+        await self.learners.close()
 
 
 class _Origins:

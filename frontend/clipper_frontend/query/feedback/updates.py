@@ -28,7 +28,7 @@ from clipper_frontend.query.feedback.handover import (
     encode_response,
 )
 from clipper_frontend.query.feedback.learner import PolicyLearner
-from clipper_frontend.query.feedback.learners import Learning
+from clipper_frontend.query.feedback.learners import PolicyLearners
 from clipper_frontend.query.feedback.memory import Answered, FeedbackMemory, Gone
 from clipper_frontend.query.feedback.writer import FeedbackWriter
 from clipper_frontend.query.http.exchange import Exchange
@@ -75,7 +75,7 @@ class Origins(Protocol):
 class Parts(NamedTuple):
     """What an update call goes through."""
 
-    learning: Learning
+    learners: PolicyLearners
     memory: FeedbackMemory
     writer: FeedbackWriter
     handover: Handover
@@ -177,7 +177,7 @@ class UpdateHandler:
         self, application: Application, user: str | None, payload: bytes, label: Label, exchange: Exchange
     ) -> None:
         """Learn from what would be answered now, by the cache where it is there."""
-        learner = self._parts.learning.find(application.name)
+        learner = self._parts.learners.find(application.name)
         # Without its models an application has none, whatever is still known of it.
         if learner is None or application.learner is not learner:
             exchange.respond(200, _RECEIVED, _TEXT)

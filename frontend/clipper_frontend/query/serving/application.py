@@ -1,7 +1,7 @@
 """An application as a query frontend serves it: its record, prepared for the query path. No I/O.
 
 One object per application and change of its record or links: what could be computed per query is computed
-here. Owns what is asked of those who learn (`Learning`, `Learner`), which it knows nothing else of.
+here. Defines the protocols `Learner` and `Learners`; their implementation lives in feedback/.
 """
 
 from __future__ import annotations
@@ -22,34 +22,34 @@ _MICROS_PER_S = 1_000_000
 
 
 class Learner(Protocol):
-    """What one application has learnt, under one policy. Called for every query, it only looks up."""
+    """One application's learnt state under one policy. It is called for every query and only looks up."""
 
     def selector(self, user: str | None) -> Selector:
-        """Return what selects by the newest counters: of this user, or of the application."""
+        """Return the selector made from the newest counters of this user or, without one, the application."""
 
     def remember(
         self, query_id: int, user: str | None, selection: Selection, outputs: Outputs | bytes | None
     ) -> None:
-        """Take what a query was answered with, for the feedback that may come.
+        """Keep the answer to a query for feedback that may come.
 
-        `outputs` is as Policy.observe() takes it, or the output of the one that was asked. Outputs of shadows
-        are added to it when they come.
+        `outputs` is as Policy.observe() takes it, or the single output of the one arm that was asked. Outputs
+        of shadows are added to it when they arrive.
         """
 
 
-class Learning(Protocol):
-    """All that learns on this frontend."""
+class Learners(Protocol):
+    """The learners of this frontend, one for each application that learns."""
 
-    def learner(
+    def renew(
         self, application: str, config: PolicyConfig, policy: Policy, statistics: ApplicationStatistics
     ) -> Learner | None:
-        """Return what learns for an application, anew after each change of its policy or links.
+        """Make and return the learner of an application whose policy or links have changed.
 
-        None where nothing is learnt, and nothing of its queries is to be remembered.
+        Return None if nothing is learnt and no answer needs to be remembered.
         """
 
     def forget(self, application: str) -> None:
-        """Let go of an application that is gone."""
+        """Drop the learner of an application that was deleted."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from clipper_frontend.errors import PolicyRefusal
 from clipper_frontend.query.prediction.version import ServedVersion
 from clipper_frontend.query.prediction.versions import Versions
-from clipper_frontend.query.serving.application import Application, Choice, Learning
+from clipper_frontend.query.serving.application import Application, Choice, Learners
 from clipper_frontend.query.serving.statistics import ApplicationStatistics
 from clipper_frontend.registry.mirror import Changes, Mirror
 from clipper_frontend.registry.records import ApplicationRecord, ModelRecord
@@ -28,10 +28,10 @@ class Routes:
         *,
         max_inputs: int,
         wait_limit_s: float,
-        learning: Learning | None = None,
+        learners: Learners | None = None,
     ) -> None:
         self._mirror = mirror
-        self._learning = learning
+        self._learners = learners
         self._max_inputs = max_inputs
         self._wait_limit_s = wait_limit_s
         self.applications: dict[str, Application] = {}
@@ -101,8 +101,8 @@ class Routes:
         if record is None:
             self.predict_paths.pop(predict_path, None)
             self.update_paths.pop(update_path, None)
-            if self._learning is not None:
-                self._learning.forget(name)
+            if self._learners is not None:
+                self._learners.forget(name)
             return
         statistics = before.statistics if before is not None else ApplicationStatistics()
         application = Application(
@@ -126,8 +126,8 @@ class Routes:
         except PolicyRefusal as refusal:
             return Choice(linked, refusal=str(refusal))
         learner = None
-        if self._learning is not None:
-            learner = self._learning.learner(record.name, config, policy, statistics)
+        if self._learners is not None:
+            learner = self._learners.renew(record.name, config, policy, statistics)
         return Choice(linked, config, policy, tuple(map(self._serving, policy.arms)), learner)
 
     def _serving(self, arm: str) -> ServedVersion | None:

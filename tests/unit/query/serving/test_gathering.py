@@ -28,7 +28,7 @@ class Notes:
         self.selectors: dict[str | None, Selector] = {}
         self.forgotten: list[str] = []
 
-    def learner(
+    def renew(
         self,
         application: str,  # noqa: ARG002 (protocol)
         config: PolicyConfig,  # noqa: ARG002
@@ -65,7 +65,7 @@ def several(
 ) -> tuple[Simulation, Notes]:
     """Return an application with this policy over models without replicas, and its learner."""
     notes = Notes()
-    simulation = Simulation(cache_bytes=cache_bytes, learning=notes)
+    simulation = Simulation(cache_bytes=cache_bytes, learners=notes)
     simulation.application(policy=policy, **{"slo_s": SLO_S, **application})
     for name in models:
         simulation.model(name=name)
