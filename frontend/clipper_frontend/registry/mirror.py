@@ -54,6 +54,8 @@ class Mirror:
         self.current_versions: dict[str, str] = {}
         self.serving_versions: dict[str, str] = {}
         self.frontends: dict[str, FrontendRecord] = {}
+        #: The same records by each number that query ids of that frontend begin with.
+        self.frontends_by_number: dict[int, FrontendRecord] = {}
         self.replicas: dict[ReplicaKey, bool] = {}
 
     def is_registered(self, model_name: str, model_version: str) -> bool:
@@ -93,6 +95,8 @@ class Mirror:
         changes = _Collector()
         for database, key, value in entries:
             self._apply_one(database, key, value, changes)
+        if changes.frontends:
+            self.frontends_by_number = _by_number(self.frontends.values())
         return changes.done()
 
     def adopt(self, fresh: Mirror) -> Changes:
@@ -181,6 +185,10 @@ class _Collector:
         return Changes(
             frozenset(self.applications), frozenset(self.models), frozenset(self.replicas), self.frontends
         )
+
+
+def _by_number(frontends: Iterable[FrontendRecord]) -> dict[int, FrontendRecord]:
+    return {number: frontend for frontend in frontends for number in frontend.numbers}
 
 
 def _read_hash(value: Value, read: Any) -> Any:

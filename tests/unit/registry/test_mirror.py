@@ -119,6 +119,23 @@ def test_live_versions_are_those_of_which_a_replica_is_there() -> None:
     assert mirror.live_versions() == set()
 
 
+def test_a_frontend_is_found_by_each_of_its_numbers_until_it_is_gone() -> None:
+    def frontend(name: str, *numbers: int) -> Entry:
+        record = FrontendRecord(name, "h:1", "", "1", numbers=numbers)
+        return (Database.FRONTENDS, f"QUERY_FRONTEND:{name}", record.to_hash())
+
+    def names(mirror: Mirror) -> dict[int, str]:
+        return {number: found.id for number, found in mirror.frontends_by_number.items()}
+
+    mirror = mirror_of(frontend("a", 1), frontend("b", 2))
+    mirror.apply([frontend("a", 1, 3)])
+    assert names(mirror) == {1: "a", 2: "b", 3: "a"}
+    mirror.apply([(Database.FRONTENDS, "QUERY_FRONTEND:a", None)])
+    assert names(mirror) == {2: "b"}
+    mirror.adopt(mirror_of(frontend("c", 4)))
+    assert names(mirror) == {4: "c"}
+
+
 NAMES = st.sampled_from("abc")
 ENTRIES = st.one_of(
     NAMES.map(lambda name: (Database.APPLICATIONS, name, APPLICATION.to_hash())),

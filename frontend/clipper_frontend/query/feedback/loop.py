@@ -73,11 +73,8 @@ class _Origins:
         return number_of(query_id) in self._query_ids.numbers
 
     def admin_address(self, query_id: int) -> str | None:
-        number = number_of(query_id)
-        for frontend in self._mirror.frontends.values():
-            if number in frontend.numbers:
-                return frontend.admin_address or None
-        return None
+        frontend = self._mirror.frontends_by_number.get(number_of(query_id))
+        return frontend.admin_address or None if frontend is not None else None
 
 
 class _Outputs:
