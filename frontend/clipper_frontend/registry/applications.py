@@ -18,7 +18,7 @@ from clipper_frontend.registry.policies import (
     without_models,
 )
 from clipper_frontend.registry.records import ApplicationRecord
-from clipper_frontend.registry.scripts import Scripts
+from clipper_frontend.registry.scripts import Scripts, flattened
 from clipper_frontend.selection.config import PolicyConfig
 
 
@@ -112,11 +112,6 @@ class Applications(Scripts):
 def _replacing(record: ApplicationRecord, config: PolicyConfig) -> list[str]:
     """Return what a script needs to replace a policy, if nobody changes it meanwhile."""
     return [record.policy_config, *flattened(policy_fields(config))]
-
-
-def flattened(values: Mapping[str, str]) -> list[str]:
-    """Return a hash as field, value, field, value …"""
-    return [part for item in values.items() for part in item]
 
 
 def _paired(model_names: Sequence[str], weights: Sequence[float]) -> dict[str, float]:

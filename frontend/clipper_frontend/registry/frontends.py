@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 
-from clipper_frontend.registry.applications import flattened
 from clipper_frontend.registry.keys import APPLIED_CHANNEL, SYNC_CHANNEL, Database
 from clipper_frontend.registry.mirror import Mirror
 from clipper_frontend.registry.records import FrontendRecord
-from clipper_frontend.registry.scripts import Scripts
+from clipper_frontend.registry.scripts import Scripts, flattened
 
 #: A record lives 10 s after it was last renewed: two renewals may be missed.
 FRONTEND_RENEWAL_INTERVAL_S = 3.0

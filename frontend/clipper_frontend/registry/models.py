@@ -6,12 +6,11 @@ import dataclasses
 import uuid
 from typing import NamedTuple
 
-from clipper_frontend.registry.applications import flattened
 from clipper_frontend.registry.keys import Database, VersionKey, current_key
 from clipper_frontend.registry.mirror import Mirror
 from clipper_frontend.registry.names import check_label, check_name
 from clipper_frontend.registry.records import ModelRecord
-from clipper_frontend.registry.scripts import Scripts
+from clipper_frontend.registry.scripts import Scripts, flattened
 
 
 class RegisteredModel(NamedTuple):

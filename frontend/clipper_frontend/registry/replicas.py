@@ -6,11 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from clipper_container.input_types import InputType
-from clipper_frontend.registry.applications import flattened
 from clipper_frontend.registry.keys import Database, ReplicaKey
 from clipper_frontend.registry.mirror import Entry
 from clipper_frontend.registry.records import ADAPTIVE_BATCH_SIZE, ReplicaRecord, read_record
-from clipper_frontend.registry.scripts import Scripts
+from clipper_frontend.registry.scripts import Scripts, flattened
 
 #: A record lives 30 s after its last holder renewed it: two renewals may be missed.
 REPLICA_RENEWAL_INTERVAL_S = 10.0

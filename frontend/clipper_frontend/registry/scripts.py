@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import hashlib
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from importlib import resources
 from typing import Any
 
@@ -24,7 +24,15 @@ from clipper_frontend.registry.mirror import Entry, Value
 #: Below what an admin client waits for, and above what a connection and a command need.
 CALL_TIMEOUT_S = 2.5
 
+#: The files of scripts/lib. A Lua function must stand before its callers: all the others call `registry`, and
+#: none of them calls another.
+_LIBRARY = ("registry", "frontends", "promotion", "replicas", "states", "values")
 _REFUSED = "REFUSED "
+
+
+def flattened(values: Mapping[str, str]) -> list[str]:
+    """Return a hash as field, value, field, value …"""
+    return [part for item in values.items() for part in item]
 
 
 class Scripts:
@@ -93,7 +101,7 @@ class _RefusedError(Exception):
 def _load(name: str) -> tuple[str, str]:
     """Return a script's whole text and the digest under which Redis keeps it."""
     folder = resources.files("clipper_frontend.registry").joinpath("scripts")
-    library = sorted(folder.joinpath("lib").iterdir(), key=lambda file: file.name)
+    library = [folder.joinpath("lib", f"{part}.lua") for part in _LIBRARY]
     parts = [*library, folder.joinpath(f"{name}.lua")]
     text = "\n".join(part.read_text(encoding="utf-8") for part in parts)
     return text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
