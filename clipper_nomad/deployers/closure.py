@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clipper_container.closure import save_closure
+from clipper_container.kinds.closure import save_closure
 from clipper_nomad.deployers.modules import collect_modules
 from clipper_nomad.deployers.packages import add_recorded_packages
 from clipper_nomad.deployers.references import find_references

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import pytest
 
-from clipper_container.closure import save_closure
+from clipper_container.kinds.closure import save_closure
 from clipper_nomad.connection import ClipperConnection
 from clipper_nomad.managers.base import ContainerManager
 from clipper_nomad.managers.nomad import DynamicVolume

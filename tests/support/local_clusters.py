@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Self
 
-from clipper_container.closure import save_closure
+from clipper_container.kinds.closure import save_closure
 from clipper_nomad.managers import health
 from clipper_nomad.managers.local import LocalContainerManager, leftovers
 from clipper_nomad.managers.local.state import StateDirectory

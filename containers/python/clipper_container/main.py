@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import Optional
 
 from clipper_container.admin import AdminServer, Health
-from clipper_container.closure import ClosureMismatch
+from clipper_container.kinds.closure import ClosureMismatch
+from clipper_container.kinds.loading import load_model
 from clipper_container.logs import configure_logging
 from clipper_container.metrics import ModelMetrics
-from clipper_container.model import Model, ModelLoadError, load_model
+from clipper_container.model import Model, ModelLoadError
 from clipper_container.rpc.wakeup import STOP_SIGNALS, Wakeup
 from clipper_container.runner import Runner
 from clipper_container.runtime import Runtime, exit_now

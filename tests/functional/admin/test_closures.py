@@ -57,7 +57,7 @@ SERVE = """
 import json, sys
 from pathlib import Path
 import numpy as np
-from clipper_container.model import load_model
+from clipper_container.kinds.loading import load_model
 outputs = load_model(Path(sys.argv[1])).predict(np.array([[1.0, 2.0], [3.0, 4.0]]))
 print(json.dumps([float(output) for output in outputs]))
 """

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from clipper_container.closure import save_closure
+from clipper_container.kinds.closure import save_closure
 from tests.support.local_clusters import LocalCluster
 from tests.support.models import row_sums
 from tests.support.processes import eventually

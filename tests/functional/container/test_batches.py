@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from clipper_container import wire
-from clipper_container.closure import save_closure
+from clipper_container.kinds.closure import save_closure
 from clipper_container.wire import STATUS_MODEL_ERROR, STATUS_OK, STATUS_TOO_LATE
 from tests.support.frontends.rpc_frontend import Replica, RpcFrontend
 from tests.support.processes import Container, eventually

@@ -17,7 +17,7 @@ import pytest
 
 from clipper_container import wire
 from clipper_container.addresses import AddressError, SrvName, resolve
-from clipper_container.closure import save_closure
+from clipper_container.kinds.closure import save_closure
 from tests.support.frontends.rpc_frontend import Replica, RpcFrontend
 from tests.support.models import row_sums
 from tests.support.processes import Container

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from clipper_container import wire
-from clipper_container.closure import save_closure
+from clipper_container.kinds.closure import save_closure
 from tests.support.frontends.rpc_frontend import RpcFrontend
 from tests.support.models import sleeping_sums
 from tests.support.processes import Container

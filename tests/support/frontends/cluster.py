@@ -15,7 +15,7 @@ from typing import Any, Self
 
 import redis
 
-from clipper_container.closure import save_closure
+from clipper_container.kinds.closure import save_closure
 from tests.support.frontends.redis_server import RedisServer
 from tests.support.processes import Container, ManagementFrontend, Process, QueryFrontend, eventually
 

@@ -18,7 +18,7 @@ from typing import Self
 
 import pytest
 
-from clipper_container.closure import save_closure
+from clipper_container.kinds.closure import save_closure
 from clipper_nomad.connection import ClipperConnection
 from clipper_nomad.errors import ClipperWarning
 from clipper_nomad.managers.nomad import NomadContainerManager

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from clipper_container.closure import save_closure
+from clipper_container.kinds.closure import save_closure
 from clipper_nomad.connection import ClipperConnection
 from clipper_nomad.jobspecs import TaskResources
 from clipper_nomad.managers.base import ContainerManager

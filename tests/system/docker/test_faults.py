@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from clipper_container.closure import save_closure
+from clipper_container.kinds.closure import save_closure
 from clipper_nomad.connection import ClipperConnection
 from clipper_nomad.managers.docker import DockerContainerManager
 from tests.contract.harness import DockerHarness

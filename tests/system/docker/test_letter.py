@@ -7,7 +7,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from clipper_container.closure import save_closure
+from clipper_container.kinds.closure import save_closure
 from clipper_nomad.connection import ClipperConnection
 from clipper_nomad.images import ImageSettings
 from tests.contract.harness import DockerHarness

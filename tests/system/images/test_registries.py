@@ -62,7 +62,7 @@ def build(docker_client: docker.DockerClient, empty: str, tmp_path: Path) -> Ite
     ) -> str:
         folder = tmp_path / "model"
         folder.mkdir(exist_ok=True)
-        (folder / "closure.json").write_text(text)
+        (folder / "model.json").write_text(text)
         built.append(settings.registry)
         return build_model_image(
             client, BuildSpec(MODEL, folder, empty), "clipper-test", settings, lambda _: None

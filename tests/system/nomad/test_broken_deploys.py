@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from clipper_container.closure import save_closure
+from clipper_container.kinds.closure import save_closure
 from clipper_nomad.errors import BuildError, DeploymentError
 from clipper_nomad.images import ImageSettings
 from clipper_nomad.types import Device, ModelVersion, Resources

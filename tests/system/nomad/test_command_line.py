@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import pytest
 
-from clipper_container.closure import save_closure
+from clipper_container.kinds.closure import save_closure
 from clipper_nomad.errors import ContainerManagerError
 from clipper_nomad.images import ImageSettings
 from clipper_nomad.managers.nomad import DynamicVolume, NomadContainerManager

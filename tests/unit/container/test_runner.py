@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,8 +24,8 @@ class FunctionModel(Model):
         self._function = function
 
     @classmethod
-    def load(cls, directory: Path) -> FunctionModel:
-        raise AssertionError(directory)
+    def load(cls, directory: Path, manifest: Mapping[str, Any]) -> FunctionModel:
+        raise AssertionError(directory, manifest)
 
     def predict(self, inputs: Inputs) -> Outputs:
         self.calls.append(len(inputs))

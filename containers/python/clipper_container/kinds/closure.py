@@ -1,16 +1,15 @@
-"""The closure format: a Python function, and the modules beside it, as a model directory.
+"""The kind `python-closure`: a Python function, and the modules beside it.
 
-    closure.json   {"format": 1, "kind": "python-closure", "python": "3.11", "cloudpickle": "3.1.2"}
+    model.json     {"kind": "python-closure", "format": 1, "python": "3.11", "cloudpickle": "3.1.2"}
     closure.pkl    the function, by cloudpickle
     modules/       source files of modules that the function imports, by their path below sys.path
 
-Owns writing and reading it, on both sides: the admin library saves, the runtime loads. Which modules travel
-is decided by the one who saves.
+Both sides of the format are here: the admin library saves, the runtime loads. The caller of save_closure()
+decides which modules travel.
 """
 
 from __future__ import annotations
 
-import json
 import pickle
 import platform
 import sys
@@ -21,7 +20,8 @@ from typing import Any, Callable
 
 import cloudpickle
 
-from clipper_container.model import MANIFEST_NAME, Inputs, Model, ModelLoadError, Outputs, read_manifest
+from clipper_container.kinds.manifest import write_manifest
+from clipper_container.model import Inputs, Model, ModelLoadError, Outputs
 
 FORMAT = 1
 KIND = "python-closure"
@@ -31,7 +31,7 @@ _NO_MODULES: Mapping[str, bytes] = MappingProxyType({})
 
 
 class ClosureMismatch(ModelLoadError):  # noqa: N818 - it is caught by this name
-    """A function was saved by another Python or cloudpickle than the one that is to load it."""
+    """A function was saved by a Python or cloudpickle that this process is not compatible with."""
 
 
 class ClosureModel(Model):
@@ -41,9 +41,24 @@ class ClosureModel(Model):
         self._function = function
 
     @classmethod
-    def load(cls, directory: Path) -> ClosureModel:
-        """Return the model in `directory`; see load_closure()."""
-        return cls(load_closure(directory))
+    def load(cls, directory: Path, manifest: Mapping[str, Any]) -> ClosureModel:
+        """Return the function in `directory` as a model, with its modules first on sys.path.
+
+        Raises ClosureMismatch, before anything is unpickled, if another Python minor or cloudpickle major
+        version saved it; ModelLoadError if the folder is incomplete; and whatever unpickling raises.
+        """
+        _check_versions(manifest, directory)
+        pickled = _read_pickle(directory)
+        modules_path = str((directory / _MODULES_NAME).resolve())
+        if Path(modules_path).is_dir() and modules_path not in sys.path:
+            sys.path.insert(0, modules_path)
+        function = pickle.loads(pickled)
+        if not callable(function):
+            raise ModelLoadError(
+                f"{directory / _PICKLE_NAME} holds {type(function).__name__}, not a function; "
+                "save the model again"
+            )
+        return cls(function)
 
     def predict(self, inputs: Inputs) -> Outputs:
         """Call the function with the whole batch."""
@@ -53,10 +68,10 @@ class ClosureModel(Model):
 def save_closure(
     func: Callable[..., Any], directory: Path, modules: Mapping[str, bytes] = _NO_MODULES
 ) -> None:
-    """Write `func` into `directory`, which is created where it is missing.
+    """Write `func` into `directory`, which is created if it is missing.
 
-    `modules` maps relative paths (`beside.py`, `package/part.py`) to source text. Raises TypeError when
-    `func` cannot be called or pickled, ValueError for a path that leaves the directory.
+    `modules` maps relative paths (`beside.py`, `package/part.py`) to source text. Raises TypeError if `func`
+    cannot be called or pickled, ValueError for a path that leaves the directory.
     """
     if not callable(func):
         raise TypeError(f"a model needs a function, not {type(func).__name__} {func!r:.80}")
@@ -67,31 +82,7 @@ def save_closure(
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(source)
     (directory / _PICKLE_NAME).write_bytes(pickled)
-    manifest = {"format": FORMAT, "kind": KIND, **_versions()}
-    (directory / MANIFEST_NAME).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
-
-
-def load_closure(directory: Path) -> Callable[..., Any]:
-    """Return the function in `directory`, with its modules first on sys.path.
-
-    Raises ClosureMismatch, before anything is unpickled, when another Python minor or cloudpickle major
-    version saved it; ModelLoadError when the directory is not whole; and whatever unpickling raises.
-    """
-    _check_versions(read_manifest(directory), directory)
-    try:
-        pickled = (directory / _PICKLE_NAME).read_bytes()
-    except OSError as exc:
-        raise ModelLoadError(
-            f"{directory} is not whole: cannot read {_PICKLE_NAME} ({exc.strerror})"
-        ) from exc
-    modules_path = str((directory / _MODULES_NAME).resolve())
-    if Path(modules_path).is_dir() and modules_path not in sys.path:
-        sys.path.insert(0, modules_path)
-    function = pickle.loads(pickled)
-    if not callable(function):
-        raise ModelLoadError(f"{directory / _PICKLE_NAME} holds {type(function).__name__}, not a function")
-    loaded: Callable[..., Any] = function
-    return loaded
+    write_manifest(directory, KIND, {"format": FORMAT, **_versions()})
 
 
 def _pickle(func: Callable[..., Any]) -> bytes:
@@ -103,6 +94,15 @@ def _pickle(func: Callable[..., Any]) -> bytes:
             "clients, open files) inside the function, not outside"
         ) from exc
     return pickled
+
+
+def _read_pickle(directory: Path) -> bytes:
+    try:
+        return (directory / _PICKLE_NAME).read_bytes()
+    except OSError as exc:
+        raise ModelLoadError(
+            f"{directory} is incomplete: cannot read {_PICKLE_NAME} ({exc.strerror}); save the model again"
+        ) from exc
 
 
 def _relative(path: str) -> PurePosixPath:
@@ -121,7 +121,8 @@ def _check_versions(manifest: Mapping[str, Any], directory: Path) -> None:
     if manifest.get("format") != FORMAT:
         raise ModelLoadError(
             f"{directory} holds a closure of format {manifest.get('format')!r}: "
-            f"this runtime reads format {FORMAT}"
+            f"this runtime reads format {FORMAT}; save the model with the version of the admin library that "
+            "started the cluster"
         )
     here = _versions()
     saved = {name: str(manifest.get(name)) for name in here}
