@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import uvloop
 
-from clipper_frontend.allocator import settle_memory
+from clipper_frontend.allocator import tune_allocator
 from clipper_frontend.errors import ClusterMismatch
 from clipper_frontend.logs import configure_logging
 from clipper_frontend.query.server import QueryFrontend
@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run a query frontend until SIGTERM or SIGINT, and exit."""
     settings = parse_settings(argv)
     configure_logging(settings.common.log_level)
-    settle_memory()
+    tune_allocator()
     sys.exit(uvloop.run(_run(settings)))
 
 

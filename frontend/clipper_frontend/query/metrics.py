@@ -103,7 +103,7 @@ class _QueryCollector(Collector):
             labels=_ARM,
         )
         for name, application in self._routes.applications.items():
-            if application.arms:
+            if application.arm_statistics:
                 for arm, share in zip(application.arm_names, application.selector(None).shares, strict=True):
                     weight.add_metric([name, arm], share)
             for arm, statistics in application.statistics.arms.items():

@@ -1,6 +1,8 @@
-"""The query frontend's REST interface: paths, requests in, answers out. It knows no socket.
+"""The REST interface of a query frontend: requests of applications, health and metrics.
 
-Owns what each path answers. A predict call is decoded once and handed to `serving`, one query for each input.
+A predict call is decoded once and goes to `serving`, or to `selecting` if a policy selects the models, as one
+query per input. Both calls of an application are found by one look-up of their path; `_other` serves the
+paths that are spelt in another way, and explains mistakes.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ METRICS_CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 
 
 class AdminHandler:
-    """What the admin port offers: health and metrics, as every process, and feedback between frontends."""
+    """The admin port: health and metrics, as in every process, and feedback from other query frontends."""
 
     def __init__(self, readiness: Readiness, metrics: Callable[[], bytes], updates: UpdateHandler) -> None:
         self._readiness = readiness
@@ -56,12 +58,12 @@ class AdminHandler:
             exchange.respond(404, error_body("Unknown path", cause))
 
     def offers(self, path: bytes) -> bool:
-        """Tell whether the REST port answers this path too."""
+        """Return whether the REST port answers this path too."""
         return path == _METRICS_PATH or path.startswith(b"/health/")
 
 
 class RestHandler:
-    """What applications call, and the admin paths beside it."""
+    """The REST port: the calls of applications, and the admin paths that it offers too."""
 
     def __init__(
         self,
@@ -80,10 +82,14 @@ class RestHandler:
         self._admin = admin
 
     def handle(self, exchange: Exchange) -> None:
-        """Answer a request, now or when its predictions have come."""
-        application = self._routes.predict_paths.get(exchange.path)
-        if application is not None and exchange.method == b"POST":
+        """Answer a request, now or once its predictions have come."""
+        routes, path = self._routes, exchange.path
+        if exchange.method != b"POST":
+            self._other(exchange)
+        elif (application := routes.predict_paths.get(path)) is not None:
             self._predict(application, exchange)
+        elif (application := routes.update_paths.get(path)) is not None:
+            self._updates.update(application, exchange)
         else:
             self._other(exchange)
 
@@ -104,7 +110,7 @@ class RestHandler:
                     400, error_body("Query processing error", _unknown(application, request.version))
                 )
                 return
-        elif not application.plain:
+        elif not application.has_one_target:
             if request.is_batch:
                 self._select_each(application, request, exchange, now)
             else:
@@ -118,19 +124,19 @@ class RestHandler:
         else:
             batch = _BatchReply(exchange, len(inputs))
             for index, payload in enumerate(inputs):
-                self._serving.submit(application, target, payload, _Part(batch, index), now)
+                self._serving.submit(application, target, payload, _BatchItem(batch, index), now)
 
     def _select_each(
         self, application: Application, request: PredictRequest, exchange: Exchange, now: float
     ) -> None:
-        """Have each input of a batch answered by those that the application's policy selects."""
+        """Answer each input of a batch by the models that the application's policy selects."""
         inputs, user = request.inputs, request.user
         if not inputs:
             exchange.respond(200, render_batch([]))
             return
         batch = _BatchReply(exchange, len(inputs))
         for index, payload in enumerate(inputs):
-            self._selecting.select(application, user, payload, _Part(batch, index), now)
+            self._selecting.select(application, user, payload, _BatchItem(batch, index), now)
 
     def _other(self, exchange: Exchange) -> None:
         if self._admin.offers(exchange.path):
@@ -168,7 +174,7 @@ class _BatchReply:
         self._status = 200
 
     def put(self, index: int, status: int, body: bytes) -> None:
-        """Take the answer to one input. The request fails as a whole when one of its inputs does."""
+        """Take the answer to one input. The whole request fails if one of its inputs fails."""
         self._parts[index] = body
         self._status = max(self._status, status)
         self._missing -= 1
@@ -176,8 +182,8 @@ class _BatchReply:
             self._exchange.respond(self._status, render_batch(self._parts))
 
 
-class _Part:
-    """Where the answer to one input of several goes."""
+class _BatchItem:
+    """The reply to one input of a request with several."""
 
     __slots__ = ("_batch", "_index")
 

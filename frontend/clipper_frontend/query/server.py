@@ -1,7 +1,4 @@
-"""A query frontend put together: sockets, core, registry, and how they start and stop.
-
-Owns the order of things. What happens to a query is none of its business.
-"""
+"""The assembly of a query frontend: sockets, core and registry, and the order of their start and stop."""
 
 from __future__ import annotations
 
@@ -31,7 +28,7 @@ from clipper_frontend.query.serving.routes import Routes
 from clipper_frontend.query.serving.selecting import Selecting
 from clipper_frontend.query.serving.serving import Serving
 from clipper_frontend.query.settings import QuerySettings
-from clipper_frontend.query.timers import Clockwork
+from clipper_frontend.query.timers import Timers
 from clipper_frontend.registry.following.follower import Follower
 from clipper_frontend.registry.mirror import Changes
 from clipper_frontend.registry.records import FrontendRecord
@@ -52,10 +49,10 @@ class QueryFrontend:
         self._store = Store(redis)
         self._follower = Follower(redis, self, frontend_id=settings.frontend_id)
         self._mirror = self._follower.mirror
-        self._clockwork = Clockwork()
+        self._timers = Timers()
         self._query_ids = QueryIds()
-        predictions = Predictions(PredictionCache(settings.prediction_cache_bytes), self._clockwork.wake)
-        self._serving = Serving(predictions, self._clockwork.due_sooner, self._query_ids.next)
+        predictions = Predictions(PredictionCache(settings.prediction_cache_bytes), self._timers.wake)
+        self._serving = Serving(predictions, self._timers.due_sooner, self._query_ids.next)
         self._selecting = Selecting(self._serving)
         self._feedback = FeedbackLoop(self._store, settings.feedback)
         versions = Versions()
@@ -66,9 +63,7 @@ class QueryFrontend:
             wait_limit_s=settings.wait_limit_s,
             learners=self._feedback.learners,
         )
-        self._rpc = RpcSocket(
-            settings.rpc_host, settings.rpc_port, self._rpc_received, self._clockwork.disconnected
-        )
+        self._rpc = RpcSocket(settings.rpc_host, settings.rpc_port)
         self._sessions = Sessions(
             settings.frontend_id,
             settings.common.cluster_name,
@@ -83,17 +78,17 @@ class QueryFrontend:
         self._servers: list[asyncio.Server] = []
         self._presence: Presence | None = None
 
-    # -- the life of it ------------------------------------------------------------------------------------
+    # -- life cycle ------------------------------------------------------------------------------------
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop` is set, then drain.
 
-        Raises OSError for a port that cannot be had, and ClusterMismatch.
+        Raises OSError if a port cannot be bound, and ClusterMismatch if Redis belongs to another cluster.
         """
         try:
             rest, admin = await self._listen()
-            self._clockwork.start(self._serving, self._sessions)
-            self._rpc.start(asyncio.get_running_loop())
+            self._timers.start(self._serving, self._sessions)
+            self._rpc.start(asyncio.get_running_loop(), self._sessions.received, self._timers.disconnected)
             logger.info("listening: rest=%s rpc=%s admin=%s", rest, self._rpc_address(), admin)
             joined = await self._join_cluster(stop)
             if joined:
@@ -139,7 +134,7 @@ class QueryFrontend:
         return f"{host}:{server.sockets[0].getsockname()[1]}"
 
     async def _join_cluster(self, stop: asyncio.Event) -> bool:
-        """Mark Redis as this cluster's, as soon as it is there; False when told to stop before."""
+        """Mark Redis as this cluster's once it can be reached; return False if `stop` is set before."""
         warned = False
         while not stop.is_set():
             try:
@@ -156,12 +151,12 @@ class QueryFrontend:
         return False
 
     async def _take_numbers(self) -> None:
-        """See to it that there are ids for queries, and a number in reserve."""
+        """Take numbers for query ids, one of them in reserve."""
         while self._query_ids.wants_number():
             self._query_ids.add(await self._store.take_number())
 
     async def _drain(self) -> None:
-        """Fail readiness, serve on for the set delay, then finish what is in work."""
+        """Fail readiness, serve on for the set delay, then finish the queries in work."""
         common = self._settings.common
         logger.info(
             "draining: serving on for %g s, then up to %g s", common.drain_delay_s, common.drain_timeout_s
@@ -187,41 +182,35 @@ class QueryFrontend:
         for connections in (self._connections, self._admin_connections):
             connections.start_draining()
             await connections.wait_closed(0.0)
-        self._clockwork.stop()
+        self._timers.stop()
         self._rpc.close()
         logger.info("stopped")
 
-    # -- what happens --------------------------------------------------------------------------------------
-
-    def _rpc_received(self, frames: list[bytes]) -> None:
-        self._sessions.received(frames, time.monotonic())
+    # -- events --------------------------------------------------------------------------------------
 
     def _replicas_changed(self) -> None:
         if self._presence is not None:
             self._presence.wake()
 
     def registry_changed(self, changes: Changes) -> None:
-        """Follow the registry."""
+        """Apply changes of the registry."""
         self._routes.apply(changes)
         if changes.models:
             self._sessions.revalidate(time.monotonic())
             self._routes.forget_idle()
         if changes.frontends:
-            self._tell_peers()
+            self._publish_peers()
         if self._presence is not None and (changes.models or changes.frontends):
             self._presence.wake()
 
     def registry_followed(self) -> None:
-        """The registry was read in full."""
+        """Note that the registry was read in full."""
         self._readiness.registry_followed(time.monotonic())
-        self._tell_peers()
+        self._publish_peers()
         if self._presence is not None:
             self._presence.forget()
 
-    def registry_lost(self) -> None:
-        """Redis is away: the mirror serves on."""
-
-    def _tell_peers(self) -> None:
+    def _publish_peers(self) -> None:
         peers = {frontend.id: frontend.rpc_address for frontend in self._mirror.frontends.values()}
         peers[self._settings.frontend_id] = self._rpc_address()
         self._sessions.set_peers(peers)

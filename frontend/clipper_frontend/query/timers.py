@@ -1,7 +1,7 @@
-"""The timers of a query frontend: one for all deadlines, one for upkeep, and the turn that sends batches.
+"""Timers of a query frontend: one for all deadlines, one for upkeep, and the turn that sends batches.
 
-Owns when the core is called, and with which time; what it does then is the core's. Batches are sent once per
-turn of the event loop, after all requests that arrived in it, so that they travel together.
+They call the core with the time, and hand the batches that it returns to the sessions. Batches are sent once
+per turn of the event loop, after all requests that arrived in it, so that they travel together.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import time
 from clipper_frontend.query.rpc.sessions import Sessions
 from clipper_frontend.query.serving.serving import Serving
 
-#: How soon a lost or hanging replica is noticed that no closed connection tells of.
+#: Delay until a lost or hanging replica is noticed if no connection was closed.
 _SWEEP_INTERVAL_S = 0.1
 
 
-class Clockwork:
-    """Calls `serving` and `sessions` when something is due. It is made first, and wound up with start()."""
+class Timers:
+    """The timers; they are made before the core, which signals them, and run from start() on."""
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -25,26 +25,26 @@ class Clockwork:
         self._sweep_timer: asyncio.TimerHandle | None = None
 
     def start(self, serving: Serving, sessions: Sessions) -> None:
-        """Begin to call."""
+        """Start the timers on the running event loop."""
         self._loop = asyncio.get_running_loop()
         self._serving = serving
         self._sessions = sessions
         self._sweep_timer = self._loop.call_later(_SWEEP_INTERVAL_S, self._sweep)
 
     def stop(self) -> None:
-        """Call nothing any more."""
+        """Cancel all timers."""
         for timer in (self._deadline_timer, self._sweep_timer):
             if timer is not None:
                 timer.cancel()
         self._loop = None
 
     def wake(self) -> None:
-        """Send batches at the end of this turn."""
+        """Send batches at the end of this turn of the event loop."""
         if self._loop is not None:
             self._loop.call_soon(self._dispatch)
 
     def due_sooner(self) -> None:
-        """Set the deadline timer anew: some query is due before all others."""
+        """Set the deadline timer again: a query is due before all others."""
         if self._deadline_timer is not None:
             self._deadline_timer.cancel()
         self._deadline_timer = None
@@ -54,7 +54,7 @@ class Clockwork:
             self._deadline_timer = self._loop.call_later(delay_s, self._expire)
 
     def disconnected(self) -> None:
-        """Look for replicas that are gone: some connection was closed."""
+        """Look for replicas that are gone: a connection was closed."""
         self._sessions.probe_all(time.monotonic())
 
     def _dispatch(self) -> None:

@@ -36,9 +36,6 @@ class Deaf:
     def registry_followed(self) -> None:
         """Only the mirror is looked at."""
 
-    def registry_lost(self) -> None:
-        """Only the mirror is looked at."""
-
 
 @pytest.fixture
 async def barrier(redis_server: RedisServer, store: Store) -> AsyncIterator[Barrier]:

@@ -207,7 +207,7 @@ class Simulation:
         reply = SimulatedReply(self)
         found = self.routes.applications[application]
         payload = np.array([value]).tobytes()
-        if version is None and not found.plain:
+        if version is None and not found.has_one_target:
             self.selecting.select(found, user, payload, reply, self.now)
             return reply
         target = found.target if version is None else self.routes.registered(found.model, version)

@@ -133,7 +133,7 @@ class PolicyLearner:
         """Note that what observe() returned is in Redis."""
         if additions:
             self.stale = True
-            self.statistics.learnt(additions[0].increments)
+            self.statistics.count_feedback(additions[0].increments)
         for addition in additions[1:]:
             self.users.changed(addition.key.user)
 

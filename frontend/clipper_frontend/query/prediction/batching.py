@@ -1,12 +1,11 @@
-"""How long a batch takes on one replica, learnt from those it has answered. No I/O, no clock.
+"""Estimates of a batch's duration on one replica, learnt from the batches it has answered. No I/O, no clock.
 
-The time of a batch of n is modelled as a line, fixed + per_input * n, fitted by least squares with
-exponentially fading weights (constant work per batch), plus a margin for what the line does not explain. It
-answers two questions: how many inputs fit into a given time, and how many inputs per second the replica can
-take.
+The duration of a batch of n inputs is modelled as a line, fixed + slope * n, plus a margin for the scatter
+around it. The line is fitted by least squares with exponentially fading weights, at constant work per batch.
+It answers two questions: the duration of a batch of n, and the largest batch that fits into a given time.
 
-Clipper (NSDI 2017, section 4.3) finds the batch size by additive increase and multiplicative decrease; it
-also describes the fit by quantile regression. A fitted line needs no violation to learn from.
+Clipper (NSDI 2017, section 4.3) finds the batch size by additive increase and multiplicative decrease, and
+describes quantile regression as an alternative. A fitted line needs no violated SLO to learn from.
 """
 
 from __future__ import annotations
@@ -15,14 +14,14 @@ import math
 
 #: Weight of the past at each new batch: about the last 20 batches count.
 _FADING = 0.95
-#: The margin over the line, in mean absolute residuals: covers 98 of 100 batches when they scatter normally.
+#: The margin over the line, in mean absolute residuals: it covers 98 of 100 batches of normal scatter.
 _MARGIN_DEVIATIONS = 3.0
-#: Sizes that vary less than this (standard deviation over mean) do not tell the slope.
-_LEAST_RELATIVE_SPREAD = 0.1
-#: A batch may be this much larger than the largest one answered: the line is not trusted further out.
-_GROWTH = 2
-#: More inputs in one batch bring no throughput, only head-of-line blocking.
-LARGEST_BATCH = 4096
+#: Sizes that vary less than this (standard deviation over mean) do not determine the slope.
+_MIN_RELATIVE_SPREAD = 0.1
+#: A batch may be this many times the largest one answered: the line is not trusted further out.
+_MAX_GROWTH = 2
+#: More inputs in one batch add no throughput, only head-of-line blocking.
+MAX_BATCH_SIZE = 4096
 
 
 class BatchEstimator:
@@ -38,11 +37,11 @@ class BatchEstimator:
 
     @property
     def measured(self) -> bool:
-        """Tell whether any batch was observed."""
+        """Return whether a batch was observed."""
         return self.largest > 0
 
     def observe(self, count: int, seconds: float) -> None:
-        """Learn that a batch of `count` inputs took `seconds`."""
+        """Learn from a batch of `count` inputs that took `seconds`."""
         if self.largest:
             residual = abs(seconds - self.expected_s(count))
             self._deviation += (1 - _FADING) * 2 * (residual - self._deviation)
@@ -58,34 +57,34 @@ class BatchEstimator:
         mean_n, mean_t = self._n / self._weight, self._t / self._weight
         variance = self._nn / self._weight - mean_n * mean_n
         steepest = mean_t / mean_n
-        if variance > (_LEAST_RELATIVE_SPREAD * mean_n) ** 2:
+        if variance > (_MIN_RELATIVE_SPREAD * mean_n) ** 2:
             self._slope = (self._nt / self._weight - mean_n * mean_t) / variance
-        # While all were of one size the slope stays what it was, at first 0: only a larger batch tells more.
-        # A line that is too steep would say that an empty batch takes less than no time.
+        # Batches of one size leave the slope as it was, at first 0: only a larger batch shows more.
+        # A steeper line than this one would give an empty batch a negative duration.
         self._slope = min(max(self._slope, 0.0), steepest)
         self._fixed = mean_t - self._slope * mean_n
 
     def expected_s(self, count: int) -> float:
-        """Return how long a batch of `count` takes on average; 0 while nothing is measured."""
+        """Return the average duration of a batch of `count`, in seconds; 0 before the first measurement."""
         return self._fixed + self._slope * count
 
     def seconds(self, count: int) -> float:
-        """Return how long a batch of `count` should take at most; 0 while nothing is measured."""
+        """Return the duration of a batch of `count` with its margin, in seconds, or 0 if unknown."""
         return self.expected_s(count) + _MARGIN_DEVIATIONS * self._deviation
 
     @property
-    def largest_allowed(self) -> int:
-        """Return how large a batch may be by what was seen so far, whatever its time."""
-        return min(self.largest * _GROWTH, LARGEST_BATCH) if self.largest else 1
+    def max_batch_size(self) -> int:
+        """Return the largest batch that may be tried next, whatever its duration."""
+        return min(self.largest * _MAX_GROWTH, MAX_BATCH_SIZE) if self.largest else 1
 
     def fitting(self, seconds: float) -> int:
-        """Return the largest batch that should take at most `seconds`, 0 when even one input should not.
+        """Return the largest batch that should take at most `seconds`, or 0 if even one input takes longer.
 
-        It starts at 1 and is at most twice the largest batch answered so far.
+        It starts at 1, and is at most twice the largest batch answered so far.
         """
         if not self.largest:
             return 1
-        limit = self.largest_allowed
+        limit = self.max_batch_size
         spare = seconds - self.seconds(0)
         if spare >= self._slope * limit:
             return limit

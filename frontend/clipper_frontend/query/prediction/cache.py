@@ -1,7 +1,7 @@
 """The prediction cache: outputs by model version and input, bounded in bytes. No I/O, no clock.
 
-The least recently used entry goes first. Large inputs are kept as a digest, so that an entry's size does not
-depend on them.
+The least recently used entry is evicted first. A long input is kept as a digest, so that the size of an
+entry does not depend on it.
 """
 
 from __future__ import annotations
@@ -9,23 +9,23 @@ from __future__ import annotations
 from collections import OrderedDict
 from hashlib import blake2b
 
-#: What an entry takes beside its key and its output: the two objects' headers, and its node and its slots in
-#: the ordered dictionary (measured: tests/unit/query/prediction/test_cache.py).
+#: Per-entry overhead beside key and output: two object headers, and a node and slots in the ordered
+#: dictionary (measured in tests/unit/query/prediction/test_cache.py).
 ENTRY_OVERHEAD_BYTES = 290
 
-_LONGEST_PLAIN_INPUT = 256
+_MAX_PLAIN_INPUT_BYTES = 256
 _DIGEST_BYTES = 16
 
 
 def cache_key(prefix: bytes, payload: bytes) -> bytes:
-    """Return the key of an input; `prefix` names the registration of the model version."""
-    if len(payload) <= _LONGEST_PLAIN_INPUT:
+    """Return the key of an input; `prefix` identifies the registration of the model version."""
+    if len(payload) <= _MAX_PLAIN_INPUT_BYTES:
         return prefix + payload
     return prefix + blake2b(payload, digest_size=_DIGEST_BYTES).digest()
 
 
 class PredictionCache:
-    """Outputs by key. A bound of 0 bytes turns it off: nothing is ever kept."""
+    """Outputs by key. A bound of 0 bytes turns the cache off."""
 
     __slots__ = ("_entries", "_max_bytes", "used_bytes")
 
@@ -36,21 +36,21 @@ class PredictionCache:
 
     @property
     def enabled(self) -> bool:
-        """Tell whether anything is ever kept."""
+        """Return whether the cache keeps anything at all."""
         return self._max_bytes > 0
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def get(self, key: bytes) -> bytes | None:
-        """Return the output for a key and mark it as used, or None."""
+        """Return the output of a key and mark it as used, or None."""
         output = self._entries.get(key)
         if output is not None:
             self._entries.move_to_end(key)
         return output
 
     def put(self, key: bytes, output: bytes) -> None:
-        """Keep an output; one that is larger than the whole cache is not kept."""
+        """Keep an output, unless it is larger than the whole cache."""
         entries = self._entries
         size = len(key) + len(output) + ENTRY_OVERHEAD_BYTES
         replaced = entries.pop(key, None)

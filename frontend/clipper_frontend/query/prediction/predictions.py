@@ -1,7 +1,8 @@
-"""All predictions of one query frontend: from a raw input to a model's output. No I/O, no clock.
+"""All predictions of one query frontend, from a raw input to a model's output. No I/O, no clock.
 
-Owns the prediction cache and the predictions in flight. An input comes in through ask(), a replica's answer
-through answered(); outputs leave through the waiters, batches as what dispatch() and leaving() return.
+An input comes in through find() and ask(), a replica's answer through answered(). An output leaves through
+the prediction's waiters. Batches are return values, of dispatch() and of leaving(): the caller sends them,
+and reports a replica that turns out to be gone with lost().
 """
 
 from __future__ import annotations
@@ -11,16 +12,21 @@ from collections.abc import Callable
 from clipper_container.wire import STATUS_MODEL_ERROR, STATUS_OK, Answer
 from clipper_frontend.query.bodies.answers import DefaultReason, output_json
 from clipper_frontend.query.prediction.cache import PredictionCache, cache_key
-from clipper_frontend.query.prediction.prediction import Prediction, Waiter
+from clipper_frontend.query.prediction.queue import Prediction, Waiter
 from clipper_frontend.query.prediction.replica import Replica
-from clipper_frontend.query.prediction.version import MOST_SENDS, Outgoing, ServedVersion
+from clipper_frontend.query.prediction.version import OutgoingBatch, ServedVersion
 
+#: A prediction is sent twice at most: once more after its replica was lost.
+_MAX_SENDS = 2
 _LOST_TWICE = "two replicas in turn were lost while they worked on this input"
-_LONGEST_DETAIL = 1000
+_MAX_DETAIL_CHARACTERS = 1000
 
 
 class Predictions:
-    """What models are asked. `wake` is called when there is something to dispatch."""
+    """The cache, and the predictions in flight or queued at all model versions.
+
+    `wake` is called when dispatch() has something to do; it must not call back.
+    """
 
     def __init__(self, cache: PredictionCache, wake: Callable[[], None]) -> None:
         self.cache = cache
@@ -32,7 +38,7 @@ class Predictions:
     # -- inputs in -------------------------------------------------------------------------------------------
 
     def find(self, target: ServedVersion, payload: bytes) -> tuple[bytes | None, bytes | None]:
-        """Return an input's key, and its output as JSON where it is cached; both None without a cache."""
+        """Return an input's cache key, and its output as JSON if it is cached; both None without a cache."""
         if self._caches:
             key = cache_key(target.cache_prefix, payload)
             output = self.cache.get(key)
@@ -47,12 +53,12 @@ class Predictions:
     def ask(
         self, target: ServedVersion, key: bytes | None, payload: bytes, waiter: Waiter, now: float
     ) -> None:
-        """Have a waiter told an output by its deadline, or told at once that there will be none."""
+        """Let a waiter have an output by its deadline; if none can come in time, it misses at once."""
         in_flight = self._in_flight.get(key) if key is not None else None
-        # One that nobody waits for any more may be with a replica that hangs: it is not waited for again.
+        # A prediction whose waiters have all left may be with a replica that hangs: nobody joins it again.
         if in_flight is not None and in_flight.deadline > now:
             target.statistics.joined += 1
-            in_flight.join(waiter, waiter.deadline)
+            in_flight.join(waiter)
         elif not target.replicas:
             waiter.miss(DefaultReason.NO_REPLICA, None, now)
         elif not target.admits(waiter.deadline, now):
@@ -64,23 +70,23 @@ class Predictions:
             target.queue.push(prediction)
             self._needs_dispatch(target)
 
-    def _needs_dispatch(self, target: ServedVersion) -> None:
+    def _needs_dispatch(self, version: ServedVersion) -> None:
         if not self._to_dispatch:
             self._wake()
-        self._to_dispatch.add(target)
+        self._to_dispatch.add(version)
 
     # -- batches out -----------------------------------------------------------------------------------------
 
-    def dispatch(self, now: float) -> list[Outgoing]:
-        """Return what is to be sent now of all versions that have something new."""
+    def dispatch(self, now: float) -> list[OutgoingBatch]:
+        """Return the batches to send now, of all versions that changed since the last call."""
         versions, self._to_dispatch = self._to_dispatch, set()
-        batches: list[Outgoing] = []
+        batches: list[OutgoingBatch] = []
         for version in versions:
             self._dropped(version.dispatch(now, batches), now)
         return batches
 
     def _dropped(self, predictions: list[Prediction], now: float) -> None:
-        """Answer at once for what could not be in time; what is due already is the deadline timer's."""
+        """Let waiters of dropped predictions miss at once; overdue ones are left to the deadline timer."""
         for prediction in predictions:
             if prediction.deadline > now:
                 self._fail(prediction, DefaultReason.OVERLOADED, None, now)
@@ -94,7 +100,7 @@ class Predictions:
         statuses = answer.statuses
         run = statuses.count(STATUS_OK) + statuses.count(STATUS_MODEL_ERROR)
         batch = replica.answered(answer.message_id, now, answer.run_micros, learn=run > 0)
-        # Also with an empty queue: dispatching ends with what admission needs to know.
+        # Even with an empty queue: dispatch() also updates admission.
         self._needs_dispatch(version)
         if batch is None:
             return
@@ -124,30 +130,30 @@ class Predictions:
             if waiter.deadline >= 0:
                 waiter.take(rendered, now)
 
-    # -- what goes wrong -------------------------------------------------------------------------------------
+    # -- replicas come and go -------------------------------------------------------------------------------
 
     def joined(self, version: ServedVersion, replica: Replica) -> None:
-        """Let a replica take part."""
+        """Take a replica into the rotation."""
         version.add(replica)
         if version.queue:
             self._needs_dispatch(version)
 
-    def leaving(self, version: ServedVersion, replica: Replica, now: float) -> list[Outgoing]:
-        """Take a replica out that finishes what it has; the last one is also to be sent what is queued."""
-        batches: list[Outgoing] = []
+    def leaving(self, version: ServedVersion, replica: Replica, now: float) -> list[OutgoingBatch]:
+        """Take out a replica that finishes what it has; the last one is also sent the whole queue."""
+        batches: list[OutgoingBatch] = []
         self._dropped(version.drain(replica, now, batches), now)
         return batches
 
     def lost(self, version: ServedVersion, replica: Replica, now: float) -> None:
-        """Take a replica out and send what it had to another, or to itself when it is back."""
+        """Take out a replica that is gone, and queue its predictions again for the others."""
         version.remove(replica)
         version.statistics.lost_replicas += 1
         self._retry_all(version, replica, now)
 
     def stalled(self, version: ServedVersion, replica: Replica, now: float) -> None:
-        """Take a replica that hangs out of the rotation until it answers, and retry what it had."""
+        """Take a hanging replica out of the rotation until it answers, and queue its predictions again."""
         replica.stalled = True
-        version.learn()
+        version.update_admission()
         self._retry_all(version, replica, now)
 
     def _retry_all(self, version: ServedVersion, replica: Replica, now: float) -> None:
@@ -157,7 +163,7 @@ class Predictions:
     def _retry(self, version: ServedVersion, prediction: Prediction, now: float) -> None:
         if prediction.deadline <= now:
             self._forget(prediction)
-        elif prediction.sends < MOST_SENDS:
+        elif prediction.sends < _MAX_SENDS:
             version.statistics.retries += 1
             version.queue.push(prediction)
             self._needs_dispatch(version)
@@ -165,7 +171,7 @@ class Predictions:
             self._fail(prediction, DefaultReason.MODEL_ERROR, _LOST_TWICE, now)
 
     def purge(self, version: ServedVersion, now: float) -> None:
-        """Let go of the queued predictions that nobody waits for any more."""
+        """Drop the queued predictions whose waiters have all left."""
         for prediction in version.queue.drop_before(now):
             self._forget(prediction)
 
@@ -182,4 +188,4 @@ class Predictions:
 
 
 def _detail(output: bytes) -> str:
-    return output.decode(errors="replace")[:_LONGEST_DETAIL]
+    return output.decode(errors="replace")[:_MAX_DETAIL_CHARACTERS]

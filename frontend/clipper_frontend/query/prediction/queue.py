@@ -1,18 +1,57 @@
-"""A queue of predictions, ordered by deadline. No I/O, no clock.
+"""Predictions, and the queue in which they wait for a replica, ordered by deadline. No I/O, no clock.
 
-Deadlines arrive almost sorted, since most queries of a model share one latency SLO: an insertion is then an
-append, and a removal moves a head index. A bisection serves the rest, and tells how many are ahead of a
-deadline.
+Deadlines arrive almost sorted, because most queries of a model share one latency SLO. An insertion is then an
+append, and a removal moves a head index. A bisection serves the rest, and counts how many predictions are
+ahead of a deadline.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
+from typing import Protocol
 
-from clipper_frontend.query.prediction.prediction import Prediction
+from clipper_frontend.query.bodies.answers import DefaultReason
 
-#: The dead prefix of the lists is cut off when it is longer than this and than what is alive.
+#: The dead prefix of the lists is cut off when it is longer than this and longer than the live rest.
 _COMPACT_ABOVE = 1024
+
+
+class Waiter(Protocol):
+    """A party that waits for a prediction until `deadline`; a deadline below 0 means that it has left.
+
+    It hears once: take() with the output, or miss() with the reason.
+    """
+
+    deadline: float
+
+    def take(self, output: bytes, now: float) -> None:
+        """Take the output, as JSON."""
+
+    def miss(self, reason: DefaultReason, detail: str | None, now: float) -> None:
+        """Take the reason why no output will come."""
+
+
+class Prediction:
+    """One input for one model version, and the waiters for its output.
+
+    `payload` is the input as the model gets it. `order_by` is the deadline that placed it in the queue,
+    `deadline` the latest one of all its waiters. `sends` counts the batches it was part of.
+    """
+
+    __slots__ = ("deadline", "key", "order_by", "payload", "sends", "waiters")
+
+    def __init__(self, key: bytes | None, payload: bytes, deadline: float, waiter: Waiter) -> None:
+        self.key = key
+        self.payload = payload
+        self.order_by = deadline
+        self.deadline = deadline
+        self.waiters = [waiter]
+        self.sends = 0
+
+    def join(self, waiter: Waiter) -> None:
+        """Add a waiter for the same input."""
+        self.waiters.append(waiter)
+        self.deadline = max(self.deadline, waiter.deadline)
 
 
 class DeadlineQueue:
@@ -59,9 +98,9 @@ class DeadlineQueue:
         return taken
 
     def drop_before(self, deadline: float) -> list[Prediction]:
-        """Remove and return the predictions that nobody waits for after `deadline`.
+        """Remove and return the predictions whose last waiter leaves before `deadline`.
 
-        A prediction with a later waiter stays in its place, and those behind it are looked at next time.
+        A prediction with a later waiter stays in its place, and the ones behind it are examined next time.
         """
         items, end = self._items, self._head
         while end < len(items) and items[end].deadline < deadline:

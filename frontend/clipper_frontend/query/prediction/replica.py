@@ -1,35 +1,35 @@
-"""One connected replica: what it works on, and how fast it is. No I/O, no clock.
+"""One connected replica: its outstanding batches and its speed. No I/O, no clock.
 
-It says whether it can take a batch, how large that may be, and when it is overdue. Which batch it gets is
-decided in `version`; the bytes are `sessions`' affair.
+It answers whether it can take a batch, how large that batch may be, and when an answer is overdue. `version`
+decides which predictions it gets; rpc/sessions writes the bytes.
 """
 
 from __future__ import annotations
 
 from clipper_container.input_types import InputType
-from clipper_frontend.query.prediction.batching import LARGEST_BATCH, BatchEstimator
-from clipper_frontend.query.prediction.prediction import Prediction
+from clipper_frontend.query.prediction.batching import MAX_BATCH_SIZE, BatchEstimator
+from clipper_frontend.query.prediction.queue import Prediction
 
-#: Batches that may be with a replica at a time: one in work, and one so that it need not wait for the next.
-_MOST_OUTSTANDING = 2
-#: A replica is asked for a sign of life when its batch takes this many times what was expected, or this long.
+#: Batches that may be outstanding at a replica: one in work, and one so that it never waits for work.
+_MAX_OUTSTANDING = 2
+#: A replica is probed when its oldest batch takes this many times the expected time, and at least this long.
 _OVERDUE_FACTOR = 4.0
-_OVERDUE_AT_LEAST_S = 0.1
-#: It leaves the rotation when its batch takes this many times what was expected, or this long.
+_MIN_OVERDUE_S = 0.1
+#: It leaves the rotation when its oldest batch takes this many times the expected time, and at least this
+#: long.
 _STALLED_FACTOR = 20.0
-_STALLED_AT_LEAST_S = 2.0
+_MIN_STALLED_S = 2.0
 _MESSAGE_IDS = 2**32
 _MICROS_PER_S = 1_000_000
-#: The way there and back is averaged over about the last 20 batches; three mean deviations cover most of
-#: them.
+#: The delay is averaged over about the last 20 batches; three mean deviations above it cover most of them.
 _DELAY_WEIGHT = 0.05
 _DELAY_DEVIATIONS = 3.0
-#: A batch that takes this many times the time of an empty one spends half of it on its inputs.
-_FIXED_TIMES = 2.0
+#: A learnt batch may take this many times an empty one's time: at 2, half of the time goes to its inputs.
+_MIN_FIXED_TIMES = 2.0
 
 
 class Batch:
-    """Predictions that were sent together at `sent_at`, and what they were expected to take."""
+    """Predictions sent together at `sent_at`, and the time that they should take at most, in seconds."""
 
     __slots__ = ("expected_s", "predictions", "sent_at")
 
@@ -68,7 +68,7 @@ class Replica:
         self.rpc_version = rpc_version
         self.last_heard = now
         self.estimator = BatchEstimator()
-        #: By message id, in the order in which they were sent.
+        #: By message id, in sending order.
         self.outstanding: dict[int, Batch] = {}
         self.outstanding_inputs = 0
         self.draining = False
@@ -80,44 +80,44 @@ class Replica:
 
     @property
     def in_rotation(self) -> bool:
-        """Tell whether it is to get batches at all."""
+        """Return whether it gets batches: it neither drains nor hangs."""
         return not (self.draining or self.stalled)
 
     def takes(self, queued: int) -> bool:
-        """Tell whether a batch may be sent to it now, when `queued` predictions wait.
+        """Return whether it can be sent a batch now, if `queued` predictions wait.
 
-        A batch that would only wait behind another is worth sending when it is at least as large: until then
-        the queue collects, and batches stay large.
+        A second batch would only wait behind the first. It is worth sending once it is at least as large:
+        until then the queue collects, and batches stay large.
         """
         outstanding = len(self.outstanding)
         if outstanding == 0:
             return self.in_rotation
-        return self.in_rotation and outstanding < _MOST_OUTSTANDING and queued >= self.outstanding_inputs
+        return self.in_rotation and outstanding < _MAX_OUTSTANDING and queued >= self.outstanding_inputs
 
     @property
     def free_at(self) -> float:
-        """Return when it should be done with what it has, on the monotonic clock; 0 when it is idle."""
+        """Return when it should have finished what it has, on the monotonic clock; 0 if it is idle."""
         if not self.outstanding:
             return 0.0
         return self._busy_since + sum(batch.expected_s for batch in self.outstanding.values())
 
     def batch_limit(self, time_left_s: float, share_s: float, fixed: int) -> int:
-        """Return how many inputs a batch may have that must be answered within `time_left_s`.
+        """Return how many inputs a batch may have if it must be answered within `time_left_s`.
 
-        A learnt batch takes at most `share_s`, or twice what an empty one would: less would mostly pay for
-        that. `fixed` is the registered batch size, or less than 1 for a learnt one. 0: not even one input is
-        expected to be answered in time.
+        `fixed` is the registered batch size; below 1, the size is learnt. A learnt batch takes at most
+        `share_s`, or twice the time of an empty batch if that is longer: a smaller one would mostly pay for
+        overhead. Returns 0 if not even one input is expected to be answered in time.
         """
         estimator = self.estimator
         if estimator.expected_s(1) > time_left_s:
             return 0
         if fixed < 1:
-            budget_s = max(share_s, _FIXED_TIMES * estimator.expected_s(0))
+            budget_s = max(share_s, _MIN_FIXED_TIMES * estimator.expected_s(0))
             return max(1, estimator.fitting(min(time_left_s, budget_s)))
-        return min(fixed, LARGEST_BATCH)
+        return min(fixed, MAX_BATCH_SIZE)
 
     def sent(self, predictions: list[Prediction], now: float) -> int:
-        """Note a batch as sent and return its message id."""
+        """Record a batch as outstanding and return its message id."""
         message_id = self._next_id
         self._next_id = (message_id + 1) % _MESSAGE_IDS
         if not self.outstanding:
@@ -129,10 +129,11 @@ class Replica:
     def answered(
         self, message_id: int, now: float, run_micros: int | None, *, learn: bool = True
     ) -> Batch | None:
-        """Note a batch as answered and return it; None for one that is not outstanding (any more).
+        """Record a batch as answered and return it; None if it is not outstanding (any more).
 
-        What is learnt is the time that the replica says it ran, where it does: what passed beyond that is the
-        way there and back, and this frontend's own work, which must not make the replica look slow.
+        The estimator learns from `run_micros`, the run time that the replica reports, if it reports one. Time
+        beyond that is the way there and back and this frontend's own work, which must not make the replica
+        look slow: it goes into `delay_s`.
         """
         self.stalled = False
         batch = self.outstanding.pop(message_id, None)
@@ -156,25 +157,25 @@ class Replica:
 
     @property
     def delay_s(self) -> float:
-        """Return what mostly passes at most between a batch's run and its sending and answer."""
+        """Return a high estimate of the overhead beside the run time (mean + 3 deviations), in seconds."""
         return self._mean_delay_s + _DELAY_DEVIATIONS * self._delay_deviation_s
 
     def give_up(self) -> list[Prediction]:
-        """Forget everything outstanding and return it."""
+        """Remove and return all outstanding predictions."""
         predictions = [p for batch in self.outstanding.values() for p in batch.predictions]
         self.outstanding.clear()
         self.outstanding_inputs = 0
         return predictions
 
     def overdue(self, now: float) -> bool:
-        """Tell whether its oldest batch takes long enough to ask for a sign of life."""
-        return self._takes_longer(now, _OVERDUE_FACTOR, _OVERDUE_AT_LEAST_S)
+        """Return whether its oldest batch takes so long that it should be probed."""
+        return self._takes_longer(now, _OVERDUE_FACTOR, _MIN_OVERDUE_S)
 
     def hangs(self, now: float) -> bool:
-        """Tell whether its oldest batch takes so long that it should get no other."""
-        return self._takes_longer(now, _STALLED_FACTOR, _STALLED_AT_LEAST_S)
+        """Return whether its oldest batch takes so long that it should get no other."""
+        return self._takes_longer(now, _STALLED_FACTOR, _MIN_STALLED_S)
 
-    def _takes_longer(self, now: float, factor: float, at_least_s: float) -> bool:
+    def _takes_longer(self, now: float, factor: float, min_s: float) -> bool:
         for batch in self.outstanding.values():
-            return now - max(batch.sent_at, self._busy_since) > max(factor * batch.expected_s, at_least_s)
+            return now - max(batch.sent_at, self._busy_since) > max(factor * batch.expected_s, min_s)
         return False

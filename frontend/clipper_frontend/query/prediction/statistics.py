@@ -1,6 +1,6 @@
-"""Counters of the query path, as plain numbers: what `metrics` turns into Prometheus text. No I/O.
+"""Counters of predictions, as plain numbers; `metrics` renders them for Prometheus. No I/O.
 
-An increment costs an attribute, not a lock: everything here is touched from the event loop's thread alone.
+Only the event loop's thread touches them, so an increment needs no lock.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Histogram:
 
 
 class VersionStatistics:
-    """What happened to one model version's predictions."""
+    """Counters of one model version's predictions."""
 
     __slots__ = (
         "batch_sizes",

@@ -1,4 +1,4 @@
-"""The model versions of one query frontend, made when they are first asked for. No I/O."""
+"""The model versions of one query frontend. No I/O."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from clipper_frontend.query.prediction.version import ServedVersion
 
 
 class Versions:
-    """Versions by model and version: registered ones, and those that replicas brought before."""
+    """Model versions by name, registered or not: replicas may connect before the registration."""
 
     def __init__(self) -> None:
         self._versions: dict[tuple[str, str], ServedVersion] = {}
@@ -17,7 +17,7 @@ class Versions:
         return iter(self._versions.values())
 
     def get(self, model_name: str, model_version: str) -> ServedVersion:
-        """Return the object of a model version, made when it is first asked for."""
+        """Return a model version; it is made at the first call."""
         key = (model_name, model_version)
         found = self._versions.get(key)
         if found is None:
@@ -25,11 +25,11 @@ class Versions:
         return found
 
     def find(self, key: tuple[str, str]) -> ServedVersion | None:
-        """Return a version that was asked for, else None."""
+        """Return a model version if it exists, else None."""
         return self._versions.get(key)
 
     def forget_idle(self, is_registered: Callable[[str, str], bool]) -> None:
-        """Drop the versions that are neither registered nor connected nor waited for."""
+        """Drop the versions that have no registration, no replica and no queue."""
         for key, version in list(self._versions.items()):
             if not version.replicas and not version.queue and not is_registered(*key):
                 del self._versions[key]

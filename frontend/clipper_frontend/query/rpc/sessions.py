@@ -1,8 +1,8 @@
-"""The sessions of model containers with this query frontend, in both RPC versions. No socket, no clock.
+"""Sessions of model containers with this query frontend, in both RPC versions. No socket, no clock.
 
-Frames come in through received(), time through sweep(); frames leave through `send`, which returns whether
-the peer is still there. `predictions` learns which replicas came, answered and left; `changed` is called when
-a replica came, left, or entered or left the rotation.
+Frames come in through received(), time through sweep(). Frames leave through `send`, which returns whether
+the peer is still there. `predictions` hears which replicas came, answered and left; `changed` is called when
+a replica came or left, or entered or left the rotation.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from clipper_container import wire
 from clipper_container.input_types import InputType
 from clipper_frontend.query.prediction.predictions import Predictions
 from clipper_frontend.query.prediction.replica import Replica
-from clipper_frontend.query.prediction.version import Outgoing, ServedVersion
+from clipper_frontend.query.prediction.version import OutgoingBatch, ServedVersion
 from clipper_frontend.query.prediction.versions import Versions
 
 logger = logging.getLogger("clipper.query.rpc")
 
-#: A container that was not heard for so long is dropped (Clipper's figure).
+#: A container that was silent for so long is dropped (Clipper's figure).
 SILENCE_S = 30.0
 _MICROS_PER_S = 1_000_000
 
@@ -35,7 +35,7 @@ class _Session:
 
 
 class Sessions:
-    """All containers that this frontend knows, by the routing id of their connection."""
+    """The sessions of all connected containers, by the routing id of their connection."""
 
     def __init__(
         self,
@@ -126,7 +126,7 @@ class Sessions:
         self._changed()
 
     def _refusal(self, metadata: wire.Metadata) -> str | None:
-        """Say why a container cannot serve here, or return None."""
+        """Return why a container cannot serve here, or None if it can."""
         name, model_version = metadata.model_name, metadata.model_version
         if metadata.rpc_version == wire.V4 and metadata.cluster != self._cluster_name:
             return f"it belongs to cluster {metadata.cluster!r} and this is cluster {self._cluster_name!r}"
@@ -139,7 +139,7 @@ class Sessions:
         return self._mismatch(self._versions.get(name, model_version), input_type)
 
     def _mismatch(self, version: ServedVersion, input_type: InputType) -> str | None:
-        """Say why a replica for this input type cannot serve a version, or return None."""
+        """Return why a replica for this input type cannot serve a version, or None if it can."""
         wanted = version.wanted_input_type
         if wanted is None or wanted is input_type:
             return None
@@ -148,7 +148,7 @@ class Sessions:
     def _replace_instance(self, instance_id: str, now: float) -> None:
         for identity, session in list(self._sessions.items()):
             if session.replica.instance_id == instance_id:
-                self._lose(identity, session, now, "it connected anew")
+                self._lose(identity, session, now, "its instance connected again")
 
     def _warn_of_v3(self, version: ServedVersion, replica: Replica) -> None:
         if replica.rpc_version == wire.V3 and len(self._peers) > 1:
@@ -162,12 +162,12 @@ class Sessions:
 
     # -- frames out ------------------------------------------------------------------------------------------
 
-    def send_batches(self, batches: Iterable[Outgoing], now: float) -> None:
-        """Send batches to their replicas; one that turns out to be gone is taken out at once."""
+    def send_batches(self, batches: Iterable[OutgoingBatch], now: float) -> None:
+        """Send batches to their replicas; take out at once a replica that turns out to be gone."""
         for replica, message_id, predictions in batches:
             session = self._sessions.get(replica.identity)
             if session is None or session.replica is not replica:
-                continue  # lost while an earlier batch was sent: what it had is queued again
+                continue  # lost while an earlier batch was sent: its predictions are queued again
             code = replica.input_type.code
             payloads = [prediction.payload for prediction in predictions]
             if replica.rpc_version == wire.V3:
@@ -180,7 +180,7 @@ class Sessions:
                 self._lose(replica.identity, session, now, "its connection was lost")
 
     def set_peers(self, peers: dict[str, str]) -> None:
-        """Tell every container the live query frontends: their RPC addresses by id."""
+        """Send the live query frontends, RPC addresses by id, to every container that understands them."""
         if peers == self._peers:
             return
         self._peers = dict(peers)
@@ -192,7 +192,7 @@ class Sessions:
                 self._send(identity, self._heartbeat)
 
     def revalidate(self, now: float) -> None:
-        """Turn away the replicas of versions that were registered for another input type."""
+        """Refuse the replicas of versions that were registered for another input type."""
         for identity, session in list(self._sessions.items()):
             refusal = self._mismatch(session.version, session.replica.input_type)
             if refusal is not None:
@@ -207,23 +207,23 @@ class Sessions:
     # -- upkeep ----------------------------------------------------------------------------------------------
 
     def probe_all(self, now: float) -> None:
-        """Find out which containers are gone: some connection was closed."""
+        """Find out which containers are gone, after a connection was closed."""
         for identity, session in list(self._sessions.items()):
             self._probe(identity, session, now)
 
     def sweep(self, now: float) -> None:
-        """Look after silent, overdue and hanging containers, and after queries that nobody waits for."""
+        """Drop silent containers, probe overdue ones, and purge predictions whose waiters have left."""
         for identity, session in list(self._sessions.items()):
             replica = session.replica
             if now - replica.last_heard > SILENCE_S:
                 self._lose(identity, session, now, f"it was silent for {SILENCE_S:.0f} s")
             elif replica.overdue(now) and self._probe(identity, session, now):
-                self._look_whether_it_hangs(session, now)
+                self._sideline_if_hanging(session, now)
         for version in self._versions:
             if version.queue:
                 self._predictions.purge(version, now)
 
-    def _look_whether_it_hangs(self, session: _Session, now: float) -> None:
+    def _sideline_if_hanging(self, session: _Session, now: float) -> None:
         replica = session.replica
         if replica.in_rotation and replica.hangs(now):
             logger.warning("replica %s hangs: it gets no query until it answers", replica.instance_id)

@@ -1,7 +1,25 @@
-"""The RPC socket: a ZeroMQ ROUTER on the event loop. It moves frames and knows nothing of what is in them.
+"""The RPC socket: a ZeroMQ ROUTER on the event loop. It moves frames and does not look into them.
 
-The socket's file descriptor is edge-triggered: it tells once that something happened, and after that only
-receiving until nothing is left, or sending, looks again (zmq_getsockopt(3), ZMQ_FD).
+Theory of the edge-triggered descriptor
+---------------------------------------
+A ZeroMQ socket has one file descriptor for "something happened" (zmq_getsockopt(3), ZMQ_FD). It becomes
+readable on a change of the socket's state, not while messages are waiting, and any call on the socket, a send
+included, may process that change and make the descriptor quiet again. Three rules follow; breaking one of
+them leaves messages unread until the next unrelated event:
+
+1. Receive until nothing is left. A turn that stops early, because MAX_PER_TURN messages were taken, must
+   schedule another turn itself: no new edge will come for the rest.
+2. Look again after each send. A send may swallow the edge of a message that arrived meanwhile, so it
+   schedules a turn at the end of the event loop's present one (one turn for all sends of it).
+3. Look once after the descriptor was registered: what arrived before made its edge already.
+
+"Nothing is left" is asked for with ZMQ_EVENTS before each receive: that costs less than the exception of an
+attempt to receive from an empty socket.
+
+The ROUTER is mandatory (ZMQ_ROUTER_MANDATORY): a send to a peer that is gone fails with EHOSTUNREACH instead
+of dropping the message, and with EAGAIN if the peer's queue is full. send() returns False for both. Which
+peer a closed connection belonged to is not part of ZeroMQ's monitor event, so `disconnected` is a hint to
+probe.
 """
 
 from __future__ import annotations
@@ -10,20 +28,21 @@ import asyncio
 import contextlib
 import errno
 import logging
+import time
 from collections.abc import Callable
 
 import zmq
 
 logger = logging.getLogger("clipper.query.rpc")
 
-# As plain integers: Python's flags cost a microsecond for each operation.
+#: As plain integers: an operation on Python's flags costs a microsecond.
 _LAST = int(zmq.NOBLOCK)
 _MORE = int(zmq.NOBLOCK | zmq.SNDMORE)
 _EVENTS = int(zmq.EVENTS)
 _READABLE = int(zmq.POLLIN)
-#: Messages that are taken in one turn of the event loop; the rest waits for the next one.
-_MOST_PER_TURN = 256
-#: ZMTP heartbeats notice a peer whose host is gone; see also the sessions' own, which notice a dead process.
+#: Messages taken in one turn of the event loop; the rest waits for the next turn.
+_MAX_PER_TURN = 256
+#: ZMTP heartbeats notice a peer whose host is gone; the sessions' heartbeats notice a process that hangs.
 _ZMTP_HEARTBEAT_MS = 5_000
 _ZMTP_TIMEOUT_MS = 20_000
 _ZMTP_TTL_MS = 30_000
@@ -32,21 +51,12 @@ _LINGER_MS = 1_000
 
 
 class RpcSocket:
-    """A bound ROUTER socket.
+    """A bound ROUTER socket; `port` is the port that it listens on.
 
-    `received` gets each message's frames, the routing id first. `disconnected` is called when some connection
-    was closed; which one is only found out by sending. Raises OSError where the address cannot be bound.
+    Raises OSError if the address cannot be bound.
     """
 
-    def __init__(
-        self,
-        host: str,
-        port: int,
-        received: Callable[[list[bytes]], None],
-        disconnected: Callable[[], None],
-    ) -> None:
-        self._received = received
-        self._disconnected = disconnected
+    def __init__(self, host: str, port: int) -> None:
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.ROUTER)
         _configure(self._socket)
@@ -59,15 +69,26 @@ class RpcSocket:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._turn_scheduled = False
 
-    def start(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Begin to receive on the event loop."""
+    def start(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        received: Callable[[list[bytes], float], None],
+        disconnected: Callable[[], None],
+    ) -> None:
+        """Start to receive on the event loop.
+
+        `received` gets each message's frames, the routing id first, and the time on the monotonic clock, in
+        seconds. `disconnected` is called after a connection was closed.
+        """
         self._loop = loop
+        self._received = received
+        self._disconnected = disconnected
         loop.add_reader(self._socket.fileno(), self._turn)
         loop.add_reader(self._monitor.fileno(), self._monitor_turn)
         self._schedule_turn()
 
     def close(self) -> None:
-        """Stop receiving, and give what was sent a second to leave."""
+        """Stop receiving, and give sent messages a second to leave."""
         if self._loop is not None:
             self._loop.remove_reader(self._socket.fileno())
             self._loop.remove_reader(self._monitor.fileno())
@@ -75,7 +96,7 @@ class RpcSocket:
         self._close_sockets()
 
     def send(self, identity: bytes, frames: list[bytes]) -> bool:
-        """Send frames to one peer; return False when it is gone."""
+        """Send frames to one peer; return whether the peer is still there."""
         send = self._socket.send
         try:
             send(identity, _MORE)
@@ -98,11 +119,10 @@ class RpcSocket:
     def _turn(self) -> None:
         self._turn_scheduled = False
         socket = self._socket
-        for _ in range(_MOST_PER_TURN):
-            # Asking first costs less than the exception of an attempt to receive nothing.
+        for _ in range(_MAX_PER_TURN):
             if not socket.getsockopt(_EVENTS) & _READABLE:  # type: ignore[operator]
                 return
-            self._received(socket.recv_multipart(_LAST))
+            self._received(socket.recv_multipart(_LAST), time.monotonic())
         self._schedule_turn()
 
     def _monitor_turn(self) -> None:
@@ -121,7 +141,7 @@ class RpcSocket:
 def _configure(socket: zmq.Socket[bytes]) -> None:
     socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
     socket.setsockopt(zmq.LINGER, _LINGER_MS)
-    # Batches are bounded by the estimator and by what may be outstanding, so a full queue means a dead peer.
+    # The number and size of outstanding batches are bounded, so a full queue means a dead peer.
     socket.setsockopt(zmq.SNDHWM, 1_000)
     socket.setsockopt(zmq.RCVHWM, 0)
     socket.setsockopt(zmq.HEARTBEAT_IVL, _ZMTP_HEARTBEAT_MS)

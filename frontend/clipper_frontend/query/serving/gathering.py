@@ -1,7 +1,7 @@
-"""Queries whose models a policy selects: of one, and of several whose outputs are gathered.
+"""Queries whose models a policy selected: one model, or several whose outputs are gathered. No I/O, no clock.
 
-Owns what a query of several knows of its parts: which outputs have come, which will not, and whether it still
-waits. What is answered then is decided in `serving`.
+A gathering keeps which outputs have come, which will not come, and whether it still waits. When it is
+complete, `selecting` answers it.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from clipper_frontend.query.serving.application import Application
 from clipper_frontend.query.serving.query import Answering, Query, Reply
 from clipper_frontend.selection.contract import Outputs, Selection
 
-#: What a policy selected for a query, and the user whom the query is for. One is made for every query: plain.
-Chosen: TypeAlias = tuple[Selection, str | None]
+#: A policy's selection for a query, and the query's user. A tuple, because one is made for every query.
+UserSelection: TypeAlias = tuple[Selection, str | None]
 
 
-class Selected(Query):
+class SelectedQuery(Query):
     """A query for which the application's policy selected one model."""
 
     __slots__ = ("selection", "user")
@@ -34,9 +34,9 @@ class Selected(Query):
         query_id: int,
         arrived_at: float,
         reply: Reply,
-        chosen: Chosen,
+        selected: UserSelection,
     ) -> None:
-        # As Query does it, without the call: this is done for every query.
+        # As in Query, without the call: this runs for every query.
         self.answering = answering
         self.application = application
         self.target = target
@@ -45,28 +45,28 @@ class Selected(Query):
         self.deadline = arrived_at + application.limit_s
         self.reply = reply
         self.tick = 0
-        self.selection, self.user = chosen
+        self.selection, self.user = selected
 
     def take(self, output: bytes, now: float) -> None:
-        """Be answered, and remember it."""
+        """Be answered, and remember the output for feedback."""
         self.answering.answer(self, output, now)
         self.remember(output)
 
     def remember_default(self) -> None:
-        """Keep that none of the models answered."""
+        """Remember that no model answered."""
         self.remember(None)
 
     def remember(self, outputs: Outputs | bytes | None) -> None:
-        """Keep what the query was answered with, by one or by several, where the application learns."""
+        """Remember the output of one model or of several for feedback, if the application learns."""
         learner = self.application.learner
         if learner is not None:
             learner.remember(self.query_id, self.user, self.selection, outputs)
 
 
 class Outcome(NamedTuple):
-    """What a query of several models is answered with: an output, or the reason why there is none.
+    """The answer to a query of several models: an output, or the reason why there is none.
 
-    `members` is what the answer says of the models.
+    `members` are the answer's JSON members about the models.
     """
 
     output: bytes | None
@@ -75,10 +75,10 @@ class Outcome(NamedTuple):
     detail: str | None = None
 
 
-class Gathering(Selected):
-    """A query of several models: it waits for those that are asked, never for those that watch.
+class Gathering(SelectedQuery):
+    """A query of several models. It waits for the arms that were asked, never for shadows.
 
-    `complete` is called once, with the query and the time: when nothing more is waited for.
+    `complete` is called once, with the gathering and the time, when it waits for nothing more.
     """
 
     __slots__ = ("_complete", "_failure", "_pending", "outputs")
@@ -90,31 +90,31 @@ class Gathering(Selected):
         query_id: int,
         arrived_at: float,
         reply: Reply,
-        chosen: Chosen,
+        selected: UserSelection,
         complete: Callable[[Gathering, float], None],
     ) -> None:
-        super().__init__(answering, application, None, query_id, arrived_at, reply, chosen)
+        super().__init__(answering, application, None, query_id, arrived_at, reply, selected)
         self.outputs: Outputs = {}
         self._complete = complete
         self._pending = len(self.selection.asked)
         self._failure: tuple[DefaultReason, str | None] | None = None
 
     def expire(self, now: float) -> None:
-        """Wait no longer."""
+        """Complete with the outputs that have come."""
         self._complete(self, now)
 
     def remember_default(self) -> None:
-        """Keep what came, though it made no answer."""
+        """Remember the outputs that came, although they made no answer."""
         self.remember(self.outputs)
 
     def arm_missed(self, index: int, reason: DefaultReason, detail: str | None, now: float) -> None:
-        """Learn that an arm will give no output."""
+        """Record that an arm gives no output, and why."""
         if self._failure is None and index in self.selection.asked:
             self._failure = reason, detail
         self.arm_gave(index, None, now)
 
     def arm_gave(self, index: int, output: bytes | None, now: float) -> None:
-        """Take what an arm gave; the last one that is waited for completes the query."""
+        """Record an arm's output; the last asked arm completes the query."""
         if index not in self.selection.asked:
             self.outputs[index] = output
         elif self.deadline >= 0:
@@ -124,22 +124,22 @@ class Gathering(Selected):
                 self._complete(self, now)
 
     def outcome(self) -> Outcome:
-        """Make one answer of what has come; what has not is missing from now on."""
+        """Return one answer made of the outputs that have come; the others count as missing from now on."""
         asked, outputs = self.selection.asked, self.outputs
         for index in asked:
             if outputs.setdefault(index, None) is None:
-                self.application.arms[index].missing += 1
+                self.application.arm_statistics[index].missing += 1
         only = self.selection.only
         if only is not None:
             output, target = outputs[only], self.application.targets[only]
             if output is not None and target is not None:
                 return Outcome(output, target.models_member)
-            return Outcome(None, NO_MODELS_MEMBER, *self._why_nothing_came())
+            return Outcome(None, NO_MODELS_MEMBER, *self._reason_for_no_output())
         return self._combined([outputs[index] for index in asked])
 
     def _combined(self, outputs: list[bytes | None]) -> Outcome:
         if not any(output is not None for output in outputs):
-            return Outcome(None, self._members(0.0), *self._why_nothing_came())
+            return Outcome(None, self._members(0.0), *self._reason_for_no_output())
         policy = self.application.policy
         assert policy is not None
         combined = policy.combine(self.selection, outputs)
@@ -156,7 +156,7 @@ class Gathering(Selected):
         missing = [application.arm_names[index] for index in asked if self.outputs[index] is None]
         return combined_members(took_part, confidence, missing)
 
-    def _why_nothing_came(self) -> tuple[DefaultReason, str | None]:
+    def _reason_for_no_output(self) -> tuple[DefaultReason, str | None]:
         if self._failure is not None:
             return self._failure
         targets = [self.application.targets[index] for index in self.selection.asked]
@@ -164,8 +164,8 @@ class Gathering(Selected):
         return (DefaultReason.TIMEOUT if has_replica else DefaultReason.NO_REPLICA), None
 
 
-class Part:
-    """One arm's part in a query of several: it waits for that arm's prediction."""
+class ArmWaiter:
+    """The waiter of one arm's prediction in a gathering."""
 
     __slots__ = ("_gathering", "_index", "deadline")
 
@@ -175,11 +175,11 @@ class Part:
         self._index = index
 
     def take(self, output: bytes, now: float) -> None:
-        """Take the model's output."""
+        """Record the model's output."""
         self.deadline = -1.0
         self._gathering.arm_gave(self._index, output, now)
 
     def miss(self, reason: DefaultReason, detail: str | None, now: float) -> None:
-        """Learn that the model gives none."""
+        """Record that the model gives no output."""
         self.deadline = -1.0
         self._gathering.arm_missed(self._index, reason, detail, now)

@@ -1,19 +1,25 @@
-"""Queries: one input that an application wants answered by a deadline.
+"""Queries, and their deadlines: one input each that an application wants answered in time. No I/O, no clock.
 
-Owns what a query is told (an output, a miss, its deadline); how it is then answered is `serving`'s.
+A query hears of an output, of a miss or of its deadline, and is then answered by `Answering` (see `serving`).
+All deadlines are kept here for one timer, in buckets of one millisecond. An answered query leaves its bucket
+at once, so that nothing is held longer than needed, and the timer wakes only for buckets that still hold a
+query.
 """
 
 from __future__ import annotations
 
+import heapq
 from typing import Protocol
 
 from clipper_frontend.query.bodies.answers import DefaultReason
 from clipper_frontend.query.prediction.version import ServedVersion
 from clipper_frontend.query.serving.application import Application
 
+_TICKS_PER_S = 1000
+
 
 class Answering(Protocol):
-    """What answers queries."""
+    """The party that answers queries."""
 
     def answer(self, query: Query, output: bytes, now: float) -> None: ...
 
@@ -23,7 +29,7 @@ class Answering(Protocol):
 
 
 class Reply(Protocol):
-    """Where the answer to one input of a request goes."""
+    """The place for the answer to one input of a request."""
 
     def respond(self, status: int, body: bytes) -> None:
         """Take the answer, once."""
@@ -32,13 +38,13 @@ class Reply(Protocol):
 class Query:
     """One input that an application wants answered by `deadline`, in seconds of the monotonic clock.
 
-    `target` is the model version that is asked, None where the application has none. A deadline below 0 says
-    that it was answered.
+    `target` is the model version that is asked, or None if the application has none. A deadline below 0 means
+    that the query was answered.
     """
 
     __slots__ = ("answering", "application", "arrived_at", "deadline", "query_id", "reply", "target", "tick")
 
-    #: What an answer without a prediction says of the models.
+    #: JSON members about the models in an answer without a prediction.
     default_members = b""
 
     def __init__(
@@ -58,7 +64,7 @@ class Query:
         self.arrived_at = arrived_at
         self.deadline = deadline
         self.reply = reply
-        #: Where `deadlines` keeps it; 0 while it is nowhere.
+        #: Its bucket in `Deadlines`; 0 while it is in none.
         self.tick = 0
 
     def take(self, output: bytes, now: float) -> None:
@@ -76,4 +82,49 @@ class Query:
         self.answering.answer_default(self, reason, None, now)
 
     def remember_default(self) -> None:
-        """Keep for feedback that it was answered without a prediction, if a policy selected its models."""
+        """Remember for feedback that no model answered; queries without a policy remember nothing."""
+
+
+class Deadlines:
+    """Queries by the millisecond in which they are due."""
+
+    __slots__ = ("_buckets", "_ticks")
+
+    def __init__(self) -> None:
+        self._buckets: dict[int, set[Query]] = {}
+        self._ticks: list[int] = []
+
+    def add(self, query: Query) -> bool:
+        """Keep a query until its deadline; return whether it is now the first that is due."""
+        tick = int(query.deadline * _TICKS_PER_S) + 1
+        query.tick = tick
+        bucket = self._buckets.get(tick)
+        if bucket is not None:
+            bucket.add(query)
+            return False
+        self._buckets[tick] = {query}
+        heapq.heappush(self._ticks, tick)
+        return self._ticks[0] == tick
+
+    def remove(self, query: Query) -> None:
+        """Forget a query; ignore one that is not kept."""
+        bucket = self._buckets.get(query.tick)
+        if bucket is not None:
+            bucket.discard(query)
+
+    def pop_due(self, now: float) -> list[Query]:
+        """Remove and return the queries whose deadline has passed at `now`, in seconds."""
+        due: list[Query] = []
+        # A time that next_due() returned must be due at exactly that time, whatever the division rounded
+        # away.
+        limit = now * _TICKS_PER_S + 1e-3
+        while self._ticks and self._ticks[0] <= limit:
+            due += self._buckets.pop(heapq.heappop(self._ticks))
+        return due
+
+    def next_due(self) -> float | None:
+        """Return when the next query is due, in seconds, or None if none is kept."""
+        ticks, buckets = self._ticks, self._buckets
+        while ticks and not buckets[ticks[0]]:
+            del buckets[heapq.heappop(ticks)]
+        return ticks[0] / _TICKS_PER_S if ticks else None

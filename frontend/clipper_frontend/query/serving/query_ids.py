@@ -1,7 +1,7 @@
-"""The ids of queries: below 2^53, unique over all frontends, and telling which one gave them. No I/O.
+"""Query ids: below 2^53, unique over all frontends, each with its frontend's number in it. No I/O, no clock.
 
-An id is a number that Redis gave to one frontend alone, and a count. Owns how both are put together, and
-that there is always an id: counts run out after days, and the next number is taken in advance.
+An id joins a number, which Redis gives to one frontend only, and a count. Counts run out after days, so the
+next number is taken in advance: there is always an id.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ _MASK: Final = (1 << COUNT_BITS) - 1
 
 
 def number_of(query_id: int) -> int:
-    """Return the number of the frontend that gave this id."""
+    """Return the number of the frontend that issued this id."""
     return query_id >> COUNT_BITS
 
 
 class QueryIds:
-    """The ids that this frontend gives out; next() gives one. A number is good for `per_number` of them."""
+    """The ids that this frontend issues, by next(). A number serves for `per_number` ids."""
 
     def __init__(self, per_number: int = 1 << COUNT_BITS) -> None:
         self._per_number = per_number
@@ -31,15 +31,15 @@ class QueryIds:
 
     @property
     def numbers(self) -> tuple[int, ...]:
-        """Return the numbers that are this frontend's, in use or in reserve."""
+        """Return this frontend's numbers, in use or in reserve."""
         return (*self._used, *self._spare)
 
     def wants_number(self) -> bool:
-        """Tell whether another number should be taken: there is one in use and one in reserve."""
+        """Return whether another number should be taken, to have one in use and one in reserve."""
         return len(self._spare) < (1 if self._used else 2)
 
     def add(self, number: int) -> None:
-        """Take a number that no other frontend has."""
+        """Add a number that no other frontend has."""
         self._spare.append(number)
 
     def _ranges(self) -> Iterator[range]:
@@ -47,7 +47,7 @@ class QueryIds:
             if self._spare:
                 self._used.append(self._spare.pop(0))
             elif self._used:
-                # Redis was away for days: the ids come again that are the longest ago.
+                # Redis was away for days: reuse the oldest ids.
                 self._used.append(self._used.pop(0))
             else:
                 raise RuntimeError("an id was asked for before there was a number")

@@ -1,7 +1,6 @@
-"""From a path or a name to what serves it: applications and model versions, kept up to date from the mirror.
+"""Routes from a path or a name to an application and its model versions, updated from the mirror. No I/O.
 
-Owns the objects of the query path: everything that a query needs is looked up or computed here when the
-registry changes, not when a query comes. No I/O.
+Everything that a query needs is looked up or computed here when the registry changes, not when a query comes.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from urllib.parse import quote
 from clipper_frontend.errors import PolicyRefusal
 from clipper_frontend.query.prediction.version import ServedVersion
 from clipper_frontend.query.prediction.versions import Versions
-from clipper_frontend.query.serving.application import Application, Choice, Learners
+from clipper_frontend.query.serving.application import Application, Arms, Learners
 from clipper_frontend.query.serving.statistics import ApplicationStatistics
 from clipper_frontend.registry.mirror import Changes, Mirror
 from clipper_frontend.registry.records import ApplicationRecord, ModelRecord
@@ -36,7 +35,7 @@ class Routes:
         self._wait_limit_s = wait_limit_s
         self.applications: dict[str, Application] = {}
         self.versions = versions
-        #: Applications by the path of their predict and update calls.
+        #: Applications by the paths of their predict and update calls.
         self.predict_paths: dict[bytes, Application] = {}
         self.update_paths: dict[bytes, Application] = {}
         self._links: dict[str, frozenset[str]] = {}
@@ -44,13 +43,13 @@ class Routes:
         self._registered: dict[str, set[str]] = {}
 
     def registered(self, model_name: str | None, model_version: str) -> ServedVersion | None:
-        """Return a version of an application's model, or None when it is not registered."""
+        """Return a version of an application's model, or None if it is not registered."""
         if model_name is None or not self._mirror.is_registered(model_name, model_version):
             return None
         return self.versions.get(model_name, model_version)
 
     def apply(self, changes: Changes) -> None:
-        """Follow a change of the registry."""
+        """Apply a change of the registry."""
         for name in changes.applications:
             self._relink(name)
         stale = set(changes.applications)
@@ -66,7 +65,7 @@ class Routes:
             self._set_shortest_slo(model_name)
 
     def forget_idle(self) -> None:
-        """Drop the versions that are neither registered nor connected nor waited for."""
+        """Drop the versions that have no registration, no replica and no queue."""
         self.versions.forget_idle(self._mirror.is_registered)
 
     def _relink(self, name: str) -> None:
@@ -87,14 +86,14 @@ class Routes:
         return found
 
     def _reregister(self, model_name: str, registered: dict[str, ModelRecord]) -> None:
-        """Take over the records of a model's versions."""
+        """Apply the records of a model's versions."""
         known = self._registered.get(model_name, set())
         self._registered[model_name] = set(registered)
         for model_version in known | set(registered):
             _configure(self.versions.get(model_name, model_version), registered.get(model_version))
 
     def _rebuild(self, name: str) -> None:
-        """Make the application's object anew, or remove it where the application is gone."""
+        """Replace the application's object, or remove it if the application is gone."""
         record = self._mirror.applications.get(name)
         before = self.applications.pop(name, None)
         predict_path, update_path = (f"/{quote(name)}/{verb}".encode() for verb in ("predict", "update"))
@@ -108,30 +107,30 @@ class Routes:
         application = Application(
             record,
             statistics,
-            self._choice(record, statistics),
+            self._arms(record, statistics),
             max_inputs=self._max_inputs,
             wait_limit_s=self._wait_limit_s,
         )
         self.applications[name] = application
         self.predict_paths[predict_path] = self.update_paths[update_path] = application
 
-    def _choice(self, record: ApplicationRecord, statistics: ApplicationStatistics) -> Choice:
-        """Return what the application's policy chooses among; a policy that cannot be had refuses queries."""
+    def _arms(self, record: ApplicationRecord, statistics: ApplicationStatistics) -> Arms:
+        """Return the arms of the application's policy; none, with the reason, if the policy is refused."""
         linked = sorted(self._mirror.linked_models(record.name))
         try:
             config = record.config
             if not linked and not config.arms:
-                return Choice(linked, config)
+                return Arms(linked, config)
             policy = config.policy(record.name, linked)
         except PolicyRefusal as refusal:
-            return Choice(linked, refusal=str(refusal))
+            return Arms(linked, policy_refusal=str(refusal))
         learner = None
         if self._learners is not None:
             learner = self._learners.renew(record.name, config, policy, statistics)
-        return Choice(linked, config, policy, tuple(map(self._serving, policy.arms)), learner)
+        return Arms(linked, config, policy, tuple(map(self._serving, policy.arms)), learner)
 
     def _serving(self, arm: str) -> ServedVersion | None:
-        """Return the version that serves an arm: a model, or `<model>:<version>`."""
+        """Return the version that serves an arm, `<model>` or `<model>:<version>`; None if none does."""
         model_name, _, model_version = arm.partition(":")
         if model_version:
             return self.registered(model_name, model_version)
@@ -144,7 +143,7 @@ class Routes:
         for model_version in self._registered.get(model_name, ()):
             version = self.versions.get(model_name, model_version)
             version.shortest_slo_s = shortest
-            version.learn()
+            version.update_admission()
 
 
 def _configure(version: ServedVersion, record: ModelRecord | None) -> None:
@@ -153,5 +152,5 @@ def _configure(version: ServedVersion, record: ModelRecord | None) -> None:
         return
     version.input_type = record.input_type
     version.batch_size = record.batch_size
-    # A version that is registered again has another id, so that no answer of the one before is found.
+    # Each registration has its own id, so that a version registered again finds no old answers.
     version.cache_prefix = f"{record.name}:{record.version}:{record.registration_id}:".encode()

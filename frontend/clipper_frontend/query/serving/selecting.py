@@ -1,7 +1,7 @@
-"""Queries of applications whose policy selects: which models are asked, and how their outputs are answered.
+"""Queries of applications with a policy, which selects their models and combines outputs. No I/O, no clock.
 
-Owns the way of a query of several models. Everything that one model has to do with is `serving`'s: the cache,
-predictions, deadlines, and queries of one model, chosen or not. No I/O: time is an argument.
+A query for one model goes to `serving`, which remembers the selection. A query for several models is gathered
+here: each arm is asked through `predictions`, and the policy combines what came in time.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from collections.abc import Callable
 
 from clipper_frontend.query.bodies.answers import DefaultReason, render_answer, render_late_answer
 from clipper_frontend.query.serving.application import Application
-from clipper_frontend.query.serving.gathering import Gathering, Part
+from clipper_frontend.query.serving.gathering import ArmWaiter, Gathering
 from clipper_frontend.query.serving.query import Reply
 from clipper_frontend.query.serving.serving import Serving
 from clipper_frontend.selection.contract import Outputs, Selection
 
 
 class Selecting:
-    """Answers by what policies select; `draw` gives random numbers in [0, 1)."""
+    """Selection by policies; `draw` returns random numbers in [0, 1)."""
 
     def __init__(self, serving: Serving, draw: Callable[[], float] = random.random) -> None:
         self._serving = serving
@@ -27,14 +27,14 @@ class Selecting:
     def select(
         self, application: Application, user: str | None, payload: bytes, reply: Reply, now: float
     ) -> None:
-        """Answer one input by the models that the application's policy selects."""
+        """Answer one input by the models that the application's policy selects for a user."""
         selection = application.selector(user).select(user, self._draw)
         only = selection.only
-        arms = application.arms
-        chosen = selection, user
+        arms = application.arm_statistics
+        selected = selection, user
         if only is not None and not selection.shadows:
             arms[only].chosen += 1
-            self._serving.submit(application, application.targets[only], payload, reply, now, chosen)
+            self._serving.submit(application, application.targets[only], payload, reply, now, selected)
             return
         application.statistics.queries += 1
         for index in selection.asked:
@@ -43,7 +43,7 @@ class Selecting:
             arms[index].shadowed += 1
         query_id = self._serving.next_query_id()
         self._gather(
-            Gathering(self._serving, application, query_id, now, reply, chosen, self._answer), payload, now
+            Gathering(self._serving, application, query_id, now, reply, selected, self._answer), payload, now
         )
 
     def collect(
@@ -54,20 +54,20 @@ class Selecting:
         now: float,
         done: Callable[[Outputs], None],
     ) -> None:
-        """Get the outputs of several models for one input, and answer nobody.
+        """Get the outputs of several models for one input, without a client.
 
-        `done` is called once, perhaps at once, and when a query would be due at the latest; None is an output
-        that did not come.
+        `done` is called once: perhaps at once, and at the latest when a query would be due. An output that
+        did not come is None.
         """
 
-        def finish(gathering: Gathering, now: float) -> None:  # noqa: ARG001 (the same for queries)
+        def finish(gathering: Gathering, now: float) -> None:  # noqa: ARG001 (Gathering's signature)
             self._serving.deadlines.remove(gathering)
             gathering.deadline = -1.0
             done({index: gathering.outputs.get(index) for index in selection.asked})
 
-        query_id, chosen = self._serving.next_query_id(), (selection, None)
+        query_id, selected = self._serving.next_query_id(), (selection, None)
         self._gather(
-            Gathering(self._serving, application, query_id, now, _NOBODY, chosen, finish), payload, now
+            Gathering(self._serving, application, query_id, now, _NO_CLIENT, selected, finish), payload, now
         )
 
     def _gather(self, gathering: Gathering, payload: bytes, now: float) -> None:
@@ -76,7 +76,7 @@ class Selecting:
         for index in gathering.selection.shadows:
             self._ask(gathering, index, payload, now)
         if gathering.deadline >= 0:
-            self._serving.wait(gathering)
+            self._serving.keep_deadline(gathering)
 
     def _ask(self, gathering: Gathering, index: int, payload: bytes, now: float) -> None:
         target = gathering.application.targets[index]
@@ -88,27 +88,27 @@ class Selecting:
         if output is not None:
             gathering.arm_gave(index, output, now)
         else:
-            predictions.ask(target, key, payload, Part(gathering, index), now)
+            predictions.ask(target, key, payload, ArmWaiter(gathering, index), now)
 
     def _answer(self, gathering: Gathering, now: float) -> None:
-        """Answer a query with what has come."""
+        """Answer a query with the outputs that have come."""
         outcome = gathering.outcome()
         if outcome.output is None:
             assert outcome.reason is not None
             self._serving.answer_default(gathering, outcome.reason, outcome.detail, now, outcome.members)
             return
-        self._serving.close(gathering, now)
+        self._serving.mark_answered(gathering, now)
         application = gathering.application
-        late = application.waits and now - gathering.arrived_at > application.slo_s
+        late = application.has_soft_slo and now - gathering.arrived_at > application.slo_s
         application.statistics.late_answers += late
         render = render_late_answer if late else render_answer
         gathering.reply.respond(200, render(gathering.query_id, outcome.output, outcome.members))
         gathering.remember(gathering.outputs)
 
 
-class _Nobody:
+class _NoClient:
     def respond(self, status: int, body: bytes) -> None:
-        raise AssertionError(f"an answer that nobody asked for: {status} {body!r}")
+        raise AssertionError(f"unexpected answer without a client: {status} {body!r}")
 
 
-_NOBODY = _Nobody()
+_NO_CLIENT = _NoClient()

@@ -1,7 +1,7 @@
-"""Queries and their answers: from an application's input to its client's answer. No I/O, no clock.
+"""Answers to queries: from an application's input to the body that its client gets. No I/O, no clock.
 
-Owns all deadlines. A query comes in through submit(), its output through answer(), time through expire();
-answers leave through each query's reply. Models are asked through `predictions`.
+An input comes in through submit(), its output through answer(), time through expire(). An answer leaves
+through the query's reply. Models are asked through `predictions`.
 """
 
 from __future__ import annotations
@@ -18,16 +18,15 @@ from clipper_frontend.query.bodies.answers import (
 from clipper_frontend.query.prediction.predictions import Predictions
 from clipper_frontend.query.prediction.version import ServedVersion
 from clipper_frontend.query.serving.application import Application
-from clipper_frontend.query.serving.deadlines import Deadlines
-from clipper_frontend.query.serving.gathering import Chosen, Selected
-from clipper_frontend.query.serving.query import Query, Reply
+from clipper_frontend.query.serving.gathering import SelectedQuery, UserSelection
+from clipper_frontend.query.serving.query import Deadlines, Query, Reply
 from clipper_frontend.registry.records import OnDefault
 
 
 class Serving:
     """All queries of one query frontend.
 
-    `due_sooner` is called when a query is due before all others, `next_query_id` gives ids.
+    `due_sooner` is called when a new query is due before all others; `next_query_id` returns a new id.
     """
 
     def __init__(
@@ -45,40 +44,40 @@ class Serving:
         payload: bytes,
         reply: Reply,
         now: float,
-        chosen: Chosen | None = None,
+        selected: UserSelection | None = None,
     ) -> None:
-        """Answer one input by `target`: from the cache at once, or when its prediction has come.
+        """Answer one input by `target`: from the cache at once, or later by a prediction.
 
-        Where a policy has chosen it, the answer is remembered for feedback.
+        If a policy `selected` the target, the answer is remembered for feedback.
         """
         application.statistics.queries += 1
         query_id = self.next_query_id()
         if target is None:
             query = (
                 Query(self, application, None, query_id, now, now, reply)
-                if chosen is None
-                else Selected(self, application, None, query_id, now, reply, chosen)
+                if selected is None
+                else SelectedQuery(self, application, None, query_id, now, reply, selected)
             )
-            self.answer_default(query, DefaultReason.NO_MODEL, application.refusal, now)
+            self.answer_default(query, DefaultReason.NO_MODEL, application.policy_refusal, now)
             return
         key, output = self.predictions.find(target, payload)
         if output is not None:
             application.statistics.latency.observe(0.0)
             reply.respond(200, render_answer(query_id, output, target.models_member))
-            if chosen is not None and application.learner is not None:
-                selection, user = chosen
+            if selected is not None and application.learner is not None:
+                selection, user = selected
                 application.learner.remember(query_id, user, selection, output)
             return
-        if chosen is None:
+        if selected is None:
             query = Query(self, application, target, query_id, now, now + application.limit_s, reply)
         else:
-            query = Selected(self, application, target, query_id, now, reply, chosen)
+            query = SelectedQuery(self, application, target, query_id, now, reply, selected)
         self.predictions.ask(target, key, payload, query, now)
         if query.deadline >= 0:
-            self.wait(query)
+            self.keep_deadline(query)
 
-    def wait(self, query: Query) -> None:
-        """Let a query be answered at its deadline, if it is not before."""
+    def keep_deadline(self, query: Query) -> None:
+        """Answer a query at its deadline, unless it is answered before."""
         if self.deadlines.add(query):
             self._due_sooner()
 
@@ -88,16 +87,16 @@ class Serving:
             query.expire(now)
 
     def answer(self, query: Query, output: bytes, now: float) -> None:
-        """Answer a query with the output of the one model that it asked."""
+        """Answer a query with the output of the only model that it asked."""
         application = query.application
         latency_s = now - query.arrived_at
-        # As in close(), without the call: this is done for every query.
+        # As in mark_answered(), without the call: this runs for every query.
         query.deadline = -1.0
         self.deadlines.remove(query)
         application.statistics.latency.observe(latency_s)
         assert query.target is not None
         models = query.target.models_member
-        if application.waits and latency_s > application.slo_s:
+        if application.has_soft_slo and latency_s > application.slo_s:
             application.statistics.late_answers += 1
             query.reply.respond(200, render_late_answer(query.query_id, output, models))
         else:
@@ -111,11 +110,11 @@ class Serving:
         now: float,
         members: bytes = b"",
     ) -> None:
-        """Answer a query without a prediction; `members` is what is said of several models.
+        """Answer a query without a prediction; `members` are JSON members about several models.
 
-        Where no policy chooses the answer is as Clipper's.
+        Without a policy the answer has Clipper's shape.
         """
-        self.close(query, now)
+        self.mark_answered(query, now)
         application = query.application
         defaults = application.statistics.defaults
         defaults[reason.value] = defaults.get(reason.value, 0) + 1
@@ -128,8 +127,8 @@ class Serving:
             query.reply.respond(200, body)
         query.remember_default()
 
-    def close(self, query: Query, now: float) -> None:
-        """Mark a query as answered, now."""
+    def mark_answered(self, query: Query, now: float) -> None:
+        """Take a query off the deadlines and count its latency."""
         self.deadlines.remove(query)
         query.deadline = -1.0
         query.application.statistics.latency.observe(now - query.arrived_at)

@@ -1,6 +1,6 @@
-"""Counters of the query path, as plain numbers: what `metrics` turns into Prometheus text. No I/O.
+"""Counters of queries, as plain numbers; `metrics` renders them for Prometheus. No I/O.
 
-An increment costs an attribute, not a lock: everything here is touched from the event loop's thread alone.
+Only the event loop's thread touches them, so an increment needs no lock.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ LATENCY_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0,
 
 
 class ArmStatistics:
-    """What happened to one of those that an application's policy chooses among.
+    """Counters of one arm of an application's policy.
 
-    `chosen` counts queries that asked it for the answer, `missing` those of them that it gave no output to,
-    `shadowed` those that only watched it. `measured` counts feedback on its outputs, `reward` sums how right
-    they were, from 0 to 1 each.
+    `chosen` counts the queries that asked it for their answer, `missing` those among them that got no output
+    from it, `shadowed` the queries that it only shadowed. `measured` counts feedback on its outputs, `reward`
+    sums their rewards, each from 0 (wrong) to 1 (right).
     """
 
     __slots__ = ("chosen", "measured", "missing", "reward", "shadowed")
@@ -32,7 +32,7 @@ class ArmStatistics:
 
 
 class ApplicationStatistics:
-    """What happened to one application's queries."""
+    """Counters of one application's queries."""
 
     __slots__ = ("arms", "bad_requests", "defaults", "feedback", "late_answers", "latency", "queries")
 
@@ -49,8 +49,8 @@ class ApplicationStatistics:
         """Return the statistics of one arm; they outlive changes of the policy."""
         return self.arms.setdefault(name, ArmStatistics())
 
-    def learnt(self, increments: Mapping[str, int]) -> None:
-        """Count what feedback says of arms: the increments that a policy made of it."""
+    def count_feedback(self, increments: Mapping[str, int]) -> None:
+        """Count the increments that a policy made of feedback, for each arm."""
         for name, arm in self.arms.items():
             count = increments.get(counter("count", name), 0)
             arm.measured += count

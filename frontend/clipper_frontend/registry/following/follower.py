@@ -37,9 +37,6 @@ class RegistryListener(Protocol):
     def registry_followed(self) -> None:
         """The mirror is complete, and is followed from now on."""
 
-    def registry_lost(self) -> None:
-        """Redis is away; the mirror stays as it was."""
-
 
 class Follower:
     """Follows one Redis from start() to close().
@@ -142,6 +139,4 @@ class Follower:
         if trouble != self._last_trouble:
             logger.warning("%s; what is known of it stays, and it is tried again", trouble)
             self._last_trouble = trouble
-        if self.connected:
-            self.connected = False
-            self._listener.registry_lost()
+        self.connected = False

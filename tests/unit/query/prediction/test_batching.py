@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clipper_frontend.query.prediction.batching import LARGEST_BATCH, BatchEstimator
+from clipper_frontend.query.prediction.batching import MAX_BATCH_SIZE, BatchEstimator
 
 
 def _learn(
@@ -39,7 +39,7 @@ def test_finds_the_largest_batch_that_fits(fixed_s: float, per_input_s: float) -
     count = _learn(fixed_s, per_input_s, budget_s).fitting(budget_s)
     assert fixed_s + per_input_s * count <= budget_s * 1.001
     larger = count * 1.25 + 1
-    assert fixed_s + per_input_s * larger > budget_s or count == LARGEST_BATCH
+    assert fixed_s + per_input_s * larger > budget_s or count == MAX_BATCH_SIZE
 
 
 def test_noise_is_kept_out_of_the_budget() -> None:
@@ -77,6 +77,6 @@ def test_any_history_gives_sane_figures(history: list[tuple[int, float]], budget
     for count, seconds in history:
         estimator.observe(count, seconds)
     fitting = estimator.fitting(budget_s)
-    assert 0 <= fitting <= min(2 * max(count for count, _ in history), LARGEST_BATCH)
+    assert 0 <= fitting <= min(2 * max(count for count, _ in history), MAX_BATCH_SIZE)
     assert estimator.seconds(1) <= estimator.seconds(2) + 1e-9
     assert estimator.expected_s(1) <= estimator.seconds(1)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clipper_frontend.query.prediction.prediction import Prediction
-from clipper_frontend.query.prediction.queue import DeadlineQueue
+from clipper_frontend.query.prediction.queue import DeadlineQueue, Prediction
 
 _NOBODY: Any = None
+
+
+def _waiter(deadline: float) -> Any:
+    return SimpleNamespace(deadline=deadline)
 
 
 def _prediction(deadline: float) -> Prediction:
@@ -50,7 +54,7 @@ def test_drops_what_nobody_waits_for_and_stops_at_the_first_that_somebody_does()
     predictions = [_prediction(deadline) for deadline in (1.0, 2.0, 3.0, 4.0)]
     for prediction in predictions:
         queue.push(prediction)
-    predictions[1].join(_NOBODY, 9.0)
+    predictions[1].join(_waiter(9.0))
     assert queue.drop_before(3.5) == predictions[:1]
     assert queue.take(9) == predictions[1:]
 

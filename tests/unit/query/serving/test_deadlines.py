@@ -7,8 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clipper_frontend.query.serving.deadlines import Deadlines
-from clipper_frontend.query.serving.query import Query
+from clipper_frontend.query.serving.query import Deadlines, Query
 
 _NOTHING: Any = None
 
