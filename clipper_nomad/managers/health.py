@@ -1,7 +1,4 @@
-"""Whether a process answers that it is ready, over HTTP.
-
-Owns one question, asked once. Knows nothing of what runs the process.
-"""
+"""The question whether a process is ready, asked once over HTTP."""
 
 from __future__ import annotations
 
@@ -10,9 +7,9 @@ import http.client
 _TIMEOUT_S = 2.0
 
 
-def unready_reason(host: str, port: int, path: str = "") -> str | None:
-    """Ask `<path>/health/ready`; return None when it says yes, else its reason, or why it gave none."""
-    # No proxy setting of the caller's applies: http.client knows none.
+def unready_reason(host: str, port: int, path: str = "") -> str:
+    """Return why `<path>/health/ready` does not answer that the process is ready; empty if it does."""
+    # http.client knows no proxies, so no proxy setting of the caller's applies.
     connection = http.client.HTTPConnection(host, port, timeout=_TIMEOUT_S)
     try:
         connection.request("GET", f"{path}/health/ready")
@@ -22,4 +19,4 @@ def unready_reason(host: str, port: int, path: str = "") -> str | None:
         return f"no answer from {host}:{port}{path} ({error})"
     finally:
         connection.close()
-    return None if response.status == 200 else f"{response.status} {text}"
+    return "" if response.status == 200 else f"{response.status} {text}"

@@ -59,7 +59,7 @@ class LocalCluster:
         for each in record.models:
             prefix = f"model.{each.model.name}.{each.model.version}"
             ports |= {f"{prefix}.{replica.index}": replica.admin_port for replica in each.replicas}
-        return health.unready_reason("127.0.0.1", ports[name]) is None
+        return not health.unready_reason("127.0.0.1", ports[name])
 
 
 def build_model(manager: LocalContainerManager, folder: Path, function: Model, *packages: str) -> str:

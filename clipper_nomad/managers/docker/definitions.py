@@ -14,7 +14,7 @@ import msgspec
 
 from clipper_nomad.errors import ClipperWarning, ContainerManagerError
 from clipper_nomad.managers.docker import labels
-from clipper_nomad.managers.docker.labels import ClusterSettings, ModelRecord
+from clipper_nomad.managers.docker.labels import ClusterRecord, ModelRecord
 from clipper_nomad.types import ClusterSpec, Device, Resources
 
 REDIS_PORT = 6379
@@ -94,37 +94,37 @@ def host_ip(docker_ip: str) -> str:
     return docker_ip if is_address else "0.0.0.0"
 
 
-def redis(cluster_name: str, settings: ClusterSettings, image: str) -> Definition:
+def redis(cluster_name: str, record: ClusterRecord, image: str) -> Definition:
     """Return the cluster's own Redis, whose state is in a named volume."""
     name = labels.join(cluster_name, labels.REDIS)
     return Definition(
         name,
         image,
-        settings.network,
-        labels.of_cluster(cluster_name, labels.REDIS, settings.version),
+        record.network,
+        labels.of_cluster(cluster_name, labels.REDIS, record.version),
         volumes={name: "/data"},
         stop_timeout_s=_REDIS_STOP_S,
     )
 
 
 def management_frontend(
-    cluster_name: str, settings: ClusterSettings, image: str, environment: Mapping[str, str]
+    cluster_name: str, record: ClusterRecord, image: str, environment: Mapping[str, str]
 ) -> Definition:
     """Return the management frontend."""
-    found = labels.of_cluster(cluster_name, labels.MANAGEMENT_FRONTEND, settings.version)
+    found = labels.of_cluster(cluster_name, labels.MANAGEMENT_FRONTEND, record.version)
     return Definition(
         labels.join(cluster_name, labels.MANAGEMENT_FRONTEND),
         image,
-        settings.network,
-        {**found, **labels.with_settings(settings)},
-        {**environment, **_common_environment(cluster_name, settings), "CLIPPER_PORT": str(MANAGEMENT_PORT)},
-        (_publish(settings, MANAGEMENT_PORT, settings.management_port, "clipper_management_port"),),
+        record.network,
+        {**found, **labels.of_record(record)},
+        {**environment, **_common_environment(cluster_name, record), "CLIPPER_PORT": str(MANAGEMENT_PORT)},
+        (_publish(record, MANAGEMENT_PORT, record.management_port, "clipper_management_port"),),
     )
 
 
 def query_frontend(
     cluster_name: str,
-    settings: ClusterSettings,
+    record: ClusterRecord,
     spec: ClusterSpec,
     image: str,
     environment: Mapping[str, str],
@@ -139,23 +139,23 @@ def query_frontend(
         "CLIPPER_RPC_HOST": "0.0.0.0",
         "CLIPPER_RPC_PORT": str(RPC_PORT),
         "CLIPPER_ADVERTISE_RPC": f"{name}:{RPC_PORT}",
-        "CLIPPER_ADVERTISE_ADMIN": f"{settings.docker_ip}:{query_port}",
+        "CLIPPER_ADVERTISE_ADMIN": f"{record.docker_ip}:{query_port}",
         "CLIPPER_PREDICTION_CACHE_BYTES": str(spec.prediction_cache_bytes),
     }
     if spec.header_timeout_s is not None:
         own["CLIPPER_HEADER_TIMEOUT_S"] = str(spec.header_timeout_s)
     if spec.body_timeout_s is not None:
         own["CLIPPER_BODY_TIMEOUT_S"] = str(spec.body_timeout_s)
-    published = [_publish(settings, QUERY_PORT, query_port, "clipper_query_port")]
+    published = [_publish(record, QUERY_PORT, query_port, "clipper_query_port")]
     if index == 0:
-        published.append(_publish(settings, RPC_PORT, settings.rpc_port, "clipper_rpc_port"))
+        published.append(_publish(record, RPC_PORT, record.rpc_port, "clipper_rpc_port"))
     return Definition(
         name,
         image,
-        settings.network,
-        labels.of_cluster(cluster_name, labels.QUERY_FRONTEND, settings.version, index)
-        | labels.with_settings(settings),
-        {**environment, **_common_environment(cluster_name, settings), **own},
+        record.network,
+        labels.of_cluster(cluster_name, labels.QUERY_FRONTEND, record.version, index)
+        | labels.of_record(record),
+        {**environment, **_common_environment(cluster_name, record), **own},
         tuple(published),
     )
 
@@ -165,15 +165,15 @@ def rpc_address(cluster_name: str, index: int) -> str:
     return f"{labels.query_frontend_name(cluster_name, index)}:{RPC_PORT}"
 
 
-def replica(cluster_name: str, settings: ClusterSettings, record: ModelRecord, index: int) -> Definition:
+def replica(cluster_name: str, record: ClusterRecord, model: ModelRecord, index: int) -> Definition:
     """Return one replica of a deployed version."""
-    first_host, _, first_port = record.rpc_addresses[0].rpartition(":")
+    first_host, _, first_port = model.rpc_addresses[0].rpartition(":")
     environment = {
-        "CLIPPER_MODEL_NAME": record.model.name,
-        "CLIPPER_MODEL_VERSION": record.model.version,
-        "CLIPPER_INPUT_TYPE": record.input_type,
+        "CLIPPER_MODEL_NAME": model.model.name,
+        "CLIPPER_MODEL_VERSION": model.model.version,
+        "CLIPPER_INPUT_TYPE": model.input_type,
         "CLIPPER_CLUSTER_NAME": cluster_name,
-        "CLIPPER_RPC_ADDRESS": ",".join(record.rpc_addresses),
+        "CLIPPER_RPC_ADDRESS": ",".join(model.rpc_addresses),
         # Containers of RPC version 3 know these two instead.
         "CLIPPER_IP": first_host,
         "CLIPPER_PORT": first_port,
@@ -183,24 +183,23 @@ def replica(cluster_name: str, settings: ClusterSettings, record: ModelRecord, i
         "CLIPPER_DRAIN_TIMEOUT_S": str(DRAIN_TIMEOUT_S),
     }
     return Definition(
-        labels.replica_name(cluster_name, record.model, index),
-        record.image_id,
-        settings.network,
-        labels.of_cluster(cluster_name, labels.REPLICA, settings.version, index) | labels.of_model(record),
+        labels.replica_name(cluster_name, model.model, index),
+        model.image_id,
+        record.network,
+        labels.of_cluster(cluster_name, labels.REPLICA, record.version, index) | labels.of_model(model),
         environment,
-        resources=record.resources,
-        num_gpus=count_gpus(record.devices),
+        resources=model.resources,
+        num_gpus=count_gpus(model.devices),
     )
 
 
-def placeholder(cluster_name: str, settings: ClusterSettings, record: ModelRecord) -> Definition:
+def placeholder(cluster_name: str, record: ClusterRecord, model: ModelRecord) -> Definition:
     """Return what is created, and never started, for a version that is deployed with no replicas."""
-    definition = replica(cluster_name, settings, record, 0)
+    definition = replica(cluster_name, record, model, 0)
     return replace(
         definition,
-        name=labels.placeholder_name(cluster_name, record.model),
-        labels=labels.of_cluster(cluster_name, labels.PLACEHOLDER, settings.version)
-        | labels.of_model(record),
+        name=labels.placeholder_name(cluster_name, model.model),
+        labels=labels.of_cluster(cluster_name, labels.PLACEHOLDER, record.version) | labels.of_model(model),
     )
 
 
@@ -224,15 +223,15 @@ def count_gpus(devices: tuple[Device, ...]) -> int:
     return sum(device.count for device in devices)
 
 
-def _publish(settings: ClusterSettings, container_port: int, host_port: int, setting: str) -> Published:
-    return Published(container_port, host_ip(settings.docker_ip), host_port, setting)
+def _publish(record: ClusterRecord, container_port: int, host_port: int, setting: str) -> Published:
+    return Published(container_port, host_ip(record.docker_ip), host_port, setting)
 
 
-def _common_environment(cluster_name: str, settings: ClusterSettings) -> dict[str, str]:
+def _common_environment(cluster_name: str, record: ClusterRecord) -> dict[str, str]:
     own_redis = f"{labels.join(cluster_name, labels.REDIS)}:{REDIS_PORT}"
     return {
         "CLIPPER_CLUSTER_NAME": cluster_name,
-        "CLIPPER_REDIS": f"{settings.redis_ip}:{settings.redis_port}" if settings.redis_ip else own_redis,
+        "CLIPPER_REDIS": f"{record.redis_ip}:{record.redis_port}" if record.redis_ip else own_redis,
         "CLIPPER_HOST": "0.0.0.0",
         "CLIPPER_ADMIN_HOST": "0.0.0.0",
         "CLIPPER_ADMIN_PORT": str(ADMIN_PORT),

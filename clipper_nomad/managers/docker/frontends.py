@@ -6,26 +6,25 @@ replicas start with the rest.
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from clipper_nomad.errors import ContainerManagerError
 from clipper_nomad.images import ImageSettings, component_image, resolve_image
-from clipper_nomad.managers import health, ports
+from clipper_nomad.managers import health, messages, ports
 from clipper_nomad.managers.compatibility import require_compatible
 from clipper_nomad.managers.docker import definitions, labels
 from clipper_nomad.managers.docker.containers import Container
 from clipper_nomad.managers.docker.definitions import Definition
 from clipper_nomad.managers.docker.engine import Engine
-from clipper_nomad.managers.docker.labels import ClusterSettings
+from clipper_nomad.managers.docker.labels import ClusterRecord
 from clipper_nomad.managers.docker.replicas import Replicas
+from clipper_nomad.managers.forwarding import forwarded_settings
 from clipper_nomad.managers.undo import Undo
 from clipper_nomad.types import ClusterSpec
+from clipper_nomad.waiting import wait_until
 
 _READY_TIMEOUT_S = 60.0
-_POLL_S = 0.1
 # What no roll can change, in the manager's words.
 _FIXED = {
     "docker_ip": "docker_ip_address",
@@ -38,16 +37,13 @@ _FIXED = {
 }
 _LOG_LINES = 20
 _REPLACED = ".replaced"
-_ALL_SETTINGS = ("CLIPPER_DNS", "CLIPPER_LOG_LEVEL")
-# Credentials and the like are meant for a Redis elsewhere; the cluster's own has none.
-_REDIS_SETTINGS = "CLIPPER_REDIS_"
 
 
 @dataclass(frozen=True)
 class _Wanted:
     """What a cluster is to be: its Redis where it has one of its own, and its frontends."""
 
-    settings: ClusterSettings
+    record: ClusterRecord
     redis: Definition | None
     management: Definition
     query: tuple[Definition, ...]
@@ -66,70 +62,68 @@ class Frontends:
         """Return all containers of the cluster, its replicas among them."""
         return self._engine.find({labels.CLUSTER: self._cluster_name})
 
-    def read_settings(self) -> ClusterSettings | None:
+    def read_record(self) -> ClusterRecord | None:
         """Return the settings of the cluster, None where there is no management frontend to tell them."""
         found = self._find_component(labels.MANAGEMENT_FRONTEND)
-        return labels.read_settings(found[0].labels) if found else None
+        return labels.read_record(found[0].labels) if found else None
 
-    def query_addresses(self, settings: ClusterSettings) -> list[str]:
+    def query_addresses(self, record: ClusterRecord) -> list[str]:
         """Return where each query frontend answers, the first one first."""
         found = sorted(self._find_component(labels.QUERY_FRONTEND), key=_index)
-        return [f"{settings.docker_ip}:{each.published[definitions.QUERY_PORT]}" for each in found]
+        return [f"{record.docker_ip}:{each.published[definitions.QUERY_PORT]}" for each in found]
 
-    def start(self, settings: ClusterSettings, spec: ClusterSpec) -> None:
+    def start(self, record: ClusterRecord, spec: ClusterSpec) -> None:
         """Make the cluster what is wanted, and return when its frontends are ready.
 
         What is so already is left alone. When it fails, all is as it was.
         """
-        before = self.read_settings()
+        before = self.read_record()
         if before is not None:
-            require_compatible(settings, before, self._cluster_name, _FIXED)
+            require_compatible(record, before, self._cluster_name, _FIXED)
         existing = self._remove_interrupted(self.find())
-        wanted = self._plan(settings, spec, existing)
+        wanted = self._plan(record, spec, existing)
         with Undo() as undo:
-            self._provide(settings, undo)
+            self._provide(record, undo)
             outdated = self._start_missing(wanted, existing, undo)
-            self._replicas.bring_back(settings.network, undo)
+            self._replicas.bring_back(record.network, undo)
             current = [each for each in (wanted.management, *wanted.query) if each not in outdated]
             for definition in current:
-                self._wait_ready(definition, settings)
+                self._wait_ready(definition, record)
             for definition in outdated:
-                self._replace(definition, existing[definition.name], settings, undo)
+                self._replace(definition, existing[definition.name], record, undo)
             undo.forget()
         self._remove_surplus(wanted)
 
-    def _plan(
-        self, settings: ClusterSettings, spec: ClusterSpec, existing: Mapping[str, Container]
-    ) -> _Wanted:
+    def _plan(self, record: ClusterRecord, spec: ClusterSpec, existing: Mapping[str, Container]) -> _Wanted:
         """Find the images and ports. Raises ClipperException for an image that is nowhere."""
         name = self._cluster_name
         management_image = self._resolve(spec.management_frontend_image, "management-frontend")
         query_image = self._resolve(spec.query_frontend_image, "query-frontend")
         redis = None
-        if settings.redis_ip is None:
-            redis = definitions.redis(name, settings, self._resolve(None, "redis"))
-        environment = _environment(settings)
-        query_ports = _choose_query_ports(name, settings, spec.num_query_frontends, existing)
+        if record.redis_ip is None:
+            redis = definitions.redis(name, record, self._resolve(None, "redis"))
+        environment = forwarded_settings(has_own_redis=record.redis_ip is None)
+        query_ports = _choose_query_ports(name, record, spec.num_query_frontends, existing)
         query = tuple(
             definitions.query_frontend(
-                name, settings, spec, query_image, environment, index=index, query_port=port
+                name, record, spec, query_image, environment, index=index, query_port=port
             )
             for index, port in enumerate(query_ports)
         )
-        management = definitions.management_frontend(name, settings, management_image, environment)
-        return _Wanted(settings, redis, management, query)
+        management = definitions.management_frontend(name, record, management_image, environment)
+        return _Wanted(record, redis, management, query)
 
     def _resolve(self, chosen: str | None, component: str) -> str:
         return resolve_image(
             self._engine.client, chosen or component_image(component, self._images), self._images
         )
 
-    def _provide(self, settings: ClusterSettings, undo: Undo) -> None:
+    def _provide(self, record: ClusterRecord, undo: Undo) -> None:
         """Make the network, and the volume of the cluster's own Redis, where they are missing."""
-        if self._engine.provide_network(settings.network, {labels.CLUSTER: self._cluster_name}):
-            undo.add(lambda: self._engine.remove_network(settings.network, labels.CLUSTER))
+        if self._engine.provide_network(record.network, {labels.CLUSTER: self._cluster_name}):
+            undo.add(lambda: self._engine.remove_network(record.network, labels.CLUSTER))
         volume = labels.join(self._cluster_name, labels.REDIS)
-        if settings.redis_ip is None and self._engine.provide_volume(
+        if record.redis_ip is None and self._engine.provide_volume(
             volume, {labels.CLUSTER: self._cluster_name}
         ):
             undo.add(lambda: self._engine.remove_volume(volume))
@@ -159,7 +153,7 @@ class Frontends:
         self,
         definition: Definition,
         outdated: Container,
-        settings: ClusterSettings,
+        record: ClusterRecord,
         undo: Undo,
     ) -> None:
         """Put a new frontend in the place of one that drains, which is kept until the new one is ready."""
@@ -171,7 +165,7 @@ class Frontends:
         # Both publish the same port, so the old one has to go first.
         self._engine.stop([outdated])
         self._engine.start(definition, container_id)
-        self._wait_ready(definition, settings)
+        self._wait_ready(definition, record)
 
     def _remove_interrupted(self, found: Iterable[Container]) -> dict[str, Container]:
         """Remove what a roll that was cut off had replaced; return the rest by name."""
@@ -198,18 +192,20 @@ class Frontends:
         found = self._engine.find({labels.CLUSTER: self._cluster_name, labels.COMPONENT: component})
         return [each for each in found if not each.name.endswith(_REPLACED)] or found
 
-    def _wait_ready(self, definition: Definition, settings: ClusterSettings) -> None:
+    def _wait_ready(self, definition: Definition, record: ClusterRecord) -> None:
         """Wait for a frontend. Raises ContainerManagerError when it or Redis keeps ending, or it is late."""
-        deadline = time.monotonic() + _READY_TIMEOUT_S
         port = definition.published[0].host_port
-        while reason := health.unready_reason(settings.docker_ip, port):
-            self._require_alive({definition.name, labels.join(self._cluster_name, labels.REDIS)})
-            if time.monotonic() > deadline:
-                raise ContainerManagerError(
-                    f"The container {definition.name} was not ready within {_READY_TIMEOUT_S:g} s: {reason}. "
-                    f"{self._log_of(definition.name)}"
-                )
-            time.sleep(_POLL_S)
+        watched = {definition.name, labels.join(self._cluster_name, labels.REDIS)}
+        reason = wait_until(
+            lambda: health.unready_reason(record.docker_ip, port),
+            lambda: self._require_alive(watched),
+            _READY_TIMEOUT_S,
+        )
+        if reason:
+            raise ContainerManagerError(
+                f"The container {definition.name} was not ready within {_READY_TIMEOUT_S:g} s: {reason}. "
+                f"{self._describe_log(definition.name)}"
+            )
 
     def _require_alive(self, names: set[str]) -> None:
         for container in self.find():
@@ -221,13 +217,12 @@ class Frontends:
             ):
                 raise ContainerManagerError(
                     f"The container {container.name} keeps ending: {container.describe_end()}. "
-                    f"{self._log_of(container.name)}"
+                    f"{self._describe_log(container.name)}"
                 )
 
-    def _log_of(self, name: str) -> str:
+    def _describe_log(self, name: str) -> str:
         found = [each for each in self.find() if each.name == name]
-        lines = self._engine.logs(found[0], _LOG_LINES).rstrip() if found else ""
-        return f"The last lines of its log:\n{lines}" if lines else "It logged nothing."
+        return messages.describe_log(self._engine.logs(found[0], _LOG_LINES) if found else "")
 
 
 def _index(container: Container) -> int:
@@ -238,26 +233,17 @@ def _digest(container: Container) -> str | None:
     return container.labels.get(labels.DEFINITION_HASH)
 
 
-def _environment(settings: ClusterSettings) -> dict[str, str]:
-    """Return what of the caller's environment is meant for frontends."""
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if name in _ALL_SETTINGS or (settings.redis_ip and name.startswith(_REDIS_SETTINGS))
-    }
-
-
 def _choose_query_ports(
-    cluster_name: str, settings: ClusterSettings, count: int, existing: Mapping[str, Container]
+    cluster_name: str, record: ClusterRecord, count: int, existing: Mapping[str, Container]
 ) -> list[int]:
     """Return the query frontends' ports: the first is chosen by the caller, others keep what they have."""
-    chosen = [settings.query_port]
+    chosen = [record.query_port]
     for index in range(1, count):
         there = existing.get(labels.query_frontend_name(cluster_name, index))
         if there:
             chosen.append(there.published[definitions.QUERY_PORT])
         else:
-            avoided = {*chosen, settings.management_port, settings.rpc_port}
+            avoided = {*chosen, record.management_port, record.rpc_port}
             # Of an engine elsewhere nobody can tell here; there the engine refuses a port that is taken.
             chosen += ports.choose_free("127.0.0.1", 1, avoided)
     return chosen

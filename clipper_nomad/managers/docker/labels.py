@@ -21,7 +21,7 @@ COMPONENT = "clipper-nomad.component"
 PROJECT_VERSION = "clipper-nomad.version"
 DEFINITION_HASH = "clipper-nomad.definition-hash"
 INDEX = "clipper-nomad.index"
-SETTINGS = "clipper-nomad.settings"
+RECORD = "clipper-nomad.settings"
 MODEL_NAME = "clipper-nomad.model-name"
 MODEL_VERSION = "clipper-nomad.model-version"
 MODEL = "clipper-nomad.model"
@@ -39,7 +39,7 @@ _PREFIX = "clipper"
 
 
 @dataclass(frozen=True)
-class ClusterSettings:
+class ClusterRecord:
     """What a cluster's containers have in common, as start_clipper() was told; they carry it in a label.
 
     `redis_ip` is None where the cluster runs a Redis of its own.
@@ -94,27 +94,27 @@ def of_cluster(cluster_name: str, component: str, version: str, index: int | Non
     return found if index is None else {**found, INDEX: str(index)}
 
 
-def of_model(record: ModelRecord) -> dict[str, str]:
+def of_model(model: ModelRecord) -> dict[str, str]:
     """Return the labels that say which version a container serves, and how more of them are made."""
     return {
-        MODEL_NAME: record.model.name,
-        MODEL_VERSION: record.model.version,
-        MODEL: msgspec.json.encode(record).decode(),
+        MODEL_NAME: model.model.name,
+        MODEL_VERSION: model.model.version,
+        MODEL: msgspec.json.encode(model).decode(),
     }
 
 
-def with_settings(settings: ClusterSettings) -> dict[str, str]:
-    """Return the label that carries a cluster's settings."""
-    return {SETTINGS: msgspec.json.encode(settings).decode()}
+def of_record(record: ClusterRecord) -> dict[str, str]:
+    """Return the label that carries a cluster's record."""
+    return {RECORD: msgspec.json.encode(record).decode()}
 
 
-def read_settings(found: Mapping[str, str]) -> ClusterSettings:
-    """Return the settings that labels carry. Raises ContainerManagerError when they are not understood."""
-    return _read(found, SETTINGS, ClusterSettings)
+def read_record(found: Mapping[str, str]) -> ClusterRecord:
+    """Return the record that labels carry. Raises ContainerManagerError if it cannot be read."""
+    return _read(found, RECORD, ClusterRecord)
 
 
 def read_model(found: Mapping[str, str]) -> ModelRecord:
-    """Return the deployed version that labels carry. Raises ContainerManagerError as read_settings() does."""
+    """Return the deployed version that labels carry. Raises ContainerManagerError as read_record() does."""
     return _read(found, MODEL, ModelRecord)
 
 

@@ -14,14 +14,15 @@ from typing import Any
 
 from clipper_nomad.errors import ClipperWarning, ContainerManagerError
 from clipper_nomad.images import ImageSettings, build_model_image, project_version
-from clipper_nomad.managers.attachment import Attachment
+from clipper_nomad.managers import messages
 from clipper_nomad.managers.base import ContainerManager
+from clipper_nomad.managers.connection_state import ConnectionState
+from clipper_nomad.managers.dns_names import require_dns_name
 from clipper_nomad.managers.docker import labels
 from clipper_nomad.managers.docker.engine import Engine
 from clipper_nomad.managers.docker.frontends import Frontends
-from clipper_nomad.managers.docker.labels import ClusterSettings
+from clipper_nomad.managers.docker.labels import ClusterRecord
 from clipper_nomad.managers.docker.replicas import Replicas
-from clipper_nomad.managers.labels import require_label
 from clipper_nomad.types import BuildSpec, ClusterSpec, DeploySpec, ModelVersion
 
 _DEFAULT_FLUENTD_PORT = 24224
@@ -67,9 +68,9 @@ class DockerContainerManager(ContainerManager):
             fluentd_port=fluentd_port != _DEFAULT_FLUENTD_PORT,
             prometheus_port=prometheus_port != _DEFAULT_PROMETHEUS_PORT,
         )
-        self.cluster_name = require_label(cluster_name, "cluster name")
+        self.cluster_name = require_dns_name(cluster_name, "cluster name")
         self._images = images or ImageSettings.from_environment()
-        self._wanted = ClusterSettings(
+        self._wanted = ClusterRecord(
             version=project_version(),
             docker_ip=docker_ip_address,
             network=docker_network,
@@ -82,7 +83,7 @@ class DockerContainerManager(ContainerManager):
         self._engine = Engine(extra_container_kwargs or {})
         self._replicas = Replicas(self._engine, cluster_name, self._images)
         self._frontends = Frontends(self._engine, cluster_name, self._images, self._replicas)
-        self._attachment = Attachment(self.cluster_name, self._frontends.read_settings)
+        self._connection = ConnectionState(self.cluster_name, self._frontends.read_record)
 
     def start_clipper(self, spec: ClusterSpec) -> None:
         """Start the cluster's containers, or what differs of them, and return when the frontends are ready.
@@ -91,39 +92,32 @@ class DockerContainerManager(ContainerManager):
         two where that matters.
         """
         self._frontends.start(self._wanted, spec)
-        self._attachment.is_connected = True
+        self._connection.is_connected = True
 
     def connect(self) -> None:
         """Attach to the cluster of this name on the engine, as it was started."""
         found = self._frontends.find()
         frontends = [each for each in found if each.labels[labels.COMPONENT] == labels.MANAGEMENT_FRONTEND]
         if any(each.status in ("running", "restarting") for each in frontends):
-            self._attachment.is_connected = True
+            self._connection.is_connected = True
         elif found or self._engine.has_volume(self._volume):
-            raise ContainerManagerError(
-                f"Cannot connect to cluster {self.cluster_name!r}: it does not run, but its state is there. "
-                "start_clipper() brings it back with its models; remove_leftovers() or `clipper-nomad stop` "
-                "removes it."
-            )
+            raise messages.not_running(self.cluster_name)
         else:
-            raise ContainerManagerError(
-                f"Cannot connect to cluster {self.cluster_name!r}: there is none on this Docker engine. "
-                "Start it with start_clipper(), or give the cluster_name that it was started with."
-            )
+            raise messages.not_found(self.cluster_name, "on this Docker engine")
 
     def get_query_address(self) -> str:
         """Return the first query frontend's `host:port`."""
-        settings = self._attachment.record()
-        return f"{settings.docker_ip}:{settings.query_port}"
+        record = self._connection.record()
+        return f"{record.docker_ip}:{record.query_port}"
 
     def query_addresses(self) -> list[str]:
         """Return the `host:port` of each query frontend, the first one first."""
-        return self._frontends.query_addresses(self._attachment.record())
+        return self._frontends.query_addresses(self._connection.record())
 
     def get_management_address(self) -> str:
         """Return the management frontend's `host:port`."""
-        settings = self._attachment.record()
-        return f"{settings.docker_ip}:{settings.management_port}"
+        record = self._connection.record()
+        return f"{record.docker_ip}:{record.management_port}"
 
     def get_metric_address(self) -> str:
         """Return the first query frontend's `host:port`, which answers /metrics too."""
@@ -131,16 +125,16 @@ class DockerContainerManager(ContainerManager):
 
     def build(self, spec: BuildSpec) -> str:
         """Build the version's image, push it where a registry is set, and return its digest or id."""
-        self._attachment.record()
+        self._connection.record()
         return build_model_image(self._engine.client, spec, self.cluster_name, self._images)
 
     def deploy(self, spec: DeploySpec) -> None:
         """Start the replicas of a version that is not there yet; `spec.image` may be any image's name."""
-        self._replicas.deploy(self._attachment.record(), spec)
+        self._replicas.deploy(self._connection.record(), spec)
 
     def check_replicas(self, model: ModelVersion) -> None:
         """Raise DeploymentError, with the last log lines, when a replica ends again and again."""
-        self._attachment.record()
+        self._connection.record()
         self._replicas.check(model)
 
     def get_num_replicas(self, model: ModelVersion) -> int:
@@ -149,21 +143,21 @@ class DockerContainerManager(ContainerManager):
 
     def get_replicas(self) -> Mapping[ModelVersion, int]:
         """Return how many replicas are wanted of each deployed version."""
-        self._attachment.record()
+        self._connection.record()
         return self._replicas.count()
 
     def set_num_replicas(self, model: ModelVersion, num_replicas: int) -> None:
         """Start replicas without waiting for them, or drain those of the highest numbers."""
-        self._replicas.scale(self._attachment.record(), model, num_replicas)
+        self._replicas.scale(self._connection.record(), model, num_replicas)
 
     def stop_models(self, models: Iterable[ModelVersion]) -> None:
         """Drain and remove all replicas of these versions; versions that are not there are passed over."""
-        self._attachment.record()
+        self._connection.record()
         self._replicas.stop(set(models))
 
     def get_logs(self, logging_dir: Path) -> list[Path]:
         """Write the log of each container to `<logging_dir>/<cluster>-<component …>.log`."""
-        self._attachment.record()
+        self._connection.record()
         logging_dir.mkdir(parents=True, exist_ok=True)
         paths = []
         for container in self._frontends.find():
@@ -175,7 +169,7 @@ class DockerContainerManager(ContainerManager):
 
     def tail_logs(self, model: ModelVersion, lines: int = 20) -> str:
         """Return the last lines of each replica's log; empty where there is none."""
-        self._attachment.record()
+        self._connection.record()
         return self._replicas.tail_logs(model, lines)
 
     def stop_all(self, *, graceful: bool = True, keep_state: bool = False) -> None:
@@ -183,9 +177,9 @@ class DockerContainerManager(ContainerManager):
 
         With `keep_state` Redis' volume stays, and so do the replicas' containers, stopped.
         """
-        self._attachment.require()
+        self._connection.require()
         self._end(graceful=graceful, keep_state=keep_state)
-        self._attachment.is_connected = False
+        self._connection.is_connected = False
 
     def remove_leftovers(self) -> bool:
         """Remove all that is left of a cluster, its state too, whether it runs or not and connected or not.
@@ -195,7 +189,7 @@ class DockerContainerManager(ContainerManager):
         if not self._frontends.find() and not self._engine.has_volume(self._volume):
             return False
         self._end(graceful=True, keep_state=False)
-        self._attachment.is_connected = False
+        self._connection.is_connected = False
         return True
 
     @property

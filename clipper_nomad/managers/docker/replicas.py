@@ -15,11 +15,12 @@ import docker.errors
 
 from clipper_nomad.errors import ContainerManagerError, DeploymentError
 from clipper_nomad.images import ImageSettings, resolve_image
+from clipper_nomad.managers import messages
+from clipper_nomad.managers.dns_names import require_model_names
 from clipper_nomad.managers.docker import definitions, labels
 from clipper_nomad.managers.docker.containers import Container
 from clipper_nomad.managers.docker.engine import Engine, is_name_taken
-from clipper_nomad.managers.docker.labels import ClusterSettings, ModelRecord
-from clipper_nomad.managers.labels import require_model
+from clipper_nomad.managers.docker.labels import ClusterRecord, ModelRecord
 from clipper_nomad.managers.undo import Undo
 from clipper_nomad.types import DeploySpec, ModelVersion
 
@@ -42,13 +43,13 @@ class Replicas:
             counts[model] = counts.get(model, 0) + _is_replica(container)
         return counts
 
-    def deploy(self, settings: ClusterSettings, spec: DeploySpec) -> None:
+    def deploy(self, record: ClusterRecord, spec: DeploySpec) -> None:
         """Start the replicas of a version that is not there yet."""
-        require_model(spec.model)
+        require_model_names(spec.model)
         definitions.count_gpus(spec.devices)
         if self._find(spec.model):
-            raise _deployed_already(spec.model)
-        record = ModelRecord(
+            raise messages.already_deployed(spec.model)
+        model = ModelRecord(
             spec.model,
             spec.input_type,
             spec.image,
@@ -58,29 +59,26 @@ class Replicas:
             spec.devices,
         )
         try:
-            self._add(settings, record, range(spec.num_replicas))
+            self._add(record, model, range(spec.num_replicas))
         except ContainerManagerError as error:
             if is_name_taken(error):
-                raise _deployed_already(spec.model) from error
+                raise messages.already_deployed(spec.model) from error
             raise
 
-    def scale(self, settings: ClusterSettings, model: ModelVersion, num_replicas: int) -> None:
+    def scale(self, record: ClusterRecord, model: ModelVersion, num_replicas: int) -> None:
         """Start replicas, or drain those of the highest numbers, until there are `num_replicas`."""
         found = self._find(model)
         if not found:
-            raise ContainerManagerError(
-                f"Cannot set the number of replicas of model version {model}: it is not deployed. "
-                "Deploy it first."
-            )
+            raise messages.not_deployed(model)
         by_index = {int(each.labels[labels.INDEX]): each for each in found if _is_replica(each)}
         kept = sorted(by_index)[:num_replicas]
         free = (index for index in range(num_replicas) if index not in kept)
         new = [next(free) for _ in range(num_replicas - len(kept))]
         if new or not kept:
-            record = self._renew(labels.read_model(found[0].labels))
+            renewed = self._renew(labels.read_model(found[0].labels))
             # A placeholder that is there already is what is wanted.
             if new or not any(not _is_replica(each) for each in found):
-                self._add(settings, record, new)
+                self._add(record, renewed, new)
         gone = [each for index, each in by_index.items() if index not in kept]
         if num_replicas:
             gone += [each for each in found if not _is_replica(each)]
@@ -104,30 +102,26 @@ class Replicas:
         """Raise DeploymentError when a replica ended at its start, or more than once, and is not well."""
         for container in self._find(model):
             if _is_replica(container) and container.keeps_failing(self._engine.now):
-                log = self._engine.logs(container, _LOG_LINES).rstrip()
+                what = messages.replica_of(model, container.labels[labels.INDEX])
+                log = self._engine.logs(container, _LOG_LINES)
                 raise DeploymentError(
-                    f"Replica {container.labels[labels.INDEX]} of model version {model} keeps failing: it "
-                    f"ended {max(container.restart_count, 1)} times, the last time with "
-                    f"{container.describe_end()}. The last lines of its log:\n{log}"
+                    messages.describe_failing(what, container.restart_count, container.describe_end(), log)
                 )
 
     def tail_logs(self, model: ModelVersion, lines: int) -> str:
         """Return the last lines of each replica's log, under a heading where there are several."""
         replicas = [each for each in self._find(model) if _is_replica(each)]
-        tails = {each.labels[labels.INDEX]: self._engine.logs(each, lines).rstrip("\n") for each in replicas}
-        if len(tails) == 1:
-            return next(iter(tails.values()))
-        return "\n".join(f"==> replica {index} <==\n{text}" for index, text in tails.items() if text)
+        return messages.join_logs(
+            {each.labels[labels.INDEX]: self._engine.logs(each, lines) for each in replicas}
+        )
 
-    def _add(self, settings: ClusterSettings, record: ModelRecord, indices: Collection[int]) -> None:
+    def _add(self, record: ClusterRecord, model: ModelRecord, indices: Collection[int]) -> None:
         """Create and start replicas, or a placeholder for none; all go again when one of them fails."""
-        wanted = [definitions.replica(self._cluster_name, settings, record, index) for index in indices]
+        wanted = [definitions.replica(self._cluster_name, record, model, index) for index in indices]
         made: list[str] = []
         try:
             if not wanted:
-                made.append(
-                    self._engine.create(definitions.placeholder(self._cluster_name, settings, record))
-                )
+                made.append(self._engine.create(definitions.placeholder(self._cluster_name, record, model)))
             made += [self._engine.create(definition) for definition in wanted]
             for definition, container_id in zip(wanted, made, strict=False):
                 self._engine.start(definition, container_id)
@@ -135,14 +129,14 @@ class Replicas:
             self._engine.remove(made)
             raise
 
-    def _renew(self, record: ModelRecord) -> ModelRecord:
+    def _renew(self, model: ModelRecord) -> ModelRecord:
         """Return a record for further replicas, which run what the others do."""
-        image_id = record.image_id
+        image_id = model.image_id
         try:
             self._engine.client.images.get(image_id)
         except docker.errors.ImageNotFound:
-            image_id = resolve_image(self._engine.client, record.image, self._images)
-        return replace(record, image_id=image_id, rpc_addresses=self._rpc_addresses())
+            image_id = resolve_image(self._engine.client, model.image, self._images)
+        return replace(model, image_id=image_id, rpc_addresses=self._rpc_addresses())
 
     def _rpc_addresses(self) -> tuple[str, ...]:
         frontends = self._engine.find(
@@ -162,12 +156,6 @@ class Replicas:
     def _end(self, found: Collection[Container]) -> None:
         self._engine.stop([each for each in found if _is_replica(each)])
         self._engine.remove([each.id for each in found])
-
-
-def _deployed_already(model: ModelVersion) -> ContainerManagerError:
-    return ContainerManagerError(
-        f"Model version {model} is deployed already: use another version, or stop this one first"
-    )
 
 
 def _is_replica(container: Container) -> bool:

@@ -7,31 +7,28 @@ replicas start with the rest. The caller holds the cluster's lock.
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
 from clipper_nomad.errors import ContainerManagerError
-from clipper_nomad.managers import health, ports
+from clipper_nomad.managers import health, messages, ports
 from clipper_nomad.managers.compatibility import require_compatible
+from clipper_nomad.managers.forwarding import forwarded_settings
 from clipper_nomad.managers.local import leftovers, logs, programs
 from clipper_nomad.managers.local.programs import Program
 from clipper_nomad.managers.local.redis_server import find_redis_server
 from clipper_nomad.managers.local.replicas import give_new_ports, replica_programs
 from clipper_nomad.managers.local.state import ClusterRecord, FrontendRecord, StateDirectory
 from clipper_nomad.managers.local.supervisor import Supervisor
+from clipper_nomad.waiting import wait_until
 
 _READY_TIMEOUT_S = 30.0
-_POLL_S = 0.05
 _LOG_LINES = 20
 _LEFTOVER_PATIENCE_S = 10.0
 # What no roll can change.
 _FIXED = {
     name: name for name in ("host", "query_port", "management_port", "rpc_port", "redis_ip", "redis_port")
 }
-_ALL_SETTINGS = ("CLIPPER_DNS", "CLIPPER_LOG_LEVEL")
-# Credentials and the like are meant for a Redis elsewhere; the cluster's own has none.
-_REDIS_SETTINGS = ("CLIPPER_REDIS_",)
 
 
 class Frontends:
@@ -65,7 +62,7 @@ class Frontends:
             core[programs.REDIS] = programs.redis_program(self._state, record, find_redis_server())
         # supervisord's log is read for what ended; of an earlier start it says nothing of use here.
         logs.remove(self._state.logs_dir, ["supervisord"])
-        settings = _ALL_SETTINGS if record.redis_ip is None else _ALL_SETTINGS + _REDIS_SETTINGS
+        settings = forwarded_settings(has_own_redis=record.redis_ip is None)
         self._supervisor.start([*core.values(), *replica_programs(self._state, record)], settings)
         self._wait_ready(record, core)
 
@@ -120,16 +117,21 @@ class Frontends:
 
     def _wait_ready(self, record: ClusterRecord, names: Collection[str]) -> None:
         """Wait for the frontends in `names`. Raises ContainerManagerError when one ends or is late."""
-        deadline = time.monotonic() + _READY_TIMEOUT_S
-        for name, port in _health_ports(record).items():
-            while name in names and (reason := health.unready_reason(record.dial_host, port)):
-                self._require_alive(names)
-                if time.monotonic() > deadline:
-                    raise ContainerManagerError(
-                        f"The {name} was not ready within {_READY_TIMEOUT_S:g} s: {reason}. "
-                        f"{self._log_of(name)}"
-                    )
-                time.sleep(_POLL_S)
+        health_ports = {name: port for name, port in _health_ports(record).items() if name in names}
+        unready = {}
+
+        def find_unready() -> str:
+            for name, port in health_ports.items():
+                if reason := health.unready_reason(record.dial_host, port):
+                    unready[name] = reason
+                    return name
+            return ""
+
+        if name := wait_until(find_unready, lambda: self._require_alive(names), _READY_TIMEOUT_S):
+            raise ContainerManagerError(
+                f"The {name} was not ready within {_READY_TIMEOUT_S:g} s: {unready[name]}. "
+                f"{self._describe_log(name)}"
+            )
 
     def _require_alive(self, names: Collection[str]) -> None:
         processes = self._supervisor.processes()
@@ -138,12 +140,11 @@ class Frontends:
             if history.count or history.last:
                 raise ContainerManagerError(
                     f"The {name} of cluster {self._state.cluster_name!r} does not start: {history.last}. "
-                    f"{self._log_of(name)}"
+                    f"{self._describe_log(name)}"
                 )
 
-    def _log_of(self, name: str) -> str:
-        lines = logs.tail(self._state.logs_dir / f"{name}.log", _LOG_LINES)
-        return f"The last lines of its log:\n{lines}" if lines else "It logged nothing."
+    def _describe_log(self, name: str) -> str:
+        return messages.describe_log(logs.tail(self._state.logs_dir / f"{name}.log", _LOG_LINES))
 
 
 def _health_ports(record: ClusterRecord) -> dict[str, int]:

@@ -14,8 +14,9 @@ from importlib import metadata
 from pathlib import Path
 
 from clipper_nomad.errors import ClipperWarning, ContainerManagerError
-from clipper_nomad.managers.attachment import Attachment
+from clipper_nomad.managers import messages
 from clipper_nomad.managers.base import ContainerManager
+from clipper_nomad.managers.connection_state import ConnectionState
 from clipper_nomad.managers.local import environments, leftovers, logs, programs
 from clipper_nomad.managers.local.bundles import Bundle, make_bundle
 from clipper_nomad.managers.local.frontends import Frontends
@@ -59,7 +60,7 @@ class LocalContainerManager(ContainerManager):
         self._frontends = Frontends(self._state, self._supervisor)
         self._replicas = Replicas(self._state, self._supervisor)
         self._python = python
-        self._attachment = Attachment(self.cluster_name, self._state.read)
+        self._connection = ConnectionState(self.cluster_name, self._state.read)
         self._wanted = ClusterRecord(
             version=metadata.version("clipper-nomad"),
             host=host,
@@ -85,42 +86,36 @@ class LocalContainerManager(ContainerManager):
                 self._frontends.update(wanted, before)
             else:
                 self._frontends.start(wanted, before)
-        self._attachment.is_connected = True
+        self._connection.is_connected = True
 
     def connect(self) -> None:
         """Attach to the cluster of this name in the state directory, on the ports it was started with."""
         if self._state.read() is None:
-            raise ContainerManagerError(
-                f"Cannot connect to cluster {self.cluster_name!r}: there is none in "
-                f"{self._state.path.parent}. Start it with start_clipper(), or give the cluster_name and "
-                "state_dir that it was started with."
+            raise messages.not_found(
+                self.cluster_name, f"in {self._state.path.parent}", "cluster_name and state_dir"
             )
         if not self._supervisor.is_running():
-            raise ContainerManagerError(
-                f"Cannot connect to cluster {self.cluster_name!r}: it does not run, but its state is there. "
-                "start_clipper() brings it back with its models; remove_leftovers() or `clipper-nomad stop` "
-                "removes it."
-            )
-        self._attachment.is_connected = True
+            raise messages.not_running(self.cluster_name)
+        self._connection.is_connected = True
 
     def get_query_address(self) -> str:
         """Return the `host:port` that all query frontends share."""
-        record = self._attachment.record()
+        record = self._connection.record()
         return f"{record.dial_host}:{record.query_port}"
 
     def get_management_address(self) -> str:
         """Return the management frontend's `host:port`."""
-        record = self._attachment.record()
+        record = self._connection.record()
         return f"{record.dial_host}:{record.management_port}"
 
     def get_metric_address(self) -> str:
         """Return the first query frontend's admin `host:port`."""
-        record = self._attachment.record()
+        record = self._connection.record()
         return f"{record.dial_host}:{record.frontends[0].admin_port}"
 
     def build(self, spec: BuildSpec) -> str:
         """Copy the model's folder, provide the packages it lacks here, and return the copy's path."""
-        self._attachment.record()
+        self._connection.record()
         _warn_meaningless(
             base_image=spec.base_image if spec.base_image != "default" else None,
             container_registry=spec.container_registry,
@@ -135,7 +130,7 @@ class LocalContainerManager(ContainerManager):
 
     def deploy(self, spec: DeploySpec) -> None:
         """Start the replicas of a version that is not there yet."""
-        self._attachment.require()
+        self._connection.require()
         if spec.devices:
             raise ContainerManagerError(
                 f"Cannot give {spec.devices[0].name!r} to model version {spec.model}: the local manager "
@@ -143,41 +138,41 @@ class LocalContainerManager(ContainerManager):
             )
         _warn_unlimited(spec.resources)
         with self._state.locked():
-            self._replicas.deploy(self._attachment.record(), spec)
+            self._replicas.deploy(self._connection.record(), spec)
 
     def check_replicas(self, model: ModelVersion) -> None:
         """Raise DeploymentError, with the last log lines, when a replica ends again and again."""
-        self._replicas.check(self._attachment.record(), model)
+        self._replicas.check(self._connection.record(), model)
 
     def get_num_replicas(self, model: ModelVersion) -> int:
         """Return how many replicas are wanted; 0 for a version that is not deployed."""
-        found = self._attachment.record().find(model)
+        found = self._connection.record().find(model)
         return len(found.replicas) if found else 0
 
     def get_replicas(self) -> Mapping[ModelVersion, int]:
         """Return how many replicas are wanted of each deployed version."""
-        return {each.model: len(each.replicas) for each in self._attachment.record().models}
+        return {each.model: len(each.replicas) for each in self._connection.record().models}
 
     def set_num_replicas(self, model: ModelVersion, num_replicas: int) -> None:
         """Start replicas without waiting for them, or drain those of the highest numbers."""
-        self._attachment.require()
+        self._connection.require()
         with self._state.locked():
-            self._replicas.scale(self._attachment.record(), model, num_replicas)
+            self._replicas.scale(self._connection.record(), model, num_replicas)
 
     def stop_models(self, models: Iterable[ModelVersion]) -> None:
         """Drain and remove all replicas of these versions; versions that are not there are passed over."""
-        self._attachment.require()
+        self._connection.require()
         with self._state.locked():
-            self._replicas.stop(self._attachment.record(), set(models))
+            self._replicas.stop(self._connection.record(), set(models))
 
     def get_logs(self, logging_dir: Path) -> list[Path]:
         """Copy the logs of all processes, supervisord's too, to `<logging_dir>/<cluster>-<process>.log`."""
-        self._attachment.record()
+        self._connection.record()
         return logs.collect(self._state.logs_dir, logging_dir, f"{self.cluster_name}-")
 
     def tail_logs(self, model: ModelVersion, lines: int = 20) -> str:
         """Return the last lines of each replica's log; empty where there is none."""
-        self._attachment.record()
+        self._connection.record()
         return self._replicas.tail_logs(model, lines)
 
     def stop_all(self, *, graceful: bool = True, keep_state: bool = False) -> None:
@@ -185,11 +180,11 @@ class LocalContainerManager(ContainerManager):
 
         The environments of models stay in the state directory's root, for other clusters and the next time.
         """
-        self._attachment.require()
+        self._connection.require()
         with self._state.locked():
             self._end_processes(graceful=graceful, keep_state=keep_state)
             self._state.remove(keep_state=keep_state)
-        self._attachment.is_connected = False
+        self._connection.is_connected = False
 
     def remove_leftovers(self) -> bool:
         """End what is left of a cluster that does not run properly, and remove its state, connected or not.
@@ -198,7 +193,7 @@ class LocalContainerManager(ContainerManager):
         """
         if not self._state.path.exists() and not leftovers.find(self._state.path):
             return False
-        self._attachment.is_connected = True
+        self._connection.is_connected = True
         self.stop_all()
         return True
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
-from clipper_nomad.errors import ContainerManagerError, DeploymentError
-from clipper_nomad.managers import health, ports
-from clipper_nomad.managers.labels import require_model
+from clipper_nomad.errors import DeploymentError
+from clipper_nomad.managers import health, messages, ports
+from clipper_nomad.managers.dns_names import require_model_names
 from clipper_nomad.managers.local import logs, programs
 from clipper_nomad.managers.local.bundles import read_bundle
 from clipper_nomad.managers.local.programs import Program
@@ -38,12 +38,10 @@ class Replicas:
 
     def deploy(self, record: ClusterRecord, spec: DeploySpec) -> None:
         """Start the replicas of a version that is not there yet."""
-        require_model(spec.model)
+        require_model_names(spec.model)
         read_bundle(spec.image)
         if record.find(spec.model):
-            raise ContainerManagerError(
-                f"Model version {spec.model} is deployed already: use another version, or stop this one first"
-            )
+            raise messages.already_deployed(spec.model)
         model = ModelRecord(spec.model, spec.input_type, spec.image)
         model = replace(model, replicas=_with_replicas(record, model, spec.num_replicas))
         started = _programs_of(self._state, record, model)
@@ -60,10 +58,7 @@ class Replicas:
         """Start replicas, or drain those of the highest numbers, until there are `num_replicas`."""
         found = record.find(model)
         if found is None:
-            raise ContainerManagerError(
-                f"Cannot set the number of replicas of model version {model}: it is not deployed. "
-                "Deploy it first."
-            )
+            raise messages.not_deployed(model)
         scaled = replace(found, replicas=_with_replicas(record, found, num_replicas))
         before = {program.name for program in _programs_of(self._state, record, found)}
         after = {program.name: program for program in _programs_of(self._state, record, scaled)}
@@ -87,25 +82,19 @@ class Replicas:
         processes = self._supervisor.processes()
         for replica in found.replicas if found else ():
             name = programs.replica_name(model, replica.index)
-            log_path = self._state.logs_dir / f"{name}.log"
             history = self._supervisor.exit_history(processes[name])
             ended = history.count or (history.last and not processes[name].pid)
             failing = ended and (not history.started or history.count >= _ENDS_THAT_ARE_A_PATTERN)
             if failing and health.unready_reason("127.0.0.1", replica.admin_port):
-                raise DeploymentError(
-                    f"Replica {replica.index} of model version {model} keeps failing: it ended "
-                    f"{max(history.count, 1)} times, the last time with {history.last}. "
-                    f"The last lines of its log:\n{logs.tail(log_path, _LOG_LINES)}"
-                )
+                log = logs.tail(self._state.logs_dir / f"{name}.log", _LOG_LINES)
+                what = messages.replica_of(model, replica.index)
+                raise DeploymentError(messages.describe_failing(what, history.count, history.last, log))
 
     def tail_logs(self, model: ModelVersion, lines: int) -> str:
         """Return the last lines of each replica's log, under a heading where there are several."""
         prefix = programs.replica_name(model, 0).removesuffix("0")
         paths = sorted(self._state.logs_dir.glob(f"{prefix}*.log"))
-        tails = {path.stem.removeprefix(prefix): logs.tail(path, lines) for path in paths}
-        if len(tails) == 1:
-            return next(iter(tails.values()))
-        return "\n".join(f"==> replica {index} <==\n{text}" for index, text in tails.items() if text)
+        return messages.join_logs({path.stem.removeprefix(prefix): logs.tail(path, lines) for path in paths})
 
 
 def give_new_ports(record: ClusterRecord, models: Iterable[ModelRecord]) -> tuple[ModelRecord, ...]:

@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from clipper_nomad.errors import ContainerManagerError
-from clipper_nomad.managers.labels import require_label
+from clipper_nomad.managers.dns_names import require_dns_name
 from clipper_nomad.types import ClusterSpec, ModelVersion
 
 
@@ -86,7 +86,7 @@ class StateDirectory:
     """The directory of one cluster, `<root>/<cluster name>`, readable by its owner alone."""
 
     def __init__(self, root: Path, cluster_name: str) -> None:
-        require_label(cluster_name, "cluster name")
+        require_dns_name(cluster_name, "cluster name")
         self.cluster_name = cluster_name
         # Resolved, as the system names the directories of processes.
         self.path = root.resolve() / cluster_name

@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 import xmlrpc.client
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,10 +83,10 @@ class Supervisor:
             return False
         return True
 
-    def start(self, programs: Iterable[Program], settings: tuple[str, ...] = ()) -> None:
+    def start(self, programs: Iterable[Program], settings: Mapping[str, str] | None = None) -> None:
         """Start supervisord with these programs and no others, all at once; they may not be up on return.
 
-        Of the caller's CLIPPER_ variables, the processes see those that start with one of `settings`.
+        `settings` are the only CLIPPER_ variables in the environment of the processes.
         """
         shutil.rmtree(self._directory, ignore_errors=True)
         self._programs_dir.mkdir(mode=0o700, parents=True)
@@ -97,7 +97,7 @@ class Supervisor:
         result = subprocess.run(
             [sys.executable, "-m", "supervisor.supervisord", "-c", str(self._config_path)],
             cwd=self._state.work_dir,
-            env=_environment(self._state.path, settings),
+            env=_environment(self._state.path, settings or {}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -239,12 +239,8 @@ class Supervisor:
             transport.close()
 
 
-def _environment(cluster_path: Path, settings: tuple[str, ...]) -> dict[str, str]:
+def _environment(cluster_path: Path, settings: Mapping[str, str]) -> dict[str, str]:
     # Any other CLIPPER_ variable is about another process (the command line's, a container's), and would be
     # taken for a default.
-    kept = {
-        key: value
-        for key, value in os.environ.items()
-        if not key.startswith("CLIPPER_") or key.startswith(settings)
-    }
-    return kept | leftovers.mark(cluster_path)
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("CLIPPER_")}
+    return {**kept, **settings, **leftovers.mark(cluster_path)}

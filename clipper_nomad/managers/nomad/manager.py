@@ -16,9 +16,10 @@ from clipper_container.addresses import HostPort
 from clipper_nomad.errors import ClipperWarning, ContainerManagerError
 from clipper_nomad.images import project_version
 from clipper_nomad.jobspecs import AnyJob, Service, render_all, service_name
-from clipper_nomad.managers.attachment import Attachment
+from clipper_nomad.managers import messages
 from clipper_nomad.managers.base import ContainerManager
-from clipper_nomad.managers.labels import require_label, require_model
+from clipper_nomad.managers.connection_state import ConnectionState
+from clipper_nomad.managers.dns_names import require_dns_name, require_model_names
 from clipper_nomad.managers.nomad.api.jobs import Jobs
 from clipper_nomad.managers.nomad.api.logs import Logs
 from clipper_nomad.managers.nomad.api.volumes import Volumes
@@ -75,7 +76,7 @@ class NomadContainerManager(ContainerManager):
         *,
         settings: NomadSettings | None = None,
     ) -> None:
-        self.cluster_name = require_label(cluster_name, "cluster name", _MAX_CLUSTER_NAME_LENGTH)
+        self.cluster_name = require_dns_name(cluster_name, "cluster name", _MAX_CLUSTER_NAME_LENGTH)
         self._settings = settings or NomadSettings()
         access = NomadAccess.from_environment(nomad_ip, namespace=namespace, region=self._settings.region)
         self._namespace = access.namespace
@@ -101,7 +102,7 @@ class NomadContainerManager(ContainerManager):
         self._replicas = Replicas(self._fleet, watch, self._logs, cluster_name, self._settings)
         self._frontends = Frontends(self._fleet, watch, self._dns, self._redis_state, self._settings)
         self._shutdown = Shutdown(self._fleet, self._redis_state, self._replicas.stop_timeout_s)
-        self._attachment = Attachment(self.cluster_name, self._fleet.read_record)
+        self._connection = ConnectionState(self.cluster_name, self._fleet.read_record)
 
     @classmethod
     def from_env(cls, cluster_name: str = "default-cluster", **arguments: Any) -> Self:
@@ -123,62 +124,55 @@ class NomadContainerManager(ContainerManager):
         self._frontends.start(
             self._definitions(self._wanted), spec, lambda: self._sources.of_components(spec)
         )
-        self._attachment.is_connected = True
+        self._connection.is_connected = True
 
     def connect(self) -> None:
         """Attach to the cluster of this name, as it was started."""
         if self._fleet.read_record() is not None:
-            self._attachment.is_connected = True
+            self._connection.is_connected = True
         elif self._fleet.find():
-            raise ContainerManagerError(
-                f"Cannot connect to cluster {self.cluster_name!r}: it does not run, but its state is there. "
-                "start_clipper() brings it back with its models; remove_leftovers() or `clipper-nomad stop` "
-                "removes it."
-            )
+            raise messages.not_running(self.cluster_name)
         else:
-            raise ContainerManagerError(
-                f"Cannot connect to cluster {self.cluster_name!r}: there is none in Nomad's namespace "
-                f"{self._namespace!r}. Start it with start_clipper(), or give the cluster_name and the "
-                "namespace that it was started with."
-            )
+            place = f"in Nomad's namespace {self._namespace!r}"
+            raise messages.not_found(self.cluster_name, place, "cluster_name and namespace")
 
     def get_query_address(self) -> str:
         """Return the load balancer's `host:port/path`, without one the address of a query frontend."""
-        return self._attachment.record().query_address or str(self._find("query")[0])
+        return self._connection.record().query_address or str(self._find("query")[0])
 
     def get_management_address(self) -> str:
         """Return where the management frontend is now."""
-        return self._attachment.record().management_address or str(self._find("management")[0])
+        return self._connection.record().management_address or str(self._find("management")[0])
 
     def get_metric_address(self) -> str:
         """Return the address of the first query frontend itself, which answers /metrics too."""
-        self._attachment.record()
+        self._connection.record()
         return str(self._find("query")[0])
 
     def build(self, spec: BuildSpec) -> str:
         """Build the version's image, pushed where a registry is set, or its archive; return what names it."""
-        self._attachment.record()
+        self._connection.record()
         return self._sources.build(spec)
 
     def deploy(self, spec: DeploySpec) -> None:
         """Register a version's job, and return when its replicas have nodes; any image may be given."""
-        definitions = self._definitions(self._attachment.record())
-        require_model(spec.model)
+        definitions = self._definitions(self._connection.record())
+        require_model_names(spec.model)
         self._replicas.deploy(definitions, spec, self._sources.of_model(spec.image))
 
     def check_replicas(self, model: ModelVersion) -> None:
         """Raise DeploymentError, with the last log lines, when a replica ends again and again."""
-        self._attachment.require()
+        self._connection.require()
         self._replicas.check(model)
 
     def get_num_replicas(self, model: ModelVersion) -> int:
         """Return how many replicas are wanted; 0 for a version that is not deployed."""
-        self._attachment.record()
+        self._connection.record()
         return self._replicas.count_of(model)
 
     def get_replicas(self) -> Mapping[ModelVersion, int]:
         """Return how many replicas are wanted of each deployed version."""
-        self._attachment.record()
+        self._connection.record()
         return self._replicas.count()
 
     def set_num_replicas(self, model: ModelVersion, num_replicas: int) -> None:
@@ -187,12 +181,12 @@ class NomadContainerManager(ContainerManager):
         Where there is no room for all, as many run as there is room for, and ContainerManagerError says what
         is lacking.
         """
-        self._attachment.record()
+        self._connection.record()
         self._replicas.scale(model, num_replicas)
 
     def stop_models(self, models: Iterable[ModelVersion]) -> None:
         """Drain and remove all replicas of these versions; versions that are not there are passed over."""
-        self._attachment.record()
+        self._connection.record()
         self._replicas.stop(set(models))
 
     def get_logs(self, logging_dir: Path) -> list[Path]:
@@ -200,7 +194,7 @@ class NomadContainerManager(ContainerManager):
 
         Of those that have ended, as long as Nomad has them, the allocation's id is in the name.
         """
-        self._attachment.record()
+        self._connection.record()
         logging_dir.mkdir(parents=True, exist_ok=True)
         paths = []
         for job in self._fleet.find():
@@ -214,7 +208,7 @@ class NomadContainerManager(ContainerManager):
 
     def tail_logs(self, model: ModelVersion, lines: int = 20) -> str:
         """Return the last lines of each replica's log; empty where there is none."""
-        self._attachment.record()
+        self._connection.record()
         return self._replicas.tail_logs(model, lines)
 
     def stop_all(self, *, graceful: bool = True, keep_state: bool = False) -> None:
@@ -223,7 +217,7 @@ class NomadContainerManager(ContainerManager):
         With `keep_state` the volume stays, and models' and Redis' jobs stay registered with a count of 0.
         Raises ContainerManagerError, and ends nothing, where Redis has no volume that could keep it.
         """
-        record = self._attachment.record()
+        record = self._connection.record()
         if keep_state and record.redis_ip is None and self._redis_state.find() is None:
             raise ContainerManagerError(
                 f"Cannot keep the state of cluster {self.cluster_name!r}: its Redis has no volume. Start a "
@@ -231,7 +225,7 @@ class NomadContainerManager(ContainerManager):
                 "without keep_state."
             )
         self._shutdown.run(graceful=graceful, keep_state=keep_state)
-        self._attachment.is_connected = False
+        self._connection.is_connected = False
 
     def remove_leftovers(self) -> bool:
         """Remove all that is left of a cluster, its state too, whether it runs or not and connected or not.
@@ -241,7 +235,7 @@ class NomadContainerManager(ContainerManager):
         if not self._fleet.find_all() and not self._redis_state.has_volume():
             return False
         self._shutdown.run(graceful=False, keep_state=False)
-        self._attachment.is_connected = False
+        self._connection.is_connected = False
         return True
 
     def render(self, spec: ClusterSpec, models: Iterable[DeploySpec] = ()) -> dict[str, str]:

@@ -195,7 +195,7 @@ class Frontends:
             return f"{len(found)} of {job.count} instances of {name} pass their checks in Consul"
         place, _, path = (address or str(found[0])).partition("/")
         host, _, port = place.rpartition(":")
-        return health.unready_reason(host.strip("[]"), int(port), f"/{path}" if path else "") or ""
+        return health.unready_reason(host.strip("[]"), int(port), f"/{path}" if path else "")
 
     def _require_well(self, looks: list[_Look], *, waited_s: float) -> None:
         for look in looks:

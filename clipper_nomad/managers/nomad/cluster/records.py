@@ -15,7 +15,7 @@ from clipper_nomad.errors import ContainerManagerError
 from clipper_nomad.jobspecs import meta
 from clipper_nomad.managers.nomad.settings import DynamicVolume, NomadSettings
 
-SETTINGS = "clipper-nomad.settings"
+RECORD = "clipper-nomad.settings"
 #: How many were wanted when the cluster was stopped with its state kept; a job that has it is asleep.
 KEPT_COUNT = "clipper-nomad.kept_count"
 #: What keeps Redis' data, on Redis' job: `dynamic`, or `host volume NAME`; missing where nothing does.
@@ -51,16 +51,16 @@ class _Routes:
 
 def of_cluster(record: ClusterRecord) -> dict[str, str]:
     """Return the meta that carries the record."""
-    return {SETTINGS: msgspec.json.encode(record).decode()}
+    return {RECORD: msgspec.json.encode(record).decode()}
 
 
 def read_cluster(job_meta: Mapping[str, str]) -> ClusterRecord:
     """Return the record that a job carries. Raises ContainerManagerError when it is not understood."""
     try:
-        return msgspec.json.decode(job_meta.get(SETTINGS, ""), type=ClusterRecord)
+        return msgspec.json.decode(job_meta.get(RECORD, ""), type=ClusterRecord)
     except msgspec.DecodeError as error:
         raise ContainerManagerError(
-            f"The meta {SETTINGS} of a job of cluster {job_meta.get(meta.CLUSTER)!r} cannot be read "
+            f"The meta {RECORD} of a job of cluster {job_meta.get(meta.CLUSTER)!r} cannot be read "
             f"({error}): another version of clipper-nomad made it. Use that version, or stop the cluster "
             "first."
         ) from error
@@ -69,7 +69,7 @@ def read_cluster(job_meta: Mapping[str, str]) -> ClusterRecord:
 def read_rpc_address(job_meta: Mapping[str, str]) -> str | None:
     """Return the RPC address, if any, of a cluster that any version may have started."""
     try:
-        return msgspec.json.decode(job_meta.get(SETTINGS, ""), type=_Routes).rpc_address
+        return msgspec.json.decode(job_meta.get(RECORD, ""), type=_Routes).rpc_address
     except msgspec.DecodeError:
         return None
 

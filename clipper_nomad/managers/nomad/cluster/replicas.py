@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 
 from clipper_nomad.errors import ContainerManagerError, DeploymentError
 from clipper_nomad.jobspecs import meta, model_job_id, render, service_name
+from clipper_nomad.managers import messages
 from clipper_nomad.managers.nomad.api.allocations import Allocation
 from clipper_nomad.managers.nomad.api.jobs import JobSummary
 from clipper_nomad.managers.nomad.api.logs import Logs
@@ -56,11 +57,11 @@ class Replicas:
         Where only some have, the others wait for room and that is told; where none has, the job is removed.
         """
         if self._fleet.model(spec.model):
-            raise _deployed_already(spec.model)
+            raise messages.already_deployed(spec.model)
         job_id = model_job_id(self._cluster_name, spec.model)
         applied = self._jobs.apply(render(definitions.model(spec, package)))
         if applied is None:
-            raise _deployed_already(spec.model)
+            raise messages.already_deployed(spec.model)
         try:
             self._require_placed(job_id, applied.evaluation_id, spec)
         except BaseException:
@@ -86,10 +87,7 @@ class Replicas:
         """
         job = self._fleet.model(model)
         if job is None:
-            raise ContainerManagerError(
-                f"Cannot set the number of replicas of model version {model}: it is not deployed. "
-                "Deploy it first."
-            )
+            raise messages.not_deployed(model)
         if num_replicas == job.count:
             return
         lacking, possible = "", num_replicas
@@ -125,7 +123,7 @@ class Replicas:
         if job is None:
             return
         allocations = self._jobs.allocations(job.id)
-        names = {each.id: f"Replica {each.index} of model version {model}" for each in allocations}
+        names = {each.id: messages.replica_of(model, each.index) for each in allocations}
         if failing := self._watch.describe_failing(allocations, names):
             raise DeploymentError(failing)
         service_meta = {meta.SERVICE_MODEL: model.name, meta.SERVICE_MODEL_VERSION: model.version}
@@ -137,10 +135,9 @@ class Replicas:
         """Return the last lines of each replica's log, under a heading where there are several."""
         job = self._fleet.model(model)
         replicas = _latest(self._jobs.allocations(job.id)) if job else {}
-        tails = {index: self._logs.tail(each, lines).rstrip("\n") for index, each in replicas.items()}
-        if len(tails) == 1:
-            return next(iter(tails.values()))
-        return "\n".join(f"==> replica {index} <==\n{text}" for index, text in tails.items() if text)
+        return messages.join_logs(
+            {str(index): self._logs.tail(each, lines) for index, each in replicas.items()}
+        )
 
     def _wanted(self, job_id: str) -> list[Allocation]:
         return [each for each in self._jobs.allocations(job_id) if each.is_wanted]
@@ -149,9 +146,3 @@ class Replicas:
 def _latest(allocations: Collection[Allocation]) -> Mapping[int, Allocation]:
     """Return each replica's allocation: the one that is wanted, where there is one."""
     return {each.index: each for each in sorted(allocations, key=lambda each: (each.index, each.is_wanted))}
-
-
-def _deployed_already(model: ModelVersion) -> ContainerManagerError:
-    return ContainerManagerError(
-        f"Model version {model} is deployed already: use another version, or stop this one first"
-    )

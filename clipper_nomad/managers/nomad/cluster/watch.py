@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable, Mapping
 
 from clipper_nomad.errors import ContainerManagerError
-from clipper_nomad.managers import health
+from clipper_nomad.managers import health, messages
 from clipper_nomad.managers.nomad.api.allocations import Allocation
 from clipper_nomad.managers.nomad.api.jobs import Jobs
 from clipper_nomad.managers.nomad.api.logs import Logs
@@ -63,10 +63,8 @@ class Watch:
             has_ended_anew = self._tell_events(each, what[each.id])
             # What has not ended need not be judged by Nomad's clock, which takes a request.
             if each.has_ended() and each.keeps_failing(self._jobs.now()):
-                return (
-                    f"{what[each.id]} keeps failing: it ended {_times(max(each.num_ends, 1))}: "
-                    f"{each.describe_end()}. {self.describe_log(each)}"
-                )
+                log = self._logs.tail(each, _LOG_LINES)
+                return messages.describe_failing(what[each.id], each.num_ends, each.describe_end(), log)
             if has_ended_anew:
                 self._tell_log(each, what[each.id])
         return ""
@@ -101,8 +99,7 @@ class Watch:
 
     def describe_log(self, allocation: Allocation) -> str:
         """Return the last lines that an allocation logged, with a heading."""
-        lines = self._logs.tail(allocation, _LOG_LINES).rstrip()
-        return f"The last lines of its log:\n{lines}" if lines else "It logged nothing."
+        return messages.describe_log(self._logs.tail(allocation, _LOG_LINES))
 
     def _tell_events(self, allocation: Allocation, what: str) -> bool:
         """Tell what happened to an allocation since it was last told of, and return whether it ended."""
@@ -132,7 +129,3 @@ def _describe_failing(instance: FailingInstance) -> str:
     place = instance.place
     reason = health.unready_reason(place.host, place.port) or instance.output or "it has yet to pass again"
     return f"{' and '.join(map(repr, instance.checks))} of {place} in Consul: {reason}"
-
-
-def _times(count: int) -> str:
-    return "once" if count == 1 else f"{count} times, the last time"

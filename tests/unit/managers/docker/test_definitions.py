@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clipper_nomad.errors import ClipperWarning, ContainerManagerError
+from clipper_nomad.managers.dns_names import require_dns_name
 from clipper_nomad.managers.docker import definitions, labels
 from clipper_nomad.managers.docker.definitions import Definition
-from clipper_nomad.managers.docker.labels import ClusterSettings, ModelRecord
-from clipper_nomad.managers.labels import require_label
+from clipper_nomad.managers.docker.labels import ClusterRecord, ModelRecord
 from clipper_nomad.types import ClusterSpec, Device, ModelVersion, Resources
 
-SETTINGS = ClusterSettings(
+RECORD = ClusterRecord(
     version="0.1.0",
     docker_ip="localhost",
     network="clipper_network",
@@ -32,9 +32,9 @@ MODEL = ModelRecord(
 NAMES = st.from_regex(r"[a-z0-9]([-a-z0-9]{0,5}[a-z0-9])?", fullmatch=True)
 
 
-def query_frontend(index: int = 0, settings: ClusterSettings = SETTINGS, **spec: Any) -> Definition:
+def query_frontend(index: int = 0, record: ClusterRecord = RECORD, **spec: Any) -> Definition:
     return definitions.query_frontend(
-        "iris", settings, ClusterSpec(**spec), "sha256:q", {}, index=index, query_port=1337 + index
+        "iris", record, ClusterSpec(**spec), "sha256:q", {}, index=index, query_port=1337 + index
     )
 
 
@@ -48,7 +48,7 @@ def test_no_two_replicas_share_a_name(a: str, b: str, c: str, d: str, e: str, f:
 @pytest.mark.parametrize("name", ["", "a.b", "A", "-a", "a-", "a_b", "a" * 64])
 def test_a_name_that_could_be_taken_for_several_is_refused(name: str) -> None:
     with pytest.raises(ContainerManagerError, match="cluster name"):
-        require_label(name, "cluster name")
+        require_dns_name(name, "cluster name")
 
 
 def test_frontends_find_redis_and_are_found_by_their_names() -> None:
@@ -60,8 +60,8 @@ def test_frontends_find_redis_and_are_found_by_their_names() -> None:
 
 
 def test_a_redis_elsewhere_is_used() -> None:
-    settings = replace(SETTINGS, redis_ip="10.0.0.1", redis_port=6380)
-    assert query_frontend(settings=settings).environment["CLIPPER_REDIS"] == "10.0.0.1:6380"
+    record = replace(RECORD, redis_ip="10.0.0.1", redis_port=6380)
+    assert query_frontend(record=record).environment["CLIPPER_REDIS"] == "10.0.0.1:6380"
 
 
 def test_the_first_frontend_publishes_the_rpc_port_too() -> None:
@@ -87,19 +87,19 @@ def test_another_spec_version_or_image_is_another_definition() -> None:
     one = query_frontend()
     assert query_frontend().digest == one.digest
     assert query_frontend(prediction_cache_bytes=5).digest != one.digest
-    assert query_frontend(settings=replace(SETTINGS, version="0.2.0")).digest != one.digest
+    assert query_frontend(record=replace(RECORD, version="0.2.0")).digest != one.digest
     assert replace(one, image="sha256:other").digest != one.digest
 
 
 def test_replicas_know_every_frontend_and_those_of_rpc_version_3_the_first() -> None:
-    environment = definitions.replica("iris", SETTINGS, MODEL, 0).environment
+    environment = definitions.replica("iris", RECORD, MODEL, 0).environment
     assert environment["CLIPPER_RPC_ADDRESS"] == "f.0:7000,f.1:7000"
     assert (environment["CLIPPER_IP"], environment["CLIPPER_PORT"]) == ("f.0", "7000")
     assert environment["CLIPPER_CLUSTER_NAME"] == "iris"
 
 
 def test_a_replica_runs_the_image_that_the_name_meant_when_it_was_deployed() -> None:
-    definition = definitions.replica("iris", SETTINGS, MODEL, 0)
+    definition = definitions.replica("iris", RECORD, MODEL, 0)
     assert definition.image == "sha256:abc"
     assert labels.read_model(definition.all_labels) == MODEL
 
@@ -107,17 +107,17 @@ def test_a_replica_runs_the_image_that_the_name_meant_when_it_was_deployed() -> 
 def test_stopping_leaves_the_time_to_drain() -> None:
     drain_s = int(query_frontend().environment["CLIPPER_DRAIN_TIMEOUT_S"])
     assert query_frontend().stop_timeout_s > drain_s
-    assert definitions.replica("iris", SETTINGS, MODEL, 0).stop_timeout_s > drain_s
+    assert definitions.replica("iris", RECORD, MODEL, 0).stop_timeout_s > drain_s
 
 
 def test_limits_are_in_the_engines_units() -> None:
     model = replace(MODEL, resources=Resources(cpu=1.5, memory=100))
-    assert definitions.replica("iris", SETTINGS, model, 0).limits() == {
+    assert definitions.replica("iris", RECORD, model, 0).limits() == {
         "nano_cpus": 1_500_000_000,
         "mem_limit": 104_857_600,
         "memswap_limit": 104_857_600,
     }
-    assert definitions.replica("iris", SETTINGS, MODEL, 0).limits() == {}
+    assert definitions.replica("iris", RECORD, MODEL, 0).limits() == {}
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_limits_are_in_the_engines_units() -> None:
     ],
 )
 def test_what_is_spare_may_be_taken_up_to_the_most(resources: Resources, limits: dict[str, int]) -> None:
-    found = definitions.replica("iris", SETTINGS, replace(MODEL, resources=resources), 0).limits()
+    found = definitions.replica("iris", RECORD, replace(MODEL, resources=resources), 0).limits()
     assert found == {**limits, "memswap_limit": limits["mem_limit"]}
 
 
@@ -140,7 +140,7 @@ def test_gpus_are_counted_and_other_devices_refused() -> None:
         definitions.count_gpus((Device("nvidia/gpu", constraints=("${device.attr.memory} > 1",)),))
 
 
-def test_settings_that_are_not_understood_are_said_to_be_another_versions() -> None:
-    assert labels.read_settings(labels.with_settings(SETTINGS)) == SETTINGS
+def test_a_record_that_is_not_understood_is_said_to_be_another_versions() -> None:
+    assert labels.read_record(labels.of_record(RECORD)) == RECORD
     with pytest.raises(ContainerManagerError, match="another version of clipper-nomad"):
-        labels.read_settings({labels.SETTINGS: '{"new": 1}', labels.CLUSTER: "iris"})
+        labels.read_record({labels.RECORD: '{"new": 1}', labels.CLUSTER: "iris"})

@@ -35,8 +35,8 @@ def test_a_record_is_read_as_it_was_written() -> None:
 @pytest.mark.parametrize("text", ["", "nothing", "{}", '{"version": "9.0"}', "[]"])
 def test_what_another_version_wrote_is_said_to_be_that(text: str) -> None:
     with pytest.raises(ContainerManagerError, match=r"cluster 'iris' .* another version of clipper-nomad"):
-        records.read_cluster({meta.CLUSTER: "iris", records.SETTINGS: text})
-    assert records.read_rpc_address({records.SETTINGS: text}) is None
+        records.read_cluster({meta.CLUSTER: "iris", records.RECORD: text})
+    assert records.read_rpc_address({records.RECORD: text}) is None
 
 
 def test_a_job_without_a_record_is_told_too() -> None:
@@ -46,13 +46,11 @@ def test_a_job_without_a_record_is_told_too() -> None:
 
 
 def test_a_later_version_may_say_more() -> None:
-    said = json.loads(records.of_cluster(RECORD)[records.SETTINGS])
-    later = {records.SETTINGS: json.dumps({**said, "something": "new"})}
+    said = json.loads(records.of_cluster(RECORD)[records.RECORD])
+    later = {records.RECORD: json.dumps({**said, "something": "new"})}
     assert records.read_cluster(later) == RECORD
     # What is needed of a neighbour is read of any version, whatever else it says.
-    assert (
-        records.read_rpc_address({records.SETTINGS: '{"rpc_address": "fabio:7001", "a": 1}'}) == "fabio:7001"
-    )
+    assert records.read_rpc_address({records.RECORD: '{"rpc_address": "fabio:7001", "a": 1}'}) == "fabio:7001"
 
 
 def test_an_older_version_does_not_roll_a_newer_one() -> None:

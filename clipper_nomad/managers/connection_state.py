@@ -1,7 +1,6 @@
-"""Whether a manager is attached to its cluster, and how that was started.
+"""The connection of a manager to its cluster: whether there is one, and the record of how it was started.
 
-Owns the refusals of calls that come before or after. Knows neither where a cluster's record is kept nor what
-is in it.
+It refuses calls that come before connect() or after stop_all().
 """
 
 from __future__ import annotations
@@ -14,8 +13,8 @@ from clipper_nomad.errors import ContainerManagerError, UnconnectedException
 Record = TypeVar("Record")
 
 
-class Attachment(Generic[Record]):
-    """What a manager holds of its cluster; `read` returns the cluster's record, None where there is none."""
+class ConnectionState(Generic[Record]):
+    """Whether a manager is connected; `read` returns its cluster's record, None if there is none."""
 
     def __init__(self, cluster_name: str, read: Callable[[], Record | None]) -> None:
         self._cluster_name = cluster_name
@@ -28,7 +27,7 @@ class Attachment(Generic[Record]):
             raise UnconnectedException
 
     def record(self) -> Record:
-        """Return how the cluster was started: another process may have changed it."""
+        """Return how the cluster was started, read again: another process may have changed it."""
         self.require()
         record = self._read()
         if record is None:
