@@ -14,8 +14,12 @@ import typer
 
 from clipper_nomad.cli import apps, cluster, demonstration, environment, images, jobspecs, models, query
 from clipper_nomad.cli.output import say_error, say_warning
-from clipper_nomad.cli.session import MANAGERS, Session
+from clipper_nomad.cli.session import Session
 from clipper_nomad.errors import ClipperException
+from clipper_nomad.managers.options import ClusterOptions
+from clipper_nomad.managers.table import DEFAULT_MANAGER, manager_names
+
+_MANAGERS = manager_names()
 
 app = typer.Typer(
     name="clipper-nomad",
@@ -38,8 +42,8 @@ environment.add_to(app)
 def choose_cluster(
     context: typer.Context,
     manager: Annotated[
-        str, typer.Option(envvar="CLIPPER_MANAGER", help=f"Where the cluster runs: {', '.join(MANAGERS)}.")
-    ] = "local",
+        str, typer.Option(envvar="CLIPPER_MANAGER", help=f"Where the cluster runs: {', '.join(_MANAGERS)}.")
+    ] = DEFAULT_MANAGER,
     cluster_name: Annotated[
         str, typer.Option(envvar="CLIPPER_CLUSTER_NAME", help="Which cluster is meant.")
     ] = "default-cluster",
@@ -53,9 +57,10 @@ def choose_cluster(
     ] = None,
 ) -> None:
     """Take the options that say which cluster all commands are about."""
-    if manager not in MANAGERS:
-        raise typer.BadParameter(f"{manager!r} is unknown: use {', '.join(MANAGERS)}", param_hint="--manager")
-    context.obj = Session(manager, cluster_name, state_dir)
+    if manager not in _MANAGERS:
+        known = ", ".join(_MANAGERS)
+        raise typer.BadParameter(f"{manager!r} is unknown: use {known}", param_hint="--manager")
+    context.obj = Session(manager, ClusterOptions(cluster_name, state_dir))
 
 
 def main() -> None:

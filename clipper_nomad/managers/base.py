@@ -21,7 +21,10 @@ from __future__ import annotations
 import abc
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Self
 
+from clipper_nomad.errors import ContainerManagerError
+from clipper_nomad.managers.options import ClusterOptions
 from clipper_nomad.types import BuildSpec, ClusterSpec, DeploySpec, ModelVersion
 
 
@@ -30,6 +33,19 @@ class ContainerManager(abc.ABC):
 
     #: Names this cluster: a DNS-1123 label. Two clusters of different names in one place never meet.
     cluster_name: str
+
+    @classmethod
+    def from_cli(cls, options: ClusterOptions) -> Self:
+        """Return the manager of the cluster that a user of `clipper-nomad --manager NAME` means.
+
+        NAME is the manager's entry point in the group `clipper_nomad.managers`. A manager without this method
+        is for scripts alone. Settings that the options do not have come from the environment. Raises
+        ContainerManagerError for options that the manager cannot follow.
+        """
+        del options
+        raise ContainerManagerError(
+            f"{cls.__name__} cannot be used from the command line: it has no from_cli(). Use it in a script."
+        )
 
     @abc.abstractmethod
     def start_clipper(self, spec: ClusterSpec) -> None:

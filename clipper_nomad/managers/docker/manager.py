@@ -10,7 +10,7 @@ import ipaddress
 import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from clipper_nomad.errors import ClipperWarning, ContainerManagerError
 from clipper_nomad.images import ImageSettings, build_model_image, project_version
@@ -23,6 +23,7 @@ from clipper_nomad.managers.docker.engine import Engine
 from clipper_nomad.managers.docker.frontends import Frontends
 from clipper_nomad.managers.docker.labels import ClusterRecord
 from clipper_nomad.managers.docker.replicas import Replicas
+from clipper_nomad.managers.options import ClusterOptions
 from clipper_nomad.types import BuildSpec, ClusterSpec, DeploySpec, ModelVersion
 
 _DEFAULT_FLUENTD_PORT = 24224
@@ -84,6 +85,24 @@ class DockerContainerManager(ContainerManager):
         self._replicas = Replicas(self._engine, cluster_name, self._images)
         self._frontends = Frontends(self._engine, cluster_name, self._images, self._replicas)
         self._connection = ConnectionState(self.cluster_name, self._frontends.read_record)
+
+    @classmethod
+    def from_cli(cls, options: ClusterOptions) -> Self:
+        """Return the manager of the cluster that the command line's options describe.
+
+        All state is in the engine, so `state_dir` means nothing here.
+        """
+        options = options.settle_ports()
+        return cls(
+            options.cluster_name,
+            # A name, so that addresses read alike wherever the engine's ports are on this machine.
+            "localhost" if options.host == "127.0.0.1" else options.host,
+            clipper_query_port=options.query_port,
+            clipper_management_port=options.management_port,
+            clipper_rpc_port=options.rpc_port,
+            redis_ip=options.redis_ip,
+            redis_port=options.redis_port,
+        )
 
     def start_clipper(self, spec: ClusterSpec) -> None:
         """Start the cluster's containers, or what differs of them, and return when the frontends are ready.

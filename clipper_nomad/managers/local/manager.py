@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
+from typing import Self
 
 from clipper_nomad.errors import ClipperWarning, ContainerManagerError
 from clipper_nomad.managers import messages
@@ -23,6 +24,7 @@ from clipper_nomad.managers.local.frontends import Frontends
 from clipper_nomad.managers.local.replicas import Replicas
 from clipper_nomad.managers.local.state import ClusterRecord, StateDirectory, default_state_root
 from clipper_nomad.managers.local.supervisor import Supervisor
+from clipper_nomad.managers.options import ClusterOptions
 from clipper_nomad.types import BuildSpec, ClusterSpec, DeploySpec, ModelVersion, Resources
 
 _END_PATIENCE_S = 10.0
@@ -71,6 +73,21 @@ class LocalContainerManager(ContainerManager):
             redis_port=redis_port,
             drain_delay_s=drain_delay_s,
             spec=ClusterSpec(),
+        )
+
+    @classmethod
+    def from_cli(cls, options: ClusterOptions) -> Self:
+        """Return the manager of the cluster that the command line's options describe."""
+        options = options.settle_ports()
+        return cls(
+            options.cluster_name,
+            options.query_port,
+            options.management_port,
+            options.rpc_port,
+            options.redis_port,
+            state_dir=options.state_dir,
+            host=options.host,
+            redis_ip=options.redis_ip,
         )
 
     def start_clipper(self, spec: ClusterSpec) -> None:

@@ -41,6 +41,7 @@ from clipper_nomad.managers.nomad.dns import DNS, ConsulDNS
 from clipper_nomad.managers.nomad.environment import read_environment
 from clipper_nomad.managers.nomad.load_balancer import LoadBalancer, NoLoadBalancer
 from clipper_nomad.managers.nomad.settings import NomadSettings
+from clipper_nomad.managers.options import ClusterOptions
 from clipper_nomad.types import BuildSpec, ClusterSpec, DeploySpec, ModelVersion
 from clipper_nomad.waiting import wait_until
 
@@ -108,6 +109,20 @@ class NomadContainerManager(ContainerManager):
     def from_env(cls, cluster_name: str = "default-cluster", **arguments: Any) -> Self:
         """Return a manager of what NOMAD_*, CONSUL_* and CLIPPER_* say; any argument wins over them."""
         return cls(cluster_name=cluster_name, **{**read_environment(os.environ), **arguments})
+
+    @classmethod
+    def from_cli(cls, options: ClusterOptions) -> Self:
+        """Return from_env()'s manager. Raises ContainerManagerError for addresses: Nomad gives them out."""
+        if not options.has_default_addresses:
+            raise ContainerManagerError(
+                "Nomad gives out addresses and ports by itself: leave --host, --query-port, "
+                "--management-port and --rpc-port alone. Fabio's are CLIPPER_FABIO_ADDRESS, "
+                "CLIPPER_FABIO_HTTP_PORT and CLIPPER_FABIO_TCP_PORT."
+            )
+        redis: dict[str, Any] = {}
+        if options.redis_ip:
+            redis = {"redis_ip": options.redis_ip, "redis_port": options.redis_port}
+        return cls.from_env(options.cluster_name, **redis)
 
     def start_clipper(self, spec: ClusterSpec) -> None:
         """Submit the cluster's jobs, or what differs of them, and return when the frontends are ready."""
