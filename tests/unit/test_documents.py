@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
@@ -83,3 +85,10 @@ def test_all_rooms_are_found_from_the_first_page() -> None:
         links = (link.partition("#")[0] for link in _find_links(document) if not re.match(r"\w+:", link))
         pending += [(document.parent / link).resolve() for link in links if link]
     assert set(DOCUMENTS) - reached == set()
+
+
+def test_the_table_of_metrics_is_current() -> None:
+    """In a process of its own, since a process has the metrics of one model at most."""
+    command = [sys.executable, "-m", "tests.support.metrics_table", "--check"]
+    checked = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=60)
+    assert (checked.stderr, checked.returncode) == ("", 0)
