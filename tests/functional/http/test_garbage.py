@@ -1,4 +1,4 @@
-"""Whatever bytes a client sends: it gets an answer or a close, and the next client is served."""
+"""Garbage on a connection: any bytes get an answer or a close, and the next client is served."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def test_later_answers_are_not_sent_before_the_first() -> None:
         first, second, third = await handler.take(3)
         third.respond(200, b"3")
         second.respond(200, b"2")
-        # Another connection's answer is written after those two: they would have been on their way.
+        # Another connection's answer is written after those two: by then they would have arrived.
         other = await edge.connect()
         other.send(get("/other"))
         (await handler.next()).respond(200, b"other")
@@ -84,7 +84,7 @@ def test_answering_one_of_many_that_wait_is_no_recursion() -> None:
 
 
 class _HoldFirst(EchoHandler):
-    """Holds the request to /hold, echoes the rest."""
+    """Holds the request to /hold and echoes the others."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -141,7 +141,7 @@ def test_answers_do_not_pile_up_for_a_client_that_does_not_read() -> None:
         client.send(*(get("/") for _ in range(1000)))
         for _ in range(1000):
             assert (await client.response()).body == _LargeAnswers.answer
-        assert handler.most_unsent_bytes < 65536 + 2 * len(_LargeAnswers.answer)
+        assert handler.max_unsent_bytes < 65536 + 2 * len(_LargeAnswers.answer)
 
     handler = _LargeAnswers()
     run_edge(scenario, handler, HttpLimits(write_buffer_bytes=65536))
@@ -153,11 +153,11 @@ class _LargeAnswers:
     answer = b"x" * 100_000
 
     def __init__(self) -> None:
-        self.most_unsent_bytes = 0
+        self.max_unsent_bytes = 0
 
     def handle(self, exchange: Exchange) -> None:
         exchange.respond(200, self.answer)
         connection = exchange.connection
         assert isinstance(connection, HttpProtocol)
         unsent_bytes = connection._transport.get_write_buffer_size()
-        self.most_unsent_bytes = max(self.most_unsent_bytes, unsent_bytes)
+        self.max_unsent_bytes = max(self.max_unsent_bytes, unsent_bytes)

@@ -1,6 +1,6 @@
-"""All live client connections: their one timer, their end, and how many there are.
+"""The live client connections of one server: their sweep, draining, and counters.
 
-Owns the sweep that enforces every time limit, and draining. Knows no HTTP: a connection checks itself.
+One timer for all of them enforces every time limit: it calls `check` of each connection.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ from typing import Protocol
 
 
 class Swept(Protocol):
-    """A connection, as its owner sees it."""
+    """A connection, as seen by the sweep and by draining."""
 
     def check(self, now_s: float) -> None:
-        """End what has taken too long; `now_s` is the loop's time."""
+        """Enforce the time limits; `now_s` is the loop's time."""
 
     def drain(self) -> None:
-        """Close once what has been received is answered, which may be now."""
+        """Close once everything received is answered, which may be now."""
 
     def abort(self) -> None:
         """Close at once."""
 
 
 class Connections:
-    """The connections of one server. Use on the event loop's thread."""
+    """The connections of one server. Call it on the event loop's thread."""
 
     def __init__(self, sweep_interval_s: float = 0.5) -> None:
         self._sweep_interval_s = sweep_interval_s
@@ -33,14 +33,14 @@ class Connections:
         self._closed_waiters: list[asyncio.Future[None]] = []
         self.draining = False
         self.accepted_total = 0
+        #: Requests that never reached the handler, by HTTP status.
         self.refused_total: Counter[int] = Counter()
-        """Requests that never reached the handler, by HTTP status."""
 
     def __len__(self) -> int:
         return len(self._open)
 
     def add(self, connection: Swept) -> None:
-        """Take a new connection; while draining it is told to close at once."""
+        """Add a new connection; while draining, close it at once."""
         self._open.add(connection)
         self.accepted_total += 1
         if self._timer is None:
@@ -49,19 +49,19 @@ class Connections:
             connection.drain()
 
     def discard(self, connection: Swept) -> None:
-        """Forget a connection that is closed."""
+        """Remove a closed connection."""
         self._open.discard(connection)
         if not self._open:
             self._on_empty()
 
     def start_draining(self) -> None:
-        """Close idle connections now, and every other after the answers that it is owed."""
+        """Close idle connections now, and the others once they have their answers."""
         self.draining = True
         for connection in tuple(self._open):
             connection.drain()
 
     async def wait_closed(self, timeout_s: float) -> int:
-        """Wait until no connection is left, and abort those left after `timeout_s`. Return their number."""
+        """Wait until all are closed; abort those left after `timeout_s`, and return their number."""
         if not await self._wait_empty(timeout_s):
             aborted = tuple(self._open)
             for connection in aborted:

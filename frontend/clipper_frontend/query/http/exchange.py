@@ -1,7 +1,4 @@
-"""One request and the answer it is owed: what the HTTP edge hands to the serving core.
-
-Owns the rule that an exchange is answered once. Knows neither parser nor transport.
-"""
+"""An exchange: one request and the answer that it is owed. It is answered once."""
 
 from __future__ import annotations
 
@@ -13,25 +10,23 @@ JSON: Final = b"application/json"
 
 
 class Handler(Protocol):
-    """What answers requests."""
+    """The application behind the HTTP edge: it answers requests."""
 
     def handle(self, exchange: Exchange) -> None:
-        """Take a complete request; call its `respond` now or later, on the event loop's thread."""
+        """Answer a complete request: call `respond` now or later, on the event loop's thread."""
 
 
 class Connection(Protocol):
-    """Where an exchange's answer goes."""
-
-    closed: bool
+    """The receiver of an exchange's answer."""
 
     def deliver(self, exchange: Exchange, status: int, body: bytes, content_type: bytes) -> None:
-        """Write the answer when those to earlier requests have been written."""
+        """Write the answer once those to earlier requests are written."""
 
 
 class Exchange(msgspec.Struct, eq=False):
-    """A complete request. `path` is as the client sent it, without the query string; never decoded.
+    """A complete request. `path` is as the client sent it, not decoded, without the query string.
 
-    A Struct because one is made for every query, in half the time that a plain class takes.
+    One is made for every query: a Struct takes half the time that a plain class takes.
     """
 
     connection: Connection
@@ -40,16 +35,11 @@ class Exchange(msgspec.Struct, eq=False):
     body: bytes
     keep_alive: bool
     answered: bool = False
+    #: The answer (status, body, content type) while it waits for earlier ones.
     ready: tuple[int, bytes, bytes] | None = None
-    """The answer (status, body, content type) while it waits for earlier ones."""
-
-    @property
-    def closed(self) -> bool:
-        """Return whether the client has gone, so that no answer can reach it."""
-        return self.connection.closed
 
     def respond(self, status: int, body: bytes, content_type: bytes = JSON) -> None:
-        """Answer the request. Only the first call counts; after the client has gone none does anything."""
+        """Answer the request. Only the first call counts; nothing is sent if the client has gone."""
         if not self.answered:
             self.answered = True
             self.connection.deliver(self, status, body, content_type)

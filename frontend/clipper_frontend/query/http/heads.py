@@ -1,7 +1,7 @@
-"""The head of a request as bytes: what the parser does not report is looked up here.
+"""Look-ups in the bytes of a request's head, for what the parser does not report. Pure functions.
 
-Owns the few headers that matter before a body is there, and the request target. Pure functions. Heads are
-those that the parser has accepted: lines end in CR LF, and there is one Content-Length at most.
+They cover the request target and the few headers that matter before a body has come. All heads have been
+accepted by the parser: lines end in CR LF, and there is at most one Content-Length.
 """
 
 from __future__ import annotations
@@ -17,36 +17,36 @@ _OF_BODY: Final = re.compile(rb"\r\n((?:content-length|transfer-encoding|expect)
 
 
 def head_in(data: bytes) -> bytes:
-    """Return the head that `data` begins with, without the empty lines that may come before it."""
+    """Return the head at the start of `data`, without empty lines before it."""
     head, end, _ = data.lstrip(b"\r\n").partition(END)
     return head + end
 
 
 def content_length(head: bytes) -> int:
-    """Return the length that a head gives its body in bytes, or 0."""
+    """Return the declared length of the body in bytes, or 0."""
     found = _CONTENT_LENGTH.search(head)
     return int(found[1]) if found else 0
 
 
 def expects_continue(head: bytes) -> bool:
-    """Return whether the client waits for leave to send its body."""
+    """Return whether the client waits for 100 Continue before it sends its body."""
     return _EXPECTS_CONTINUE.search(head) is not None
 
 
 def without_upgrade(head: bytes, method: bytes, url: bytes, version: str) -> bytes:
-    """Return a head that asks for the same, but not for another protocol."""
+    """Return a head of the same request that does not ask for another protocol."""
     return b"\r\n".join((b"%b %b HTTP/%b" % (method, url, version.encode()), *_OF_BODY.findall(head))) + END
 
 
 def head_bytes_with(begun: bytes | bytearray, data: bytes) -> int:
-    """Return how many bytes a head that was begun has with `data`, which may hold its end."""
+    """Return the length of a head of which `begun` was received before; `data` may contain its end."""
     tail = bytes(begun[1 - len(END) :])
     end = (tail + data).find(END)
     return len(begun) + (len(data) if end < 0 else end + len(END) - len(tail))
 
 
 def path_of(url: bytes) -> bytes:
-    """Return the path in a request target, without the query string; `*` is a path of its own."""
+    """Return the path of a request target, without the query string; `*` is a path of its own."""
     path = url.partition(b"?")[0]
     if path.startswith(b"/"):
         return path

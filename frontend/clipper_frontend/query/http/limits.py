@@ -1,7 +1,4 @@
-"""What one client may ask of the HTTP edge: sizes and times.
-
-Owns the numbers and why they are what they are. Knows nothing of sockets.
-"""
+"""The limits of one client connection, in sizes and times, and their reasons."""
 
 from __future__ import annotations
 
@@ -14,26 +11,27 @@ MIB = 1024 * 1024
 class HttpLimits:
     """The limits of every connection. Sizes in bytes, times in seconds."""
 
+    #: A longer body is answered with 413.
     max_body_bytes: int = 64 * MIB
-    """A longer body is answered with 413."""
+    #: Request line and headers together; more is answered with 431.
     max_header_bytes: int = 64 * 1024
-    """Request line and headers together; more is answered with 431."""
+    #: A longer request target is answered with 414.
     max_url_bytes: int = 8 * 1024
-    """A longer request target is answered with 414."""
+    #: Requests of one connection that the handler may hold unanswered; further ones wait unread.
     max_pipelined: int = 64
-    """Requests of one connection that the handler may have unanswered; more wait unread."""
+    #: From the first byte of a request (or from connecting) to the end of its headers; then 408.
     header_timeout_s: float = 10.0
-    """From the first byte of a request (or the connect) to the end of its headers; then 408."""
+    #: From the end of the headers to the end of the body; then 408.
     body_timeout_s: float = 60.0
-    """From the end of the headers to the end of the body; then 408."""
+    #: A kept-alive connection is closed after this time without a request; one whose client takes none of
+    #: the unsent answers, too.
     idle_timeout_s: float = 75.0
-    """A kept-alive connection without a request is closed then, and so is one whose client reads nothing."""
+    #: After a refusal the client may keep sending this long, so that it sees the answer and not a reset.
     linger_timeout_s: float = 10.0
-    """After a refusal the client may go on sending this long, so that it sees the answer and not a reset."""
+    #: At most this much is read and discarded after a refusal: four times the largest body.
     linger_bytes: int = 256 * MIB
-    """The most that is read and thrown away after a refusal: four times the largest body."""
+    #: Unsent answers to a slow client; above this, no more of its requests are read.
     write_buffer_bytes: int = 256 * 1024
-    """Answers that wait for a slow client; above this, no more of its requests are read."""
 
     @property
     def sweep_interval_s(self) -> float:

@@ -1,7 +1,47 @@
-"""One client connection's answers: handed out to the handler, written in the order of the requests.
+"""The answering half of one client connection: exchanges out to the handler, answers back in request order.
 
-Owns the transport, the bound on unanswered requests, the slow reader, and closing.
-What a request looks like in bytes is the subclass's business.
+It owns the transport. The subclass (protocol.py) reads requests; this class decides when the handler gets
+them, when their answers are written, and when the connection closes.
+
+Order. HTTP/1.1 answers in the order of the requests, but the handler may answer in any order:
+
+    subclass --_submit--> _backlog --_release_backlog--> _pending --_flush--> transport
+               read, not yet       handed to the handler; leaves
+               handed out          when it and all before it are answered
+
+An answer that comes early waits in its exchange (`ready`). _flush writes all answers at the head of _pending
+in one write. A refusal is an exchange that is answered before it is submitted: it passes through both queues
+and so comes after the answers before it. `100 Continue` is written only when both queues are empty: between
+two answers a client would take it for the answer to the wrong request.
+
+Fast path. Nearly every query is alone on its connection and answered with a short JSON text and status 200.
+`_fast_path` is one flag instead of six checks per query. It is true while all of these hold:
+
+    nothing waits in _backlog           writing is not paused             no 100 Continue is owed
+    further requests are read           the connection is not draining    it is not closed
+
+If it is true, a request goes straight to the handler (within max_pipelined), and the answer to the only
+pending exchange is written with a ready-made head. Such an answer is never the connection's last: a request
+with `Connection: close` has ended the reading and so the fast path. Whoever breaks a condition sets the flag
+to false at once; only _update_fast_path sets it to true, when a condition may have been restored. Being false
+too long costs time; being true wrongly would break the order of answers or a close.
+
+Back-pressure, so that no client can make this process hold an unbounded amount:
+
+    bound                                        | what happens above it
+    ---------------------------------------------+-----------------------------------------------------------
+    max_pipelined exchanges are pending          | further ones wait in _backlog, and reading is paused: what
+                                                 | one segment held is all that can wait there
+    write_buffer_bytes of answers are unsent     | the transport calls pause_writing: nothing more is read or
+                                                 | handed out until resume_writing
+    the client took no byte of what is unsent    | the sweep aborts the connection
+    for idle_timeout_s                           |
+
+Closing. `_ending` means that no further request is read, `_draining` that the connection closes once it is
+between requests. An answer that is known to be the last says `Connection: close`. When both queues are empty,
+_close_if_finished closes: at once, or after a refusal (`_lingers`) only the server's direction, while the
+subclass reads on and discards. From then on `closed` is true, as it is when the client has gone, and answers
+are dropped.
 """
 
 from __future__ import annotations
@@ -21,24 +61,20 @@ log = logging.getLogger("clipper.query.http")
 
 
 class Pipeline(asyncio.Protocol):
-    """The answering half of a connection.
-
-    `closed` is true once no further answer can be sent. An exchange waits in `_backlog` until the handler may
-    have it, and in `_pending` until it and those before it are answered.
-    """
+    """The answers of a connection. `closed` is true once no further answer can be sent."""
 
     __slots__ = (
         "_backlog",
         "_connections",
         "_draining",
         "_ending",
+        "_fast_path",
         "_handle",
         "_limits",
         "_lingers",
         "_max_pipelined",
         "_owes_continue",
         "_pending",
-        "_plain",
         "_reading",
         "_releasing",
         "_since_s",
@@ -61,35 +97,35 @@ class Pipeline(asyncio.Protocol):
         self._backlog: deque[Exchange] = deque()
         self._releasing = False
         self._owes_continue = False
-        # The connection's own state. `_plain` is true while none of the rarer ones holds: the fast path.
-        self._plain = True
+        # The connection's own state.
+        self._fast_path = True
         self._ending = False  # no further request will be read
         self._draining = False
-        self._lingers = False  # after the last answer, read on for a while
+        self._lingers = False  # after the last answer, read on and discard for a while
         self.closed = False
         self._reading = True
         self._writing_paused = False
-        # For the sweep: since when the connection is in its present state.
+        # For the sweep: the start of the present phase, and how much was unsent at the sweep before.
         self._since_s = 0.0
         self._unsent_bytes = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Start with a client that has just connected."""
+        """Register the new connection."""
         # No isinstance: uvloop's transports are not subclasses.
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(high=self._limits.write_buffer_bytes)
         self._connections.add(self)
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (why it was lost changes nothing)
-        """Forget what the client is no longer there to be told."""
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (the reason changes nothing)
+        """Drop what cannot be answered any more."""
         self.closed = True
-        self._plain = False
+        self._fast_path = False
         self._pending.clear()
         self._backlog.clear()
         self._connections.discard(self)
 
     def eof_received(self) -> bool:
-        """Go on answering a client that has sent all it will send; it may still read."""
+        """Answer what was received and read no more: the client may still read. False closes now."""
         if self.closed:
             return False
         self._end()
@@ -97,31 +133,31 @@ class Pipeline(asyncio.Protocol):
         return bool(self._pending or self._backlog)
 
     def pause_writing(self) -> None:
-        """Read and handle no more of a client that does not read its answers."""
+        """Stop reading and handing out: the client does not read its answers."""
         self._writing_paused = True
-        self._plain = False
+        self._fast_path = False
         self._update_reading()
 
     def resume_writing(self) -> None:
-        """Go on with a client that has caught up."""
+        """Continue: the client has caught up."""
         self._writing_paused = False
         self._release_backlog()
 
     def drain(self) -> None:
-        """Close once all that has been received is answered."""
+        """Close once everything received is answered, which may be now."""
         self._draining = True
-        self._plain = False
+        self._fast_path = False
         self._close_if_finished()
 
     def abort(self) -> None:
-        """Close at once, whatever is unsent."""
+        """Close at once; unsent answers are lost."""
         self._transport.abort()
 
     def deliver(self, exchange: Exchange, status: int, body: bytes, content_type: bytes) -> None:
-        """Write an answer, or keep it until those before it are written."""
+        """Write an answer, or keep it until those before it are written. Only Exchange.respond calls it."""
         pending = self._pending
         if (
-            self._plain
+            self._fast_path
             and len(pending) == 1
             and status == 200
             and content_type is JSON
@@ -135,30 +171,30 @@ class Pipeline(asyncio.Protocol):
             self._flush()
 
     def check(self, now_s: float) -> None:
-        """End what has taken too long; `now_s` is the loop's time."""
+        """Enforce the time limits; `now_s` is the loop's time."""
         raise NotImplementedError
 
-    # What the subclass knows and does.
+    # The subclass's part.
 
     def _mid_request(self) -> bool:
         """Return whether a request has been received in part."""
         raise NotImplementedError
 
     def _end(self) -> None:
-        """Read no further request: those received are the last."""
+        """Read no further request."""
         self._ending = True
-        self._plain = False
+        self._fast_path = False
 
-    # Handing out.
+    # Handing exchanges out.
 
     def _submit(self, exchange: Exchange) -> None:
-        """Hand an exchange to the handler when it is its turn."""
+        """Hand an exchange to the handler when its turn comes."""
         if not self.closed:
             self._backlog.append(exchange)
             self._release_backlog()
 
     def _refuse(self, status: int, error: str, cause: str) -> None:
-        """Answer what could not be read as a request, after all before it; then close."""
+        """Answer something that is no acceptable request, after all before it; then close."""
         self._connections.refused_total[status] += 1
         answer = (status, error_body(error, cause), JSON)
         refusal = Exchange(self, b"", b"", b"", keep_alive=False, answered=True, ready=answer)
@@ -170,7 +206,7 @@ class Pipeline(asyncio.Protocol):
         self._pending.append(exchange)
         try:
             self._handle(exchange)
-        except Exception as error:  # noqa: BLE001 (the root of a request: one must not end the connection)
+        except Exception as error:  # noqa: BLE001 (one request's error must not end the connection)
             self._on_handler_error(exchange, error)
 
     def _on_handler_error(self, exchange: Exchange, error: Exception) -> None:
@@ -181,7 +217,7 @@ class Pipeline(asyncio.Protocol):
         )
 
     def _release_backlog(self) -> None:
-        # A handler that answers at once comes back here from _flush: one loop instead of a deep recursion.
+        # If the handler answers at once, _flush calls this again: one loop instead of a deep recursion.
         if self._releasing:
             return
         self._releasing = True
@@ -193,7 +229,7 @@ class Pipeline(asyncio.Protocol):
             else:
                 self._hand_over(exchange)
         self._releasing = False
-        self._update_plain()
+        self._update_fast_path()
         self._update_reading()
 
     # Writing.
@@ -215,19 +251,19 @@ class Pipeline(asyncio.Protocol):
         return render_response(status, body, content_type, last=last, head_only=exchange.method == b"HEAD")
 
     def _promise_continue(self) -> None:
-        """Tell the client to send its body, once all before it is answered."""
+        """Send 100 Continue as soon as everything before it is answered."""
         self._owes_continue = True
-        self._plain = False
+        self._fast_path = False
         self._send_continue_if_due()
 
     def _send_continue_if_due(self) -> None:
         if self._owes_continue and not (self._pending or self._backlog or self.closed):
             self._owes_continue = False
             self._transport.write(CONTINUE)
-            self._update_plain()
+            self._update_fast_path()
 
-    def _update_plain(self) -> None:
-        self._plain = not (
+    def _update_fast_path(self) -> None:
+        self._fast_path = not (
             self._backlog
             or self._writing_paused
             or self._ending
@@ -249,7 +285,7 @@ class Pipeline(asyncio.Protocol):
     # Closing.
 
     def _finished(self) -> bool:
-        """Return whether the answer that is being written, or was written last, is the connection's last."""
+        """Return whether the answer being written, or written last, is the connection's last."""
         if self._pending or self._backlog:
             return False
         return self._ending or (self._draining and not self._mid_request())
@@ -264,7 +300,7 @@ class Pipeline(asyncio.Protocol):
                 self._transport.close()
 
     def _client_reads(self, now_s: float) -> bool:
-        """Return whether nothing waits to be sent; abort a client that has taken nothing for too long."""
+        """Return whether everything is sent; abort if the client has taken nothing for too long."""
         unsent_bytes = self._transport.get_write_buffer_size()
         if unsent_bytes and unsent_bytes == self._unsent_bytes:
             if now_s - self._since_s > self._limits.idle_timeout_s:

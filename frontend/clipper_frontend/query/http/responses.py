@@ -1,7 +1,4 @@
-"""The bytes of HTTP/1.1 responses.
-
-Owns the heads. Knows nothing of connections, and decides nothing about them.
-"""
+"""The bytes of HTTP/1.1 responses: their heads, ready-made for the most frequent answers."""
 
 from __future__ import annotations
 
@@ -17,9 +14,9 @@ _OK_HEAD = (
     b"Connection: keep-alive\r\n"
     b"Content-Length: %d\r\n\r\n"
 )
-# Nearly every answer is a short JSON text with status 200: its head is an index away. All heads take 150 kB.
+#: The heads of status 200 and JSON on a connection that stays open, by the length of the body. Nearly every
+#: answer is one of these. Together they take 150 kB.
 OK_JSON_HEADS: Final = tuple(_OK_HEAD % length for length in range(1024))
-"""By the body's length: the head of status 200 and JSON, on a connection that stays open."""
 
 
 def render_response(status: int, body: bytes, content_type: bytes, *, last: bool, head_only: bool) -> bytes:
