@@ -1,7 +1,7 @@
 """A whole cluster of real processes, for functional tests and benchmarks.
 
-Owns the order in which its parts start, are told of one another and end. Speaks REST to the frontends, and
-reads replicas' records in Redis where clipper-interfaces says they are; never imports the frontends.
+It starts and ends the parts in order. It speaks REST to the frontends and never imports them; it reads
+replicas' records in Redis, as clipper-interfaces defines them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _NOT_SERVING = {"no_model", "no_replica"}
 
 
 class RefusedError(Exception):
-    """A frontend answered with another status than 200: `status` and `text` say what."""
+    """A frontend answered with a `status` other than 200; `text` is the body."""
 
     def __init__(self, status: int, text: str) -> None:
         super().__init__(f"{status}: {text}")
@@ -51,7 +51,7 @@ def request(
 
 
 def predict(address: str, app: str, **body: Any) -> dict[str, Any]:
-    """Return a query's answer; RefusedError where its status is not 200."""
+    """Return a query's answer; raise RefusedError if its status is not 200."""
     status, answer = request(address, "POST", f"/{app}/predict", json.dumps(body).encode())
     if status != 200:
         raise RefusedError(status, answer.decode())
@@ -59,9 +59,9 @@ def predict(address: str, app: str, **body: Any) -> dict[str, Any]:
 
 
 class Cluster:
-    """Redis, a management frontend, query frontends and containers, which all end with the `with` block.
+    """Redis, a management frontend, query frontends and containers; all end with the `with` block.
 
-    With `share_port` all query frontends listen on the port of the first.
+    With `share_port` all query frontends listen on the first one's port.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class Cluster:
         return self.frontends[0]
 
     def start_frontend(self, *arguments: str) -> QueryFrontend:
-        """Start one more query frontend and return it once it listens."""
+        """Start another query frontend and return it once it listens."""
         arguments = (*self._frontend_arguments, *arguments)
         port = 0
         if self._share_port:
@@ -117,7 +117,7 @@ class Cluster:
         return frontend
 
     def admin(self, call: str, **body: Any) -> Any:
-        """Make a management call and return its answer, parsed where it is JSON; RefusedError on refusal."""
+        """Make a management call; return its answer, parsed if it is JSON, or raise RefusedError."""
         status, answer = request(self.management.rest, "POST", f"/admin/{call}", json.dumps(body).encode())
         text = answer.decode()
         if status != 200:
@@ -169,7 +169,7 @@ class Cluster:
         environment: Mapping[str, str] | None = None,
         frontends: Sequence[QueryFrontend] | None = None,
     ) -> Container:
-        """Start a replica of a model that is `function`, and return it once `frontends` (all) hold it."""
+        """Start a replica of the model `function`; return it once `frontends` (default: all) hold it."""
         model_path = self._new_model_path()
         save_closure(function, model_path)
         container = self._run_container(
@@ -185,7 +185,7 @@ class Cluster:
     def start_letter_container(
         self, code: str, name: str, version: str = "1", input_type: str = "doubles"
     ) -> Container:
-        """Start a version 3 replica whose model is `code`, a module with a `predict`."""
+        """Start a replica of RPC version 3; its model is `code`, a module with a `predict`."""
         model_path = self._new_model_path()
         (model_path / "model.py").write_text(code)
         return self._run_container(name, version, input_type, model_path, {}, letter=True)
@@ -234,7 +234,7 @@ class Cluster:
         on_default: str = "default",
         probe: Any = (1.0,),
     ) -> list[Container]:
-        """Make `app` answer from `replicas` replicas of a model that is `function`; return these."""
+        """Make `app` answer from `replicas` replicas of the model `function`, and return them."""
         self.add_app(app, input_type, slo_s=slo_s, on_default=on_default)
         started = [self.start_container(function, model, input_type=input_type) for _ in range(replicas)]
         self.add_model(model, input_type=input_type, batch_size=batch_size)
@@ -244,7 +244,7 @@ class Cluster:
         return started
 
     def wait_until_known(self, frontend: QueryFrontend, app: str) -> None:
-        """Return once this frontend has heard of the application."""
+        """Return once this frontend knows the application."""
 
         def known() -> bool:
             return request(frontend.rest, "POST", f"/{app}/predict", b"{}")[0] == 400

@@ -1,7 +1,4 @@
-"""A cluster whose applications learn: two models, one of which is always right, and feedback to send.
-
-Owns the words of update calls. Knows where the counters are in Redis, never who writes them.
-"""
+"""A cluster whose applications learn: two models, one of which is always right, and feedback to send."""
 
 from __future__ import annotations
 
@@ -15,7 +12,7 @@ from tests.support.models import constant
 from tests.support.processes import QueryFrontend
 
 ACCEPTED, DUPLICATE, LATE = ({"feedback": word} for word in ("accepted", "duplicate", "late"))
-#: What the right model answers, and the wrong one.
+#: The outputs of the right model and of the wrong one.
 RIGHT, WRONG = 1, 0
 ENSEMBLE = {"name": "majority_vote", "loss": "zero_one", "half_life_s": None}
 _STATE_DB = 1
@@ -58,7 +55,7 @@ def query(frontend: QueryFrontend, app: str, number: float = 1.0, **more: Any) -
 
 
 def update(frontend: QueryFrontend, app: str, **body: Any) -> tuple[int, Any]:
-    """Send feedback and return status and answer, parsed where it is JSON."""
+    """Send feedback and return the status and the answer, parsed if it is JSON."""
     status, answer = request(frontend.rest, "POST", f"/{app}/update", json.dumps(body).encode())
     try:
         return status, json.loads(answer)

@@ -1,4 +1,4 @@
-"""The HTTP edge on a real socket and uvloop, handlers whose answers a test controls, and a raw client."""
+"""The HTTP edge on a real socket and uvloop, handlers that tests control, and a raw client."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from clipper_frontend.query.http.protocol import HttpProtocol
 
 
 class EchoHandler:
-    """Answers at once with what it got."""
+    """Answers at once with the request that it got."""
 
     def __init__(self) -> None:
         self.handled = 0
@@ -95,7 +95,7 @@ class Client:
         return await self.response()
 
     def reset(self) -> None:
-        """Go away with a TCP reset."""
+        """Disconnect with a TCP reset."""
         sock = self.writer.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.writer.transport.abort()
@@ -108,7 +108,7 @@ class Client:
 
 
 class _ObservedProtocol(HttpProtocol):
-    """Tells how much the server has received."""
+    """Reports to the edge how much the server has received."""
 
     def __init__(self, edge: Edge, handler: Handler, limits: HttpLimits) -> None:
         super().__init__(handler, limits, edge.connections)
@@ -120,7 +120,7 @@ class _ObservedProtocol(HttpProtocol):
 
 
 class Edge:
-    """A listening HTTP edge. Leaving it closes all clients, and then all connections must be gone."""
+    """A listening HTTP edge. On exit it closes all clients, and then no connection may be left."""
 
     def __init__(self, handler: Handler, limits: HttpLimits) -> None:
         self._handler = handler

@@ -1,7 +1,4 @@
-"""A steady load of queries over raw keep-alive connections, counted answer by answer.
-
-Owns the clients' side of HTTP as far as predict needs it. Knows nothing of what is behind the address.
-"""
+"""A steady load of queries over raw keep-alive connections, counted answer by answer."""
 
 from __future__ import annotations
 
@@ -15,13 +12,13 @@ from typing import Any, Self
 
 UNANSWERED_AFTER_S = 10.0
 
-#: What a query ends with that gets no answer.
+#: The errors that end a query without an answer.
 LOST = (OSError, asyncio.IncompleteReadError, TimeoutError)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """One answered query. `body` is its JSON value; times are time.perf_counter()'s."""
+    """One answered query. `body` is its JSON value; times are from time.perf_counter()."""
 
     sent_s: float
     latency_s: float
@@ -30,12 +27,12 @@ class Answer:
 
     @property
     def is_default(self) -> bool:
-        """Return whether the answer is not a model's."""
+        """Return whether the answer did not come from a model."""
         return self.status != 200 or bool(self.body["default"])
 
 
 class Connection:
-    """One keep-alive connection that has one query on its way at a time."""
+    """One keep-alive connection with one query in flight at a time."""
 
     def __init__(self, address: str) -> None:
         self._host, _, self._port = address.rpartition(":")
@@ -43,7 +40,7 @@ class Connection:
         self._writer: asyncio.StreamWriter | None = None
 
     async def post(self, path: str, body: bytes) -> Answer:
-        """Send one request and return its answer; raise one of LOST without one."""
+        """Send one request and return its answer; raise one of LOST if there is none."""
         async with asyncio.timeout(UNANSWERED_AFTER_S):
             sent_s = time.perf_counter()
             status, answer = await self._exchange(path, body)
@@ -76,10 +73,10 @@ def doubles_body(number: int) -> bytes:
 
 
 class SteadyLoad:
-    """Queries of one application from `connections` closed loops, while the `async with` block lasts.
+    """Queries of one application from `connections` closed loops, during the `async with` block.
 
-    Each loop sends, awaits the answer, pauses `pause_s`, goes on; the n-th query's body is `make_body(n)`.
-    A query that got no answer is in `lost`, by what happened instead, and its loop opens a new connection.
+    Each loop sends, awaits the answer, pauses `pause_s` and repeats; the n-th query's body is `make_body(n)`.
+    A query without an answer adds its error to `lost`, and its loop opens a new connection.
     """
 
     def __init__(
@@ -113,11 +110,11 @@ class SteadyLoad:
 
     @property
     def defaults(self) -> list[Answer]:
-        """Return the answers that are not a model's."""
+        """Return the answers that did not come from a model."""
         return [answer for answer in self.answers if answer.is_default]
 
     def since(self, time_s: float) -> list[Answer]:
-        """Return the answers to queries sent after this reading of time.perf_counter()."""
+        """Return the answers to queries that were sent after `time_s`, a time of time.perf_counter()."""
         return [answer for answer in self.answers if answer.sent_s > time_s]
 
     async def more(self, count: int, timeout_s: float = 30) -> None:
@@ -126,7 +123,7 @@ class SteadyLoad:
         await self._wait_for(lambda: len(self.answers) >= wanted, timeout_s)
 
     async def until(self, condition: Callable[[Answer], bool], timeout_s: float = 30) -> Answer:
-        """Return the first answer from here on that meets `condition`."""
+        """Return the first answer from now on that meets `condition`."""
         checked = len(self.answers)
         async with asyncio.timeout(timeout_s):
             while True:

@@ -1,7 +1,7 @@
-"""A real Redis of one's own, on a free port of this machine, for tests and benchmarks.
+"""A real Redis server of a test or benchmark, on a free port of this machine.
 
-Owns its process and its data, which outlive stop() and kill(). Where there is no redis-server, tests that
-need one are skipped on a laptop and fail where CI=true.
+Its data survive stop() and kill(). Without redis-server on PATH, tests that need it are skipped; with CI=true
+they fail.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _FREE_PORT_ATTEMPTS = 5
 
 @dataclass(frozen=True)
 class Certificate:
-    """A certificate for 127.0.0.1 that signs itself, and its key."""
+    """A self-signed certificate for 127.0.0.1, and its key."""
 
     certificate_file: Path
     key_file: Path
@@ -45,7 +45,7 @@ class Certificate:
 
 
 class RedisServer:
-    """One redis-server. With `certificate` it speaks TLS only. A restart keeps its port."""
+    """One redis-server. With `certificate` it speaks only TLS. A restart keeps its port."""
 
     def __init__(
         self, directory: Path, *, password: str | None = None, certificate: Certificate | None = None
@@ -67,11 +67,11 @@ class RedisServer:
 
     @property
     def address(self) -> str:
-        """Return where it listens, as `host:port`."""
+        """Return the address it listens on, as `host:port`."""
         return f"127.0.0.1:{self._port}"
 
     def start(self) -> None:
-        """Start it with the data that it had, and return once it answers."""
+        """Start it with the data of its last run, and return once it answers."""
         for attempt in range(_FREE_PORT_ATTEMPTS):
             port = self._port or _free_port()
             process = Process(f"redis on port {port}", self._command(port))
@@ -79,7 +79,7 @@ class RedisServer:
                 process.wait_for_line(_READY_LINE)
             except RuntimeError:
                 process.kill()
-                # Somebody else may have taken the port since it was found to be free.
+                # Another process may have taken the port since it was found free.
                 if self._port or attempt == _FREE_PORT_ATTEMPTS - 1:
                     raise
             else:
@@ -87,14 +87,14 @@ class RedisServer:
                 return
 
     def stop(self) -> None:
-        """Stop it in order; its data stay. A stopped one is left alone."""
+        """Stop it in order, keeping its data; do nothing if it is stopped."""
         if self._process is not None:
             self.resume()
             self._process.stop()
             self._process = None
 
     def kill(self) -> None:
-        """End it at once, as a crash does; what it has acknowledged stays."""
+        """End it at once, as a crash does; acknowledged writes stay."""
         if self._process is not None:
             self._process.kill()
             self._process = None
@@ -105,7 +105,7 @@ class RedisServer:
         self.start()
 
     def pause(self) -> None:
-        """Make it silent: connections stay open and nothing answers."""
+        """Freeze it: connections stay open and nothing answers."""
         self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
@@ -114,7 +114,7 @@ class RedisServer:
 
     @contextlib.contextmanager
     def client(self, database: int = 0) -> Iterator[Any]:
-        """Return a plain client of one database, for what other tools than the product's would see."""
+        """Return a plain client of one database, which sees what other tools would see."""
         client = redis.Redis(
             host="127.0.0.1",
             port=self._port,

@@ -1,6 +1,6 @@
-"""The frontend's side of RPC version 4, for tests of the model runtime: a ROUTER that does as it is told.
+"""The frontend's side of RPC version 4, for tests of the model runtime: a ROUTER that the test controls.
 
-Owns one bound socket. It answers heartbeats, and otherwise says nothing unasked; every wait has a limit.
+Of its own accord it only answers heartbeats. Every wait has a limit.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Message = TypeVar("Message", wire.Hello, wire.Metadata, wire.ContainerHeartbeat,
 
 
 class Replica(NamedTuple):
-    """A container that was accepted."""
+    """An accepted container."""
 
     identity: bytes
     metadata: wire.Metadata
@@ -63,7 +63,7 @@ class RpcFrontend:
             assert isinstance(message, wire.ContainerHeartbeat), f"{message} came instead of {kind.__name__}"
 
     def expect_nothing(self, for_s: float) -> None:
-        """Return when for so long nothing but heartbeats has come."""
+        """Wait `for_s` seconds, in which nothing but heartbeats may come."""
         ends_at = time.monotonic() + for_s
         while (left_s := ends_at - time.monotonic()) > 0:
             if self._socket.poll(int(left_s * 1000)):
@@ -80,12 +80,12 @@ class RpcFrontend:
         return identity, message
 
     def accept(self) -> Replica:
-        """Take the next container that says hello through its handshake."""
+        """Complete the handshake of the next container that says hello."""
         identity, _ = self.expect(wire.Hello)
         return self.accept_hello(identity)
 
     def accept_hello(self, identity: bytes) -> Replica:
-        """Take a container that has said hello through the rest of its handshake."""
+        """Complete the handshake of a container that has said hello."""
         self.heartbeat(identity, wire.SEND_METADATA)
         while True:
             sender, metadata = self.expect(wire.Metadata)

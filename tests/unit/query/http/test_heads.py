@@ -1,4 +1,4 @@
-"""What is looked up in the bytes of a head."""
+"""Look-ups in the bytes of a head."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_head_ends_where_the_body_begins() -> None:
     assert heads.expects_continue(HEAD)
 
 
-def test_headers_that_are_not_there() -> None:
+def test_missing_headers() -> None:
     head = b"POST /content-length:5 HTTP/1.1\r\nX: content-length: 5\r\nX-Expect: 100-continue\r\n\r\n"
     assert heads.content_length(head) == 0
     assert not heads.expects_continue(head)
