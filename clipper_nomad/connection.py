@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from clipper_nomad import names
 from clipper_nomad.errors import UnconnectedException
@@ -22,13 +22,12 @@ from clipper_nomad.operations.cluster import (
     make_cluster_spec,
     warn_meaningless,
 )
-from clipper_nomad.operations.deployment import DEPLOY_TIMEOUT_S
 from clipper_nomad.operations.inspection import Metrics, read_metrics
 from clipper_nomad.operations.models import EXTERNAL_IMAGE
-from clipper_nomad.operations.packaging import make_build_spec
 from clipper_nomad.operations.replicas import SCALE_TIMEOUT_S
+from clipper_nomad.operations.requests import make_build_spec, make_deploy_request
 from clipper_nomad.operations.trial import try_function
-from clipper_nomad.types import DeploySpec, Device, Policy, Resources
+from clipper_nomad.types import DeployOptions, Policy
 
 logger = logging.getLogger("clipper")
 
@@ -213,30 +212,17 @@ class ClipperConnection:
         num_replicas: int = 1,
         batch_size: int = -1,
         pkgs_to_install: Iterable[str] | None = None,
-        *,
-        resources: Resources | None = None,
-        devices: Iterable[Device] = (),
-        timeout_s: float = DEPLOY_TIMEOUT_S,
+        **options: Unpack[DeployOptions],
     ) -> None:
-        """Build what runs a model's folder, and deploy it; see build_model() and deploy_model()."""
-        registration = names.parse_registration(name, version, input_type, "", labels, batch_size)
-        names.parse_whole_number(num_replicas, "num_replicas")
-        self._cluster.models.refuse_registered(registration.model)
-        image = self.build_model(
-            name, version, model_data_path, base_image, container_registry, pkgs_to_install
+        """Build the image of a model's folder, and deploy it; see build_model() and deploy_model().
+
+        A version that is registered is refused before anything is built.
+        """
+        request = make_deploy_request(name, version, input_type, labels, num_replicas, batch_size, options)
+        build = make_build_spec(
+            request.model, model_data_path, base_image, container_registry, pkgs_to_install
         )
-        self.deploy_model(
-            name,
-            version,
-            input_type,
-            image,
-            labels,
-            num_replicas,
-            batch_size,
-            resources=resources,
-            devices=devices,
-            timeout_s=timeout_s,
-        )
+        self._cluster.deployment.build_and_deploy(build, request)
 
     def build_model(
         self,
@@ -247,17 +233,10 @@ class ClipperConnection:
         container_registry: str | None = None,
         pkgs_to_install: Iterable[str] | None = None,
     ) -> str:
-        """Build what runs a model's folder, and return the image that deploy_model() takes."""
-        manager = self._cluster.manager
-        spec = make_build_spec(
-            names.parse_model_version(name, version),
-            model_data_path,
-            base_image,
-            container_registry,
-            pkgs_to_install,
-        )
-        logger.info("Building model version %s", spec.model)
-        return manager.build(spec)
+        """Build the image of a model's folder, and return the reference that deploy_model() takes."""
+        model = names.parse_model_version(name, version)
+        spec = make_build_spec(model, model_data_path, base_image, container_registry, pkgs_to_install)
+        return self._cluster.deployment.build(spec)
 
     def deploy_model(
         self,
@@ -268,26 +247,15 @@ class ClipperConnection:
         labels: Iterable[str] | None = None,
         num_replicas: int = 1,
         batch_size: int = -1,
-        *,
-        resources: Resources | None = None,
-        devices: Iterable[Device] = (),
-        timeout_s: float = DEPLOY_TIMEOUT_S,
+        **options: Unpack[DeployOptions],
     ) -> None:
         """Start replicas of a new model version, wait until they are ready, and make it current.
 
         Raises DeploymentError with the last lines of the log when they do not come up within `timeout_s`.
         Then nothing is registered or left running, and the same version can be deployed again.
         """
-        registration = names.parse_registration(name, version, input_type, image, labels, batch_size)
-        spec = DeploySpec(
-            model=registration.model,
-            input_type=registration.input_type,
-            image=image,
-            num_replicas=names.parse_whole_number(num_replicas, "num_replicas"),
-            resources=resources or Resources(),
-            devices=tuple(devices),
-        )
-        self._cluster.deployment.deploy(spec, registration, timeout_s)
+        request = make_deploy_request(name, version, input_type, labels, num_replicas, batch_size, options)
+        self._cluster.deployment.deploy(request, image)
 
     def register_model(
         self,

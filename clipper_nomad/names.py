@@ -168,6 +168,20 @@ def parse_whole_number(value: object, what: str, minimum: int = 0) -> int:
     return number
 
 
+def parse_seconds(value: object, what: str) -> float:
+    """Return `value` as a time in seconds above 0; NumPy's numbers are numbers too.
+
+    Raises ClipperException, calling the value `what`.
+    """
+    try:
+        seconds = math.nan if isinstance(value, str | bool) else float(value)  # type: ignore[arg-type]
+    except TypeError:
+        seconds = math.nan
+    if not seconds > 0:
+        raise ClipperException(f"{what} is {value!r}: use a time in seconds above 0.")
+    return seconds
+
+
 def _parse_weight(value: object) -> float:
     try:
         weight = math.nan if isinstance(value, str | bool) else float(value)  # type: ignore[arg-type]

@@ -5,10 +5,10 @@ They say what is wanted (specs) and what is (records). They do nothing and know 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypedDict
 
 #: A selection policy as the management frontend reads it: its name, or an object with its configuration.
 Policy: TypeAlias = str | Mapping[str, Any]
@@ -58,6 +58,18 @@ class Device:
     count: int = 1
     constraints: tuple[str, ...] = ()
     affinities: tuple[str, ...] = ()
+
+
+class DeployOptions(TypedDict, total=False):
+    """The options of a deployment, beside Clipper's arguments; every deployer takes them all.
+
+    `resources` is what each replica may use, by default the manager's choice. `devices` are what each replica
+    needs, by default none. `timeout_s` is how many seconds the replicas have to become ready, by default 300.
+    """
+
+    resources: Resources | None
+    devices: Iterable[Device]
+    timeout_s: float
 
 
 @dataclass(frozen=True)

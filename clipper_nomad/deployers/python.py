@@ -6,13 +6,13 @@ Owns the signatures, which are Clipper's; what is new is keyword-only, after the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Unpack
 
 from clipper_nomad.connection import ClipperConnection
 from clipper_nomad.deployers.closure import packed_closure
 from clipper_nomad.deployers.endpoint import check_endpoint, open_endpoint
-from clipper_nomad.operations.deployment import DEPLOY_TIMEOUT_S
-from clipper_nomad.types import Device, Resources
+from clipper_nomad.operations.requests import check_options
+from clipper_nomad.types import DeployOptions
 
 
 def create_endpoint(
@@ -29,15 +29,13 @@ def create_endpoint(
     num_replicas: int = 1,
     batch_size: int = -1,
     pkgs_to_install: Iterable[str] | None = None,
-    *,
-    resources: Resources | None = None,
-    devices: Iterable[Device] = (),
-    timeout_s: float = DEPLOY_TIMEOUT_S,
+    **options: Unpack[DeployOptions],
 ) -> None:
     """Deploy `func` as a model, register an application of the same name, and link the two.
 
     See deploy_python_closure() for what `func` is given and may return.
     """
+    check_options(options)
     application = check_endpoint(clipper_conn, name, input_type, default_output, slo_micros)
     deploy_python_closure(
         clipper_conn,
@@ -51,9 +49,7 @@ def create_endpoint(
         num_replicas,
         batch_size,
         pkgs_to_install,
-        resources=resources,
-        devices=devices,
-        timeout_s=timeout_s,
+        **options,
     )
     open_endpoint(clipper_conn, application)
 
@@ -70,10 +66,7 @@ def deploy_python_closure(
     num_replicas: int = 1,
     batch_size: int = -1,
     pkgs_to_install: Iterable[str] | None = None,
-    *,
-    resources: Resources | None = None,
-    devices: Iterable[Device] = (),
-    timeout_s: float = DEPLOY_TIMEOUT_S,
+    **options: Unpack[DeployOptions],
 ) -> None:
     """Deploy `func` as a model version, and return when it is ready and current.
 
@@ -86,6 +79,7 @@ def deploy_python_closure(
     Raises ClipperException when `func` cannot be pickled, BuildError, and DeploymentError with the last lines
     of the log when its replicas do not come up within `timeout_s`.
     """
+    check_options(options)
     with packed_closure(func, pkgs_to_install) as packed:
         clipper_conn.build_and_deploy_model(
             name,
@@ -98,7 +92,5 @@ def deploy_python_closure(
             num_replicas,
             batch_size,
             packed.pkgs_to_install,
-            resources=resources,
-            devices=devices,
-            timeout_s=timeout_s,
+            **options,
         )

@@ -9,7 +9,7 @@ import warnings
 from dataclasses import dataclass
 
 from clipper_nomad import names
-from clipper_nomad.errors import ClipperException, ClipperWarning
+from clipper_nomad.errors import ClipperWarning
 from clipper_nomad.management import ManagementClient
 from clipper_nomad.managers.base import ContainerManager
 from clipper_nomad.operations.applications import Applications
@@ -84,6 +84,5 @@ def warn_meaningless(**given: tuple[object, object]) -> None:
 
 
 def _parse_timeout(seconds: float, clipper_default_s: float, what: str) -> float | None:
-    if not seconds > 0:
-        raise ClipperException(f"{what} is {seconds!r}: use a time in seconds above 0.")
-    return None if seconds == clipper_default_s else float(seconds)
+    parsed = names.parse_seconds(seconds, what)
+    return None if parsed == clipper_default_s else parsed

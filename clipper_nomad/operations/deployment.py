@@ -1,27 +1,27 @@
-"""Deploying a model version, whole or not at all.
+"""Deployment of a model version, whole or not at all.
 
-Owns the order: the version is new, replicas start, every live query frontend has one ready, the version is
-registered and so becomes current. Whatever fails on the way, the replicas go again and nothing is registered.
-Knows the contract of a manager and the management frontend, and nothing of what is in a model.
+The order: the version is new, its folder is built, replicas start, every live query frontend has one ready,
+the version is registered and so becomes current. If anything fails on the way, the replicas are removed and
+nothing is registered.
 """
 
 from __future__ import annotations
 
 import logging
 from contextlib import suppress
+from dataclasses import replace
 
 from clipper_nomad.errors import ClipperException, DeploymentError, ManagementError, NotReachableError
 from clipper_nomad.management import ManagementClient
 from clipper_nomad.managers.base import ContainerManager
 from clipper_nomad.operations.models import Models
-from clipper_nomad.types import DeploySpec, ModelRegistration, ModelVersion, QueryFrontend
+from clipper_nomad.operations.requests import DeployRequest
+from clipper_nomad.types import BuildSpec, ModelRegistration, ModelVersion, QueryFrontend
 from clipper_nomad.waiting import wait_until
 
 logger = logging.getLogger("clipper")
 
-# Loading a large model takes minutes; a replica that keeps failing is noticed long before.
-DEPLOY_TIMEOUT_S = 300.0
-# A version 3 replica reaches one frontend only, so no other will ever have it.
+#: A version 3 replica reaches a single query frontend, so no other will ever have it.
 _ONE_FRONTEND_RPC_VERSION = 3
 
 
@@ -33,34 +33,48 @@ class Deployment:
         self._management = management
         self._models = models
 
-    def deploy(self, spec: DeploySpec, registration: ModelRegistration, timeout_s: float) -> None:
-        """Start replicas, wait at most `timeout_s` until they are ready, and make the version current.
+    def build(self, spec: BuildSpec) -> str:
+        """Build a model's folder, and return the image. Raises what the manager raises."""
+        logger.info("Building model version %s", spec.model)
+        return self._manager.build(spec)
 
-        Raises ClipperException for a version that is registered, DeploymentError with the last log lines when
-        replicas do not come up, and what the manager and the management frontend raise.
+    def build_and_deploy(self, build: BuildSpec, request: DeployRequest) -> None:
+        """Build a model's folder unless the version is registered, and deploy the image as `deploy` does."""
+        self._models.refuse_registered(request.model)
+        self._start(request, self.build(build))
+
+    def deploy(self, request: DeployRequest, image: str) -> None:
+        """Start replicas of `image`, wait until they are ready, and make the version current.
+
+        Raises ClipperException if the version is registered, DeploymentError with the last log lines if the
+        replicas are not ready in time, and what the manager and the management frontend raise.
         """
-        self._models.refuse_registered(spec.model)
-        logger.info("Starting model version %s, replicas: %d", spec.model, spec.num_replicas)
+        self._models.refuse_registered(request.model)
+        self._start(request, image)
+
+    def _start(self, request: DeployRequest, image: str) -> None:
+        model = request.model
+        logger.info("Starting model version %s, replicas: %d", model, request.num_replicas)
         # Outside of the clean-up: replicas that another deployment of this version started are not ours.
-        self._manager.deploy(spec)
+        self._manager.deploy(request.make_spec(image))
         try:
-            if spec.num_replicas:
-                self._wait_ready(spec.model, timeout_s)
-            self._register(registration)
+            if request.num_replicas:
+                self._wait_ready(model, request.timeout_s)
+            self._register(replace(request.registration, container_name=image))
         except BaseException as exc:
-            self._remove_replicas(spec.model, exc)
+            self._remove_replicas(model, exc)
             raise
-        logger.info("Model version %s is ready and current", spec.model)
+        logger.info("Model version %s is ready and current", model)
 
     def _wait_ready(self, model: ModelVersion, timeout_s: float) -> None:
-        lacking = wait_until(
-            lambda: _find_lacking(self._management.get_all_query_frontends(), model),
+        missing = wait_until(
+            lambda: _describe_missing(self._management.get_all_query_frontends(), model),
             lambda: self._manager.check_replicas(model),
             timeout_s,
         )
-        if lacking:
+        if missing:
             raise DeploymentError(
-                f"Model version {model} was not ready within {timeout_s:g} s: {lacking}. Nothing was "
+                f"Model version {model} was not ready within {timeout_s:g} s: {missing}. Nothing was "
                 "registered. Pass a longer timeout_s for a model that loads slowly. "
                 f"{describe_log(self._manager, model)}"
             )
@@ -69,13 +83,13 @@ class Deployment:
         try:
             self._management.add_model(registration)
         except (NotReachableError, KeyboardInterrupt):
-            # Without its answer nobody knows whether the frontend had registered the version.
+            # Without an answer the frontend may or may not have registered the version.
             with suppress(ManagementError):
                 self._management.delete_versioned_model(registration.model)
             raise
 
     def _remove_replicas(self, model: ModelVersion, cause: BaseException) -> None:
-        logger.info("Deploying model version %s failed: removing its replicas", model)
+        logger.info("Deployment of model version %s failed: removing its replicas", model)
         try:
             self._manager.stop_models([model])
         except ClipperException as exc:
@@ -90,14 +104,14 @@ def describe_log(manager: ContainerManager, model: ModelVersion) -> str:
     return f"The last lines of its log:\n{log}" if log else "Its replicas logged nothing."
 
 
-def _find_lacking(frontends: list[QueryFrontend], model: ModelVersion) -> str:
-    """Return which live query frontends have no replica of `model` ready; empty when none is lacking."""
+def _describe_missing(frontends: list[QueryFrontend], model: ModelVersion) -> str:
+    """Return which live query frontends have no replica of `model` ready; empty if all have one."""
     if not frontends:
         return "there is no live query frontend"
     rpc_versions = [frontend.ready.get(model) for frontend in frontends]
     if _ONE_FRONTEND_RPC_VERSION in rpc_versions:
         return ""
-    lacking = [
+    missing = [
         f"{frontend.id} ({frontend.rpc_address})" for frontend in frontends if model not in frontend.ready
     ]
-    return f"no replica was ready at query frontend {', '.join(lacking)}" if lacking else ""
+    return f"no replica was ready at query frontend {', '.join(missing)}" if missing else ""
