@@ -53,7 +53,7 @@ class SetPolicy(msgspec.Struct):
     policy: Policy
 
 
-class PolicyState(msgspec.Struct):
+class GetPolicyState(msgspec.Struct):
     """Body of get_policy_state; without a user, it asks for the state that all users share."""
 
     app_name: str
@@ -93,20 +93,20 @@ class AddModel(msgspec.Struct):
     batch_size: Annotated[int, msgspec.Meta(ge=-1, le=_MAX_INT32)]
 
 
-class Version(msgspec.Struct):
+class NamedVersion(msgspec.Struct):
     """Body of delete_versioned_model, set_model_version and get_model."""
 
     model_name: str
     model_version: str
 
 
-class Model(msgspec.Struct):
+class NamedModel(msgspec.Struct):
     """Body of get_model_versions."""
 
     model_name: str
 
 
-class Replica(msgspec.Struct):
+class NamedReplica(msgspec.Struct):
     """Body of get_container."""
 
     model_name: str
@@ -114,7 +114,7 @@ class Replica(msgspec.Struct):
     replica_id: Annotated[int, msgspec.Meta(ge=0, le=_MAX_INT32)]
 
 
-class UserState(msgspec.Struct):
+class GetState(msgspec.Struct):
     """Body of get_state."""
 
     app_name: str

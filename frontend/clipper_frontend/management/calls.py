@@ -33,7 +33,7 @@ class Call(NamedTuple):
 # -- applications and links --------------------------------------------------------------------------------
 
 
-async def add_application(store: Store, body: bodies.AddApplication) -> Answer:
+async def add_application(store: Store, body: bodies.AddApplication) -> str:
     """Add an application."""
     config = PolicyConfig.parse(body.policy)
     record = ApplicationRecord(
@@ -49,41 +49,43 @@ async def add_application(store: Store, body: bodies.AddApplication) -> Answer:
     return f"Successfully added application with name '{body.name}'"
 
 
-async def delete_application(store: Store, body: bodies.NamedApplication) -> Answer:
+async def delete_application(store: Store, body: bodies.NamedApplication) -> str:
     """Delete an application with its links."""
     await store.delete_application(body.name)
     return f"Successfully deleted application with name '{body.name}'"
 
 
-async def get_application(store: Store, body: bodies.NamedApplication) -> Answer:
+async def get_application(
+    store: Store, body: bodies.NamedApplication
+) -> answers.Application | answers.Unknown:
     """Return an application; {} if unknown."""
     application = await store.get_application(body.name)
-    return answers.application(application) if application else {}
+    return answers.Application.of(application) if application else answers.Unknown()
 
 
-async def get_all_applications(store: Store, body: bodies.Listing) -> Answer:
+async def get_all_applications(store: Store, body: bodies.Listing) -> list[answers.Application] | list[str]:
     """Return all applications."""
     applications = await store.get_applications()
     if body.verbose:
-        return [answers.application(application) for application in applications]
+        return [answers.Application.of(application) for application in applications]
     return [application.record.name for application in applications]
 
 
-async def add_model_links(store: Store, body: bodies.AddLinks) -> Answer:
+async def add_model_links(store: Store, body: bodies.AddLinks) -> str:
     """Link an application to models."""
     await store.add_model_links(body.app_name, body.model_names, body.weights)
     names = _quoted(body.model_names)
     return f"Successfully linked model with name {names} to application '{body.app_name}'"
 
 
-async def delete_model_links(store: Store, body: bodies.DeleteLinks) -> Answer:
+async def delete_model_links(store: Store, body: bodies.DeleteLinks) -> str:
     """Delete links of an application."""
     await store.delete_model_links(body.app_name, body.model_names)
     names = _quoted(body.model_names)
     return f"Successfully unlinked model with name {names} from application '{body.app_name}'"
 
 
-async def get_linked_models(store: Store, body: bodies.LinksOfApplication) -> Answer:
+async def get_linked_models(store: Store, body: bodies.LinksOfApplication) -> list[str]:
     """Return the names of the models that an application is linked to."""
     return list(await store.get_linked_models(body.app_name))
 
@@ -91,7 +93,7 @@ async def get_linked_models(store: Store, body: bodies.LinksOfApplication) -> An
 # -- models ------------------------------------------------------------------------------------------------
 
 
-async def add_model(store: Store, body: bodies.AddModel) -> Answer:
+async def add_model(store: Store, body: bodies.AddModel) -> str:
     """Register a model version, which becomes current."""
     if body.batch_size == 0:
         raise RegistryRefusal("The batch size must be positive, or -1 to be learnt; it is 0")
@@ -108,64 +110,63 @@ async def add_model(store: Store, body: bodies.AddModel) -> Answer:
     return f"Successfully added model with name '{record.name}' and input type '{record.input_type.value}'"
 
 
-async def delete_versioned_model(store: Store, body: bodies.Version) -> Answer:
+async def delete_versioned_model(store: Store, body: bodies.NamedVersion) -> str:
     """Unregister a model version."""
     await store.delete_model_version(body.model_name, body.model_version)
     return f"Successfully deleted model with name '{body.model_name}' and version '{body.model_version}'"
 
 
-async def set_model_version(store: Store, body: bodies.Version) -> Answer:
+async def set_model_version(store: Store, body: bodies.NamedVersion) -> str:
     """Make a model version current."""
     await store.set_model_version(body.model_name, body.model_version)
     return f"Successfully set model with name '{body.model_name}' to version '{body.model_version}'"
 
 
-async def get_model(store: Store, body: bodies.Version) -> Answer:
+async def get_model(store: Store, body: bodies.NamedVersion) -> answers.Model | answers.Unknown:
     """Return a model version; {} if unknown."""
     model = await store.get_model(body.model_name, body.model_version)
-    return answers.model(model) if model else {}
+    return answers.Model.of(model) if model else answers.Unknown()
 
 
-async def get_all_models(store: Store, body: bodies.Listing) -> Answer:
+async def get_all_models(store: Store, body: bodies.Listing) -> list[answers.Model] | list[str]:
     """Return all model versions."""
     models = await store.get_models()
-    return [answers.model(model) if body.verbose else str(model.record.key) for model in models]
+    if body.verbose:
+        return [answers.Model.of(model) for model in models]
+    return [str(model.record.key) for model in models]
 
 
-async def get_model_versions(store: Store, body: bodies.Model) -> Answer:
+async def get_model_versions(store: Store, body: bodies.NamedModel) -> answers.Versions | answers.Unknown:
     """Return a model's versions, and which is current and which serves; {} if unknown."""
     found = await store.get_model_versions(body.model_name)
-    if not found.versions:
-        return {}
-    return {
-        "model_name": body.model_name,
-        "current_version": found.current_version,
-        "serving_version": found.serving_version,
-        "versions": list(found.versions),
-    }
+    return answers.Versions.of(body.model_name, found) if found.versions else answers.Unknown()
 
 
 # -- replicas and query frontends --------------------------------------------------------------------------
 
 
-async def get_container(store: Store, body: bodies.Replica) -> Answer:
+async def get_container(store: Store, body: bodies.NamedReplica) -> answers.Replica | answers.Unknown:
     """Return a replica; {} if unknown."""
     replica = await store.get_replica(ReplicaKey(body.model_name, body.model_version, body.replica_id))
-    return answers.replica(replica) if replica else {}
+    return answers.Replica.of(replica) if replica else answers.Unknown()
 
 
-async def get_all_containers(store: Store, body: bodies.Listing) -> Answer:
+async def get_all_containers(store: Store, body: bodies.Listing) -> list[answers.Replica] | list[str]:
     """Return all replicas."""
     replicas = await store.get_replicas()
     if body.verbose:
-        return [answers.replica(replica) for replica in replicas]
+        return [answers.Replica.of(replica) for replica in replicas]
     return [f"{replica.key.version_key}:{replica.replica_id}" for replica in replicas]
 
 
-async def get_all_query_frontends(store: Store, body: bodies.Listing) -> Answer:
+async def get_all_query_frontends(
+    store: Store, body: bodies.Listing
+) -> list[answers.QueryFrontend] | list[str]:
     """Return the live query frontends."""
     frontends = await store.list_frontends()
-    return [answers.query_frontend(frontend) if body.verbose else frontend.id for frontend in frontends]
+    if body.verbose:
+        return [answers.QueryFrontend.of(frontend) for frontend in frontends]
+    return [frontend.id for frontend in frontends]
 
 
 #: Every POST call, by its path under /admin.
@@ -178,15 +179,15 @@ CALLS: Mapping[str, Call] = {
     "delete_model_links": Call(bodies.DeleteLinks, delete_model_links, writes=True),
     "get_linked_models": Call(bodies.LinksOfApplication, get_linked_models),
     "set_policy": Call(bodies.SetPolicy, policies.set_policy, writes=True),
-    "get_policy_state": Call(bodies.PolicyState, policies.get_policy_state),
-    "get_state": Call(bodies.UserState, policies.get_state),
+    "get_policy_state": Call(bodies.GetPolicyState, policies.get_policy_state),
+    "get_state": Call(bodies.GetState, policies.get_state),
     "add_model": Call(bodies.AddModel, add_model, writes=True),
-    "delete_versioned_model": Call(bodies.Version, delete_versioned_model, writes=True),
-    "set_model_version": Call(bodies.Version, set_model_version, writes=True),
-    "get_model": Call(bodies.Version, get_model),
+    "delete_versioned_model": Call(bodies.NamedVersion, delete_versioned_model, writes=True),
+    "set_model_version": Call(bodies.NamedVersion, set_model_version, writes=True),
+    "get_model": Call(bodies.NamedVersion, get_model),
     "get_all_models": Call(bodies.Listing, get_all_models),
-    "get_model_versions": Call(bodies.Model, get_model_versions),
-    "get_container": Call(bodies.Replica, get_container),
+    "get_model_versions": Call(bodies.NamedModel, get_model_versions),
+    "get_container": Call(bodies.NamedReplica, get_container),
     "get_all_containers": Call(bodies.Listing, get_all_containers),
     "get_all_query_frontends": Call(bodies.Listing, get_all_query_frontends),
 }

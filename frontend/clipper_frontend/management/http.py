@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from importlib import resources
 
 import msgspec
 from aiohttp import web
@@ -34,6 +35,7 @@ def make_rest_app(
     for name, call in CALLS.items():
         app.router.add_post(f"/admin/{name}", _handler(state, name, call, body_timeout_s))
     app.router.add_get("/admin/ping", _ping, allow_head=False)
+    app.router.add_get("/admin/openapi.json", _openapi_handler(), allow_head=False)
     app.router.add_get("/admin/metrics", _metrics_handler(metrics), allow_head=False)
     return app
 
@@ -59,6 +61,15 @@ def make_admin_app(state: ServingState, metrics: ManagementMetrics) -> web.Appli
 
 async def _ping(_request: web.Request) -> web.Response:
     return web.Response(text="PONG")
+
+
+def _openapi_handler() -> Handler:
+    document = resources.files("clipper_frontend.openapi").joinpath("openapi.json").read_bytes()
+
+    async def handle(_request: web.Request) -> web.Response:
+        return web.Response(body=document, content_type="application/json")
+
+    return handle
 
 
 def _metrics_handler(metrics: ManagementMetrics) -> Handler:

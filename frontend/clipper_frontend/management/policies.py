@@ -6,32 +6,35 @@ Owns how counters in the registry become what is told of them. What they mean, s
 from __future__ import annotations
 
 import time
+from typing import Any
+
+import msgspec
 
 from clipper_frontend.errors import RegistryRefusal
 from clipper_frontend.management import bodies
-from clipper_frontend.management.answers import Answer, JsonObject
+from clipper_frontend.management.answers import PolicyState
 from clipper_frontend.registry.applications import LinkedApplication
 from clipper_frontend.registry.selection import EVERYBODY, StateKey
 from clipper_frontend.registry.store import Store
 from clipper_frontend.selection.config import DEFAULT_POLICY, PolicyConfig
 from clipper_frontend.selection.report import state_report
-from clipper_frontend.selection.state import ROUNDS, started_from
+from clipper_frontend.selection.state import ROUNDS, Counters, started_from
 
 
-async def set_policy(store: Store, body: bodies.SetPolicy) -> Answer:
+async def set_policy(store: Store, body: bodies.SetPolicy) -> str:
     """Give an application another policy."""
     config = PolicyConfig.parse(body.policy)
     await store.set_policy(body.app_name, config)
     return f"Successfully set policy of application '{body.app_name}' to '{config.name}'"
 
 
-async def get_policy_state(store: Store, body: bodies.PolicyState) -> Answer:
+async def get_policy_state(store: Store, body: bodies.GetPolicyState) -> PolicyState:
     """Return what an application's policy has learnt, for all users or for one."""
     user = EVERYBODY if body.user_id is None else str(body.user_id)
     return await _learnt(store, await _application(store, body.app_name), user)
 
 
-async def get_state(store: Store, body: bodies.UserState) -> Answer:
+async def get_state(store: Store, body: bodies.GetState) -> str | PolicyState:
     """Return the state for a user: with the default policy, the application's default output as text."""
     application = await _application(store, body.app_name)
     if application.record.config.name == DEFAULT_POLICY:
@@ -46,7 +49,7 @@ async def _application(store: Store, name: str) -> LinkedApplication:
     return application
 
 
-async def _learnt(store: Store, application: LinkedApplication, user: str) -> JsonObject:
+async def _learnt(store: Store, application: LinkedApplication, user: str) -> PolicyState:
     name, config = application.record.name, application.record.config
     policy = config.policy(name, application.linked_models)
     state = StateKey(name, config.state_name)
@@ -54,8 +57,9 @@ async def _learnt(store: Store, application: LinkedApplication, user: str) -> Js
     buckets = await store.read_states([state, *(state._replace(user=each) for each in users)])
     now = time.time()
     everybodys, *own = [config.memory.discounted(each, now) for each in buckets]
-    if not own:
-        return {"application": name} | state_report(config, policy, everybodys)
-    counters = started_from(everybodys, own[0], config.user_rounds)
-    about = {"application": name, "user_id": user, "own_feedback": own[0].get(ROUNDS, 0.0)}
-    return about | state_report(config, policy, counters)
+    about: dict[str, Any] = {"application": name}
+    counters: Counters = everybodys
+    if own:
+        counters = started_from(everybodys, own[0], config.user_rounds)
+        about |= {"user_id": user, "own_feedback": own[0].get(ROUNDS, 0.0)}
+    return msgspec.convert(about | state_report(config, policy, counters), PolicyState)

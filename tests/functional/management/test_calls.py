@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import requests
 
 from tests.functional.compatibility.letter_management_client import LetterManagementClient, Reply
 from tests.support.frontends.redis_server import RedisServer
@@ -349,3 +350,15 @@ def test_wrong_methods_are_405(client: LetterManagementClient, method: str, path
     reply = client.request(method, path)
     assert_text(reply, 405, f"{path} does not take {method}: use {allowed}")
     assert reply.headers["allow"] == allowed
+
+
+# -- the document of all calls ---------------------------------------------------------------------
+
+
+def test_the_openapi_document_is_served(management: ManagementFrontend) -> None:
+    reply = requests.get(f"http://{management.rest}/admin/openapi.json", timeout=10)
+    assert reply.status_code == 200
+    assert reply.headers["content-type"].startswith("application/json")
+    document = reply.json()
+    assert document["openapi"].startswith("3.1")
+    assert {"/{application}/predict", "/admin/add_app", "/admin/openapi.json"} <= document["paths"].keys()

@@ -67,7 +67,7 @@ class PredictDecoder:
     def __init__(self, input_type: InputType, max_inputs: int) -> None:
         self._max_inputs = max_inputs
         self._pack = _PACK[input_type]
-        self._decode = msgspec.json.Decoder(_predict_body(input_type)).decode
+        self._decode = msgspec.json.Decoder(predict_body(input_type)).decode
         self._is_array = input_type in _FORMATS
         # An input and its comma take two bytes at least: a shorter body cannot hold too many.
         self._small_bytes = 2 * max_inputs
@@ -122,7 +122,7 @@ class FeedbackDecoder:
 
     def __init__(self, input_type: InputType) -> None:
         self._pack = _PACK[input_type]
-        self._decode = msgspec.json.Decoder(_feedback_body(input_type)).decode
+        self._decode = msgspec.json.Decoder(feedback_body(input_type)).decode
 
     def decode(self, body: bytes) -> Feedback:
         """Return what the body tells, or raise BadRequest."""
@@ -152,10 +152,11 @@ _ELEMENTS: Final[dict[InputType, Any]] = {
 _FORMATS: Final = {InputType.INTEGERS: "i", InputType.FLOATS: "f", InputType.DOUBLES: "d"}
 
 
-def _predict_body(input_type: InputType) -> type[Any]:
+def predict_body(input_type: InputType) -> type[Any]:
+    """Return the struct that a predict call's body is decoded into."""
     element = _ELEMENTS[input_type]
     return msgspec.defstruct(
-        "PredictBody",
+        f"Predict{input_type.value.capitalize()}",
         [
             ("input", element | UnsetType, UNSET),
             ("input_batch", GenericAlias(list, (element,)) | UnsetType, UNSET),
@@ -166,9 +167,10 @@ def _predict_body(input_type: InputType) -> type[Any]:
     )
 
 
-def _feedback_body(input_type: InputType) -> type[Any]:
+def feedback_body(input_type: InputType) -> type[Any]:
+    """Return the struct that an update call's body is decoded into."""
     return msgspec.defstruct(
-        "FeedbackBody",
+        f"Feedback{input_type.value.capitalize()}",
         [
             ("label", Any),
             ("query_id", Annotated[int, _QUERY_ID] | None, None),
