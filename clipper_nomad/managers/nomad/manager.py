@@ -31,12 +31,12 @@ from clipper_nomad.managers.nomad.cluster.cluster_jobs import Fleet, part_name
 from clipper_nomad.managers.nomad.cluster.definitions import Definitions
 from clipper_nomad.managers.nomad.cluster.fabio_routes import Routes
 from clipper_nomad.managers.nomad.cluster.frontends import Frontends
+from clipper_nomad.managers.nomad.cluster.placement_watch import Watch
 from clipper_nomad.managers.nomad.cluster.records import ClusterRecord
 from clipper_nomad.managers.nomad.cluster.redis_state import RedisState
 from clipper_nomad.managers.nomad.cluster.replicas import Replicas
 from clipper_nomad.managers.nomad.cluster.shutdown import Shutdown
-from clipper_nomad.managers.nomad.cluster.sources import Sources
-from clipper_nomad.managers.nomad.cluster.watch import Watch
+from clipper_nomad.managers.nomad.cluster.task_sources import Sources
 from clipper_nomad.managers.nomad.dns import DNS, ConsulDNS
 from clipper_nomad.managers.nomad.environment import read_environment
 from clipper_nomad.managers.nomad.load_balancer import LoadBalancer, NoLoadBalancer

@@ -22,9 +22,9 @@ from clipper_nomad.managers.nomad.api.deployments import Deployment
 from clipper_nomad.managers.nomad.api.jobs import Applied
 from clipper_nomad.managers.nomad.cluster.cluster_jobs import Fleet, is_asleep
 from clipper_nomad.managers.nomad.cluster.definitions import Definitions, Packages
+from clipper_nomad.managers.nomad.cluster.placement_watch import Watch
 from clipper_nomad.managers.nomad.cluster.records import ClusterRecord
 from clipper_nomad.managers.nomad.cluster.redis_state import RedisState
-from clipper_nomad.managers.nomad.cluster.watch import Watch
 from clipper_nomad.managers.nomad.dns import DNS
 from clipper_nomad.managers.nomad.settings import NomadSettings
 from clipper_nomad.managers.undo import Undo

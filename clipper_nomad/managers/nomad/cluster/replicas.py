@@ -16,7 +16,7 @@ from clipper_nomad.managers.nomad.api.jobs import JobSummary
 from clipper_nomad.managers.nomad.api.logs import Logs
 from clipper_nomad.managers.nomad.cluster.cluster_jobs import Fleet
 from clipper_nomad.managers.nomad.cluster.definitions import Definitions
-from clipper_nomad.managers.nomad.cluster.watch import Watch
+from clipper_nomad.managers.nomad.cluster.placement_watch import Watch
 from clipper_nomad.managers.nomad.settings import NomadSettings
 from clipper_nomad.types import DeploySpec, ModelVersion
 
