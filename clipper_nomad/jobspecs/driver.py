@@ -13,11 +13,11 @@ from clipper_nomad.jobspecs.hcl import Value
 class Component:
     """What is to run: a component's name, what it is packaged as, and its process' further arguments.
 
-    `package` is an image, or for a model and the drivers without images `<url>#sha256:<hex>`, or empty.
+    `source` is an image, or for a model and the drivers without images `<url>#sha256:<hex>`, or empty.
     """
 
     name: str
-    package: str
+    source: str
     arguments: tuple[str, ...] = ()
 
 

@@ -136,13 +136,13 @@ class HostVolume:
 
 @dataclass(frozen=True)
 class Task:
-    """What runs, how, and with what: `package` is as the driver wants it, `environment` has plain values.
+    """What runs, how, and with what: `source` is as the driver wants it, `environment` has plain values.
 
     A value of `environment` wins over what the jobspec sets itself.
     """
 
     driver: Driver
-    package: str
+    source: str
     resources: TaskResources
     environment: Mapping[str, str] = field(default_factory=dict)
 

@@ -30,7 +30,7 @@ _FOLDERS = (_PACKAGE / "_jobspecs", _PACKAGE.parent / "jobspecs")
 def render(job: AnyJob) -> str:
     """Return a job as HCL. Raises ContainerManagerError for what its driver or a device cannot be asked."""
     template = _environment().get_template(f"{job.component}.nomad.hcl.j2")
-    program = job.task.driver.program(Component(job.component, job.task.package, _arguments(job)))
+    program = job.task.driver.program(Component(job.component, job.task.source, _arguments(job)))
     text = template.render(
         id=job_id(job),
         job=job,

@@ -113,11 +113,11 @@ class ConsulDNS:
             except ConsulUnreachableError:
                 self._prefers_catalog = False
         try:
-            places = resolve(self._srv_name(service), self._server, self._timeout_s)
+            addresses = resolve(self._srv_name(service), self._server, self._timeout_s)
         except AddressError as error:
             return self._lookup_otherwise(service, error)
         self._trusts_dns = True
-        return sorted({HostPort(*place) for place in places}, key=lambda place: (place.host, place.port))
+        return sorted({HostPort(*address) for address in addresses}, key=lambda each: (each.host, each.port))
 
     def _lookup_otherwise(self, service: str, dns_error: AddressError) -> list[HostPort]:
         """Return what the catalog says, unless DNS has said in a way to be trusted that there is nothing.
@@ -130,7 +130,7 @@ class ConsulDNS:
             return []
         is_from_consul = denial is not None and self._is_from_consul(denial)
         try:
-            places = self.catalog.passing(service)
+            addresses = self.catalog.passing(service)
         except ConsulUnreachableError as error:
             if is_from_consul:
                 self._trusts_dns = True
@@ -139,8 +139,8 @@ class ConsulDNS:
                 f"Cannot find the service {service!r}. By DNS: {dns_error}. By Consul's HTTP API: "
                 f"{error.msg} Or give ConsulDNS(server=...) a DNS server that knows Consul."
             ) from error
-        self._prefers_catalog = bool(places) or not is_from_consul
-        return places
+        self._prefers_catalog = bool(addresses) or not is_from_consul
+        return addresses
 
     def _is_from_consul(self, denial: Message) -> bool:
         """Return whether who says that there is no such name is in charge of Consul's domain."""

@@ -27,16 +27,16 @@ from clipper_nomad.managers.nomad.clients.access import ConsulAccess, NomadAcces
 from clipper_nomad.managers.nomad.clients.consul import ConsulCatalog
 from clipper_nomad.managers.nomad.clients.nomad import NomadAPI
 from clipper_nomad.managers.nomad.cluster import records
-from clipper_nomad.managers.nomad.cluster.cluster_jobs import Fleet, part_name
+from clipper_nomad.managers.nomad.cluster.cluster_jobs import ClusterJobs, component_name
 from clipper_nomad.managers.nomad.cluster.definitions import Definitions
-from clipper_nomad.managers.nomad.cluster.fabio_routes import Routes
+from clipper_nomad.managers.nomad.cluster.fabio_routes import FabioRoutes
 from clipper_nomad.managers.nomad.cluster.frontends import Frontends
-from clipper_nomad.managers.nomad.cluster.placement_watch import Watch
+from clipper_nomad.managers.nomad.cluster.placement_watch import PlacementWatch
 from clipper_nomad.managers.nomad.cluster.records import ClusterRecord
 from clipper_nomad.managers.nomad.cluster.redis_state import RedisState
 from clipper_nomad.managers.nomad.cluster.replicas import Replicas
 from clipper_nomad.managers.nomad.cluster.shutdown import Shutdown
-from clipper_nomad.managers.nomad.cluster.task_sources import Sources
+from clipper_nomad.managers.nomad.cluster.task_sources import TaskSources
 from clipper_nomad.managers.nomad.dns import DNS, ConsulDNS
 from clipper_nomad.managers.nomad.environment import read_environment
 from clipper_nomad.managers.nomad.load_balancer import LoadBalancer, NoLoadBalancer
@@ -89,21 +89,21 @@ class NomadContainerManager(ContainerManager):
         self._wanted = self._make_record(redis_ip, redis_port)
 
         api = NomadAPI(access)
-        self._fleet = Fleet(Jobs(api), cluster_name)
+        self._cluster_jobs = ClusterJobs(Jobs(api), cluster_name)
         self._logs = Logs(api)
         catalog = (
             self._dns.catalog
             if isinstance(self._dns, ConsulDNS)
             else ConsulCatalog(ConsulAccess.from_environment(access.host))
         )
-        self._routes = Routes(cluster_name, self._load_balancer, self._fleet, catalog)
-        watch = Watch(self._fleet.jobs, self._logs, catalog)
-        self._sources = Sources(cluster_name, self._settings)
-        self._redis_state = RedisState(self._fleet, self._settings, Volumes(api), self._dns)
-        self._replicas = Replicas(self._fleet, watch, self._logs, cluster_name, self._settings)
-        self._frontends = Frontends(self._fleet, watch, self._dns, self._redis_state, self._settings)
-        self._shutdown = Shutdown(self._fleet, self._redis_state, self._replicas.stop_timeout_s)
-        self._connection = ConnectionState(self.cluster_name, self._fleet.read_record)
+        self._fabio_routes = FabioRoutes(cluster_name, self._load_balancer, self._cluster_jobs, catalog)
+        watch = PlacementWatch(self._cluster_jobs.jobs, self._logs, catalog)
+        self._task_sources = TaskSources(cluster_name, self._settings)
+        self._redis_state = RedisState(self._cluster_jobs, self._settings, Volumes(api), self._dns)
+        self._replicas = Replicas(self._cluster_jobs, watch, self._logs, cluster_name, self._settings)
+        self._frontends = Frontends(self._cluster_jobs, watch, self._dns, self._redis_state, self._settings)
+        self._shutdown = Shutdown(self._cluster_jobs, self._redis_state, self._replicas.stop_timeout_s)
+        self._connection = ConnectionState(self.cluster_name, self._cluster_jobs.read_record)
 
     @classmethod
     def from_env(cls, cluster_name: str = "default-cluster", **arguments: Any) -> Self:
@@ -135,17 +135,17 @@ class NomadContainerManager(ContainerManager):
             )
         # Where nobody can be asked for services, that is told before anything is submitted.
         self._dns.lookup(service_name(self.cluster_name, "query"))
-        self._routes.refuse_taken(self._wanted.rpc_address)
+        self._fabio_routes.refuse_taken(self._wanted.rpc_address)
         self._frontends.start(
-            self._definitions(self._wanted), spec, lambda: self._sources.of_components(spec)
+            self._definitions(self._wanted), spec, lambda: self._task_sources.of_components(spec)
         )
         self._connection.is_connected = True
 
     def connect(self) -> None:
         """Attach to the cluster of this name, as it was started."""
-        if self._fleet.read_record() is not None:
+        if self._cluster_jobs.read_record() is not None:
             self._connection.is_connected = True
-        elif self._fleet.find():
+        elif self._cluster_jobs.find():
             raise messages.not_running(self.cluster_name)
         else:
             place = f"in Nomad's namespace {self._namespace!r}"
@@ -167,13 +167,13 @@ class NomadContainerManager(ContainerManager):
     def build(self, spec: BuildSpec) -> str:
         """Build the version's image, pushed where a registry is set, or its archive; return what names it."""
         self._connection.record()
-        return self._sources.build(spec)
+        return self._task_sources.build(spec)
 
     def deploy(self, spec: DeploySpec) -> None:
         """Register a version's job, and return when its replicas have nodes; any image may be given."""
         definitions = self._definitions(self._connection.record())
         require_model_names(spec.model)
-        self._replicas.deploy(definitions, spec, self._sources.of_model(spec.image))
+        self._replicas.deploy(definitions, spec, self._task_sources.of_model(spec.image))
 
     def check_replicas(self, model: ModelVersion) -> None:
         """Raise DeploymentError, with the last log lines, when a replica ends again and again."""
@@ -212,11 +212,11 @@ class NomadContainerManager(ContainerManager):
         self._connection.record()
         logging_dir.mkdir(parents=True, exist_ok=True)
         paths = []
-        for job in self._fleet.find():
-            for allocation in self._fleet.jobs.allocations(job.id):
+        for job in self._cluster_jobs.find():
+            for allocation in self._cluster_jobs.jobs.allocations(job.id):
                 suffix = "" if allocation.is_wanted else f".{allocation.id[:8]}"
-                part = part_name(job, allocation)
-                path = logging_dir / f"{self.cluster_name}-{part}{suffix}.log"
+                component = component_name(job, allocation)
+                path = logging_dir / f"{self.cluster_name}-{component}{suffix}.log"
                 self._logs.write(allocation, path)
                 paths.append(path)
         return paths
@@ -247,7 +247,7 @@ class NomadContainerManager(ContainerManager):
 
         Returns whether there was anything. Nothing is drained.
         """
-        if not self._fleet.find_all() and not self._redis_state.has_volume():
+        if not self._cluster_jobs.find_all() and not self._redis_state.has_volume():
             return False
         self._shutdown.run(graceful=False, keep_state=False)
         self._connection.is_connected = False
@@ -256,14 +256,14 @@ class NomadContainerManager(ContainerManager):
     def render(self, spec: ClusterSpec, models: Iterable[DeploySpec] = ()) -> dict[str, str]:
         """Return the jobspecs that would be submitted, by file name. Registers nothing, connected or not."""
         definitions = self._definitions(self._wanted)
-        packages = self._sources.of_components(spec)
+        images = self._task_sources.of_components(spec)
         jobs: list[AnyJob] = [
-            definitions.management_frontend(packages),
-            definitions.query_frontend(packages, spec),
-            *(definitions.model(each, self._sources.of_model(each.image)) for each in models),
+            definitions.management_frontend(images),
+            definitions.query_frontend(images, spec),
+            *(definitions.model(each, self._task_sources.of_model(each.image)) for each in models),
         ]
         if self._wanted.redis_ip is None:
-            jobs.insert(0, definitions.redis(packages, self._redis_state.mount))
+            jobs.insert(0, definitions.redis(images, self._redis_state.mount))
         return render_all(jobs)
 
     def _make_record(self, redis_ip: str | None, redis_port: int) -> ClusterRecord:

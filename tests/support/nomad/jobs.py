@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from clipper_nomad.managers.nomad.api.allocations import Allocation
-from clipper_nomad.managers.nomad.api.deployments import Deployment
+from clipper_nomad.managers.nomad.api.deployments import NomadDeployment
 from clipper_nomad.managers.nomad.api.jobs import Evaluation, Jobs
 from clipper_nomad.managers.nomad.api.logs import Logs
 from clipper_nomad.managers.nomad.clients.access import NomadAccess
@@ -84,7 +84,7 @@ class Place:
             }}
         """
 
-    def start(self, hcl: str) -> Deployment:
+    def start(self, hcl: str) -> NomadDeployment:
         """Apply a job and return its deployment, which has succeeded."""
         assert self.jobs.apply(hcl) is not None
         return self.await_deployment()
@@ -93,7 +93,7 @@ class Place:
         """Scale the job, and return what the scheduler made of it: the deployment is there by then."""
         return self.jobs.wait_evaluated(self.jobs.scale(self.job_id, count, message), TIMEOUT_S)
 
-    def await_deployment(self) -> Deployment:
+    def await_deployment(self) -> NomadDeployment:
         """Return the latest deployment once it has ended."""
         eventually(lambda: self.jobs.deployment(self.job_id) is not None, "there is a deployment")
         deployment = self.deployment
@@ -102,7 +102,7 @@ class Place:
         return deployment
 
     @property
-    def deployment(self) -> Deployment:
+    def deployment(self) -> NomadDeployment:
         """Return the latest deployment."""
         found = self.jobs.deployment(self.job_id)
         assert found is not None

@@ -154,9 +154,9 @@ def at_fullest() -> dict[str, AnyJob]:
 
 def without_images(driver: ExecDriver) -> dict[str, AnyJob]:
     """Return a job of each kind by its component, for a driver that runs what is installed."""
-    packages = {meta.MODEL: ARCHIVE}
+    sources = {meta.MODEL: ARCHIVE}
     return {
-        component: replace(job, task=replace(job.task, driver=driver, package=packages.get(component, "")))
+        component: replace(job, task=replace(job.task, driver=driver, source=sources.get(component, "")))
         for component, job in at_defaults().items()
     }
 

@@ -20,7 +20,7 @@ _FAILING_TIMEOUT_S = 15.0
 
 
 @dataclass(frozen=True)
-class Deployment:
+class NomadDeployment:
     """How far a version of a job has come. `index` is what waiting for a change begins from."""
 
     id: str
@@ -40,19 +40,19 @@ class Deployment:
         return self.status not in _ENDED
 
 
-class Deployments:
+class NomadDeployments:
     """The deployments of one namespace. Every method raises ContainerManagerError."""
 
     def __init__(self, api: NomadAPI) -> None:
         self._api = api
 
-    def latest(self, job_id: str) -> Deployment | None:
+    def latest(self, job_id: str) -> NomadDeployment | None:
         """Return a job's latest deployment, or None where it has none."""
         attempt = f"Cannot read the deployment of the job {job_id}"
         answer = self._api.get(attempt, f"job/{quoted(job_id)}/deployment")
         return None if answer.body is None else _read(answer.body)
 
-    def wait_for_change(self, deployment: Deployment, timeout_s: float) -> Deployment:
+    def wait_for_change(self, deployment: NomadDeployment, timeout_s: float) -> NomadDeployment:
         """Return a deployment once it has changed, or as it is after `timeout_s`."""
         attempt = f"Cannot read the deployment of the job {deployment.job_id}"
         path = f"deployment/{quoted(deployment.id)}"
@@ -85,16 +85,16 @@ class Deployments:
                 "look at it in Nomad (nomad deployment status), and try again"
             )
 
-    def _wait_until_ended(self, deployment: Deployment, timeout_s: float) -> Deployment:
+    def _wait_until_ended(self, deployment: NomadDeployment, timeout_s: float) -> NomadDeployment:
         deadline_s = time.monotonic() + timeout_s
         while deployment.is_active and (left_s := deadline_s - time.monotonic()) > 0:
             deployment = self.wait_for_change(deployment, left_s)
         return deployment
 
 
-def _read(body: Mapping[str, Any]) -> Deployment:
+def _read(body: Mapping[str, Any]) -> NomadDeployment:
     groups = (body.get("TaskGroups") or {}).values()
-    return Deployment(
+    return NomadDeployment(
         id=body["ID"],
         job_id=body["JobID"],
         job_version=body["JobVersion"],

@@ -15,7 +15,7 @@ from typing import Any
 from clipper_nomad.errors import ContainerManagerError
 from clipper_nomad.managers.nomad.api import allocations, placements
 from clipper_nomad.managers.nomad.api.allocations import Allocation
-from clipper_nomad.managers.nomad.api.deployments import Deployment, Deployments
+from clipper_nomad.managers.nomad.api.deployments import NomadDeployment, NomadDeployments
 from clipper_nomad.managers.nomad.api.placements import Failure
 from clipper_nomad.managers.nomad.clients.nomad import NomadAPI, quoted
 from clipper_nomad.managers.nomad.clients.session import RefusedError
@@ -93,7 +93,7 @@ class Jobs:
 
     def __init__(self, api: NomadAPI) -> None:
         self._api = api
-        self._deployments = Deployments(api)
+        self._deployments = NomadDeployments(api)
 
     # -- registering -----------------------------------------------------------------------------------------
 
@@ -295,11 +295,11 @@ class Jobs:
             is_blocked=bool(body.get("BlockedEval")),
         )
 
-    def deployment(self, job_id: str) -> Deployment | None:
+    def deployment(self, job_id: str) -> NomadDeployment | None:
         """Return a job's latest deployment, or None where it has none."""
         return self._deployments.latest(job_id)
 
-    def wait_for_deployment(self, deployment: Deployment, timeout_s: float) -> Deployment:
+    def wait_for_deployment(self, deployment: NomadDeployment, timeout_s: float) -> NomadDeployment:
         """Return a deployment once it has changed, or as it is after `timeout_s`."""
         return self._deployments.wait_for_change(deployment, timeout_s)
 

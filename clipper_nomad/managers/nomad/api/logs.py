@@ -46,7 +46,7 @@ class Logs:
     def _read(self, allocation: Allocation, stream: str, last_bytes: int | None) -> Iterator[bytes]:
         if not allocation.task:
             return
-        place = (
+        position = (
             {"origin": "start", "offset": 0}
             if last_bytes is None
             else {"origin": "end", "offset": last_bytes}
@@ -58,7 +58,7 @@ class Logs:
                 task=allocation.task,
                 type=stream,
                 plain="true",
-                **place,
+                **position,
             ) as parts:
                 yield from parts
         except RefusedError as error:

@@ -42,7 +42,7 @@ class FailingInstance:
     `output` is what the first of them got when it began to fail; empty for one that has failed ever since.
     """
 
-    place: HostPort
+    address: HostPort
     checks: tuple[str, ...]
     output: str
 
@@ -65,7 +65,9 @@ class ConsulCatalog:
         entries = self._ask(
             f"the instances of {service!r}", lambda client: client.health.service(service, passing=True)
         )
-        return sorted({_place(entry) for entry in entries}, key=lambda place: (place.host, place.port))
+        return sorted(
+            {_address(entry) for entry in entries}, key=lambda address: (address.host, address.port)
+        )
 
     def failing(self, service: str, meta: Mapping[str, str]) -> list[FailingInstance]:
         """Return those of a service's instances with all of `meta` whose checks do not all pass, by place.
@@ -79,8 +81,8 @@ class ConsulCatalog:
             if checks and meta.items() <= (entry["Service"].get("Meta") or {}).items():
                 names = tuple(sorted(each["Name"] for each in checks))
                 output = next((each["Output"] for each in checks if each["Output"]), "")
-                found.append(FailingInstance(_place(entry), names, " ".join(output.split())))
-        return sorted(found, key=lambda each: (each.place.host, each.place.port))
+                found.append(FailingInstance(_address(entry), names, " ".join(output.split())))
+        return sorted(found, key=lambda each: (each.address.host, each.address.port))
 
     def service_tags(self) -> dict[str, tuple[str, ...]]:
         """Return the tags of every service that may be seen, passing or not, by the service's name.
@@ -178,7 +180,7 @@ class ConsulCatalog:
             ) from error
 
 
-def _place(entry: Mapping[str, Any]) -> HostPort:
+def _address(entry: Mapping[str, Any]) -> HostPort:
     """Return where an instance is; one without an address of its own is at its node's."""
     service = entry["Service"]
     return HostPort(service["Address"] or entry["Node"]["Address"], service["Port"])

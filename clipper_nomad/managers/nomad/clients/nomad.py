@@ -42,7 +42,7 @@ _LONGEST_WAIT_S = 20.0
 
 
 @dataclass(frozen=True)
-class Answer:
+class NomadResponse:
     """An answer's JSON, the index from which to wait for a change of it, and the time by Nomad's clock.
 
     The time comes in whole seconds, from the agent that answered.
@@ -86,13 +86,13 @@ class NomadAPI:
             else:
                 return result
 
-    def get(self, attempt: str, path: str, **params: object) -> Answer:
+    def get(self, attempt: str, path: str, **params: object) -> NomadResponse:
         """Return what is at `path`, which begins behind `/v1/`."""
         return self.ask(attempt, lambda: self._read(path, params))
 
     def wait_for_change(
         self, attempt: str, path: str, index: int, timeout_s: float, **params: object
-    ) -> Answer:
+    ) -> NomadResponse:
         """Return what is at `path` once it has changed since `index`, or as it is after `timeout_s`."""
         wait_s = max(0.001, min(timeout_s, _LONGEST_WAIT_S))
         blocking = {**params, "index": max(index, 1), "wait": f"{wait_s * 1000:.0f}ms"}
@@ -109,10 +109,10 @@ class NomadAPI:
         with response, self._translated(attempt):
             yield response.iter_content(65536)
 
-    def _read(self, path: str, params: Mapping[str, object]) -> Answer:
+    def _read(self, path: str, params: Mapping[str, object]) -> NomadResponse:
         response = self._request("GET", path, params)
         now = email.utils.parsedate_to_datetime(response.headers["Date"])
-        return Answer(response.json(), int(response.headers.get("X-Nomad-Index", 0)), now)
+        return NomadResponse(response.json(), int(response.headers.get("X-Nomad-Index", 0)), now)
 
     def _request(
         self, method: str, path: str, params: Mapping[str, object], **arguments: Any

@@ -20,7 +20,7 @@ from clipper_nomad.types import ModelVersion
 from clipper_nomad.waiting import wait_until
 
 
-class Fleet:
+class ClusterJobs:
     """The jobs of one cluster on Nomad."""
 
     def __init__(self, jobs: Jobs, cluster_name: str) -> None:
@@ -116,7 +116,7 @@ def is_asleep(job: JobSummary) -> bool:
     return records.KEPT_COUNT in job.meta
 
 
-def part_name(job: JobSummary, allocation: Allocation) -> str:
+def component_name(job: JobSummary, allocation: Allocation) -> str:
     """Return what an allocation is of its cluster: `redis`, `query-frontend.0`, `model.sums.1.0`."""
     component = job.meta[meta.COMPONENT]
     if component == meta.MODEL:

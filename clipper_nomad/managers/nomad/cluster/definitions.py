@@ -31,7 +31,7 @@ _FRONTEND_SETTINGS = ("CLIPPER_LOG_LEVEL",)
 
 
 @dataclass(frozen=True)
-class Packages:
+class ComponentImages:
     """What the tasks of a cluster run: image names that mean one image for good, empty where none is used."""
 
     redis: str = ""
@@ -52,21 +52,21 @@ class Definitions:
     namespace: str
     region: str | None
 
-    def redis(self, packages: Packages, volume: HostVolume | None) -> RedisJob:
+    def redis(self, images: ComponentImages, volume: HostVolume | None) -> RedisJob:
         """Return the job of the cluster's own Redis, whose state is in `volume`."""
         kept_in = records.kept_in(self.settings)
         return RedisJob(
             cluster_name=self.cluster_name,
             version=self.record.version,
             scheduling=self._scheduling(),
-            task=self._task(packages.redis, self.settings.redis_resources, {}),
+            task=self._task(images.redis, self.settings.redis_resources, {}),
             timings=self.settings.timings,
             meta={records.VOLUME: kept_in} if kept_in else {},
             volume=volume,
             password=self.settings.redis_password,
         )
 
-    def query_frontend(self, packages: Packages, spec: ClusterSpec) -> QueryFrontendJob:
+    def query_frontend(self, images: ComponentImages, spec: ClusterSpec) -> QueryFrontendJob:
         """Return the job of the query frontends."""
         own = {"CLIPPER_PREDICTION_CACHE_BYTES": str(spec.prediction_cache_bytes)}
         if spec.header_timeout_s is not None:
@@ -78,17 +78,17 @@ class Definitions:
             cluster_name=self.cluster_name,
             version=self.record.version,
             scheduling=self._scheduling(),
-            task=self._task(packages.query_frontend, self.settings.query_frontend_resources, environment),
+            task=self._task(images.query_frontend, self.settings.query_frontend_resources, environment),
             timings=self.settings.timings,
             count=spec.num_query_frontends,
             query_tags=self.load_balancer.query_tags(self.cluster_name),
             rpc_tags=self.load_balancer.rpc_tags(),
         )
 
-    def management_frontend(self, packages: Packages) -> ManagementFrontendJob:
+    def management_frontend(self, images: ComponentImages) -> ManagementFrontendJob:
         """Return the management frontend's job, which also carries how the cluster was started."""
         task = self._task(
-            packages.management_frontend,
+            images.management_frontend,
             self.settings.management_frontend_resources,
             self._frontend_environment(),
         )
@@ -102,7 +102,7 @@ class Definitions:
             tags=self.load_balancer.management_tags(self.cluster_name),
         )
 
-    def model(self, spec: DeploySpec, package: str) -> ModelJob:
+    def model(self, spec: DeploySpec, source: str) -> ModelJob:
         """Return the job of a model version, whose package is an image or an archive."""
         resources = model_resources(
             spec.resources, spec.devices, self.settings.model_resources, self.settings.cpu_mhz_per_core
@@ -111,7 +111,7 @@ class Definitions:
             cluster_name=self.cluster_name,
             version=self.record.version,
             scheduling=self._model_scheduling(),
-            task=self._task(package, resources, _seed_environment(self.record)),
+            task=self._task(source, resources, _seed_environment(self.record)),
             timings=self.settings.timings,
             model=spec.model,
             input_type=spec.input_type,
@@ -140,10 +140,10 @@ class Definitions:
             spreads=settings.model_spreads or common.spreads,
         )
 
-    def _task(self, package: str, resources: TaskResources, environment: Mapping[str, str]) -> Task:
+    def _task(self, source: str, resources: TaskResources, environment: Mapping[str, str]) -> Task:
         return Task(
             driver=self.settings.driver,
-            package=package,
+            source=source,
             resources=resources,
             environment={**environment, **self.settings.environment},
         )

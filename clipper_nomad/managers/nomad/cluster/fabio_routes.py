@@ -11,7 +11,7 @@ from clipper_nomad.errors import ContainerManagerError
 from clipper_nomad.jobspecs import Service, meta, service_name
 from clipper_nomad.managers.nomad.clients.consul import ConsulCatalog
 from clipper_nomad.managers.nomad.cluster import records
-from clipper_nomad.managers.nomad.cluster.cluster_jobs import Fleet
+from clipper_nomad.managers.nomad.cluster.cluster_jobs import ClusterJobs
 from clipper_nomad.managers.nomad.load_balancer import LoadBalancer
 
 logger = logging.getLogger("clipper")
@@ -19,15 +19,19 @@ logger = logging.getLogger("clipper")
 _SERVICES: tuple[Service, ...] = ("query", "rpc", "management", "redis", "model")
 
 
-class Routes:
+class FabioRoutes:
     """The routes of one cluster."""
 
     def __init__(
-        self, cluster_name: str, load_balancer: LoadBalancer, fleet: Fleet, catalog: ConsulCatalog
+        self,
+        cluster_name: str,
+        load_balancer: LoadBalancer,
+        cluster_jobs: ClusterJobs,
+        catalog: ConsulCatalog,
     ) -> None:
         self._cluster_name = cluster_name
         self._load_balancer = load_balancer
-        self._fleet = fleet
+        self._cluster_jobs = cluster_jobs
         self._catalog = catalog
 
     def refuse_taken(self, rpc_address: str | None) -> None:
@@ -49,7 +53,7 @@ class Routes:
 
     def _refuse_neighbour(self, rpc_address: str | None) -> None:
         """Look at Nomad too: a cluster that is just starting is not in Consul yet."""
-        for job in self._fleet.find_neighbours():
+        for job in self._cluster_jobs.find_neighbours():
             if rpc_address is not None and records.read_rpc_address(job.meta) == rpc_address:
                 raise ContainerManagerError(
                     f"Cannot start cluster {self._cluster_name!r}: TCP port {rpc_address} of the load "

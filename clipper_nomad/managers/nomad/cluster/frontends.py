@@ -18,11 +18,11 @@ from clipper_nomad.managers import health
 from clipper_nomad.managers.compatibility import require_compatible
 from clipper_nomad.managers.nomad.api import placements
 from clipper_nomad.managers.nomad.api.allocations import Allocation
-from clipper_nomad.managers.nomad.api.deployments import Deployment
+from clipper_nomad.managers.nomad.api.deployments import NomadDeployment
 from clipper_nomad.managers.nomad.api.jobs import Applied
-from clipper_nomad.managers.nomad.cluster.cluster_jobs import Fleet, is_asleep
-from clipper_nomad.managers.nomad.cluster.definitions import Definitions, Packages
-from clipper_nomad.managers.nomad.cluster.placement_watch import Watch
+from clipper_nomad.managers.nomad.cluster.cluster_jobs import ClusterJobs, is_asleep
+from clipper_nomad.managers.nomad.cluster.definitions import ComponentImages, Definitions
+from clipper_nomad.managers.nomad.cluster.placement_watch import PlacementWatch
 from clipper_nomad.managers.nomad.cluster.records import ClusterRecord
 from clipper_nomad.managers.nomad.cluster.redis_state import RedisState
 from clipper_nomad.managers.nomad.dns import DNS
@@ -70,56 +70,63 @@ class _Look:
 
     submitted: _Submitted
     wanted: list[Allocation]
-    deployment: Deployment | None
+    deployment: NomadDeployment | None
 
 
 class Frontends:
     """The jobs of one cluster that are no models."""
 
     def __init__(
-        self, fleet: Fleet, watch: Watch, dns: DNS, state: RedisState, settings: NomadSettings
+        self,
+        cluster_jobs: ClusterJobs,
+        watch: PlacementWatch,
+        dns: DNS,
+        state: RedisState,
+        settings: NomadSettings,
     ) -> None:
-        self._fleet = fleet
-        self._jobs = fleet.jobs
+        self._cluster_jobs = cluster_jobs
+        self._jobs = cluster_jobs.jobs
         self._watch = watch
         self._dns = dns
         self._state = state
         self._settings = settings
 
     def start(
-        self, definitions: Definitions, spec: ClusterSpec, find_packages: Callable[[], Packages]
+        self, definitions: Definitions, spec: ClusterSpec, find_images: Callable[[], ComponentImages]
     ) -> None:
         """Make the cluster what is wanted, and return when its frontends are ready.
 
         What is so already is left alone. When it fails, all is as it was.
         """
         record = definitions.record
-        before = self._fleet.read_record()
+        before = self._cluster_jobs.read_record()
         if before is not None:
             require_compatible(record, before, definitions.cluster_name, _FIXED)
-        packages = find_packages()
+        images = find_images()
         with Undo() as undo:
             jobs: list[AnyJob] = [
-                definitions.management_frontend(packages),
-                definitions.query_frontend(packages, spec),
+                definitions.management_frontend(images),
+                definitions.query_frontend(images, spec),
             ]
             submitted = [self._submit(job, undo) for job in jobs]
             self._wake_models(undo)
             # Last, since Nomad takes seconds to make a volume, and frontends wait for Redis anyway.
-            submitted += self._submit_missing_redis(definitions, packages, undo)
+            submitted += self._submit_missing_redis(definitions, images, undo)
             self._wait_ready(submitted, record)
             undo.forget()
 
     def _submit_missing_redis(
-        self, definitions: Definitions, packages: Packages, undo: Undo
+        self, definitions: Definitions, images: ComponentImages, undo: Undo
     ) -> list[_Submitted]:
         """Submit Redis' job unless it runs or Redis is elsewhere, with the volume for it made."""
-        if definitions.record.redis_ip or any(not is_asleep(job) for job in self._fleet.find(meta.REDIS)):
+        if definitions.record.redis_ip or any(
+            not is_asleep(job) for job in self._cluster_jobs.find(meta.REDIS)
+        ):
             return []
         has_new_volume = self._state.provide()
         if has_new_volume:
             undo.add(self._state.remove_volume)
-        submitted = self._submit(definitions.redis(packages, self._state.mount), undo)
+        submitted = self._submit(definitions.redis(images, self._state.mount), undo)
         return [replace(submitted, has_new_volume=has_new_volume)]
 
     def _submit(self, job: AnyJob, undo: Undo) -> _Submitted:
@@ -135,15 +142,15 @@ class Frontends:
         if before is None:
             self._jobs.stop([name], timeout_s=_STOP_TIMEOUT_S, graceful=False)
         else:
-            self._fleet.restore(before)
+            self._cluster_jobs.restore(before)
 
     def _wake_models(self, undo: Undo) -> None:
-        for summary in self._fleet.find(meta.MODEL):
+        for summary in self._cluster_jobs.find(meta.MODEL):
             if is_asleep(summary):
                 before = self._jobs.read(summary.id)
-                self._fleet.wake(summary)
+                self._cluster_jobs.wake(summary)
                 if before is not None:
-                    undo.add(functools.partial(self._fleet.restore, before))
+                    undo.add(functools.partial(self._cluster_jobs.restore, before))
 
     def _wait_ready(self, submitted: list[_Submitted], record: ClusterRecord) -> None:
         """Wait for all. Raises ContainerManagerError when one has no place, keeps ending, or is late."""
@@ -193,8 +200,8 @@ class Frontends:
         found = self._dns.lookup(name)
         if len(found) < job.count:
             return f"{len(found)} of {job.count} instances of {name} pass their checks in Consul"
-        place, _, path = (address or str(found[0])).partition("/")
-        host, _, port = place.rpartition(":")
+        host_port, _, path = (address or str(found[0])).partition("/")
+        host, _, port = host_port.rpartition(":")
         return health.unready_reason(host.strip("[]"), int(port), f"/{path}" if path else "")
 
     def _require_well(self, looks: list[_Look], *, waited_s: float) -> None:

@@ -27,7 +27,7 @@ _CHECKS_INTERVAL_S = 1.0
 _CHECKS_RETRY_S = 30.0
 
 
-class Watch:
+class PlacementWatch:
     """Watches jobs of one cluster for one process; what it has told it does not tell again."""
 
     def __init__(self, jobs: Jobs, logs: Logs, catalog: ConsulCatalog) -> None:
@@ -126,6 +126,8 @@ class Watch:
 
 def _describe_failing(instance: FailingInstance) -> str:
     """Return which checks of an instance fail and why, by itself where it answers: Consul's word is old."""
-    place = instance.place
-    reason = health.unready_reason(place.host, place.port) or instance.output or "it has yet to pass again"
-    return f"{' and '.join(map(repr, instance.checks))} of {place} in Consul: {reason}"
+    address = instance.address
+    reason = (
+        health.unready_reason(address.host, address.port) or instance.output or "it has yet to pass again"
+    )
+    return f"{' and '.join(map(repr, instance.checks))} of {address} in Consul: {reason}"

@@ -43,7 +43,7 @@ class ClusterRecord:
 
 
 @dataclass(frozen=True)
-class _Routes:
+class _StableRecord:
     """What of a record any version of this project can read."""
 
     rpc_address: str | None = None
@@ -69,7 +69,7 @@ def read_cluster(job_meta: Mapping[str, str]) -> ClusterRecord:
 def read_rpc_address(job_meta: Mapping[str, str]) -> str | None:
     """Return the RPC address, if any, of a cluster that any version may have started."""
     try:
-        return msgspec.json.decode(job_meta.get(RECORD, ""), type=_Routes).rpc_address
+        return msgspec.json.decode(job_meta.get(RECORD, ""), type=_StableRecord).rpc_address
     except msgspec.DecodeError:
         return None
 

@@ -13,7 +13,7 @@ import redis
 from clipper_nomad.jobspecs import HostVolume, meta, service_name
 from clipper_nomad.managers.nomad.api.volumes import VolumeRequest, Volumes
 from clipper_nomad.managers.nomad.cluster import records
-from clipper_nomad.managers.nomad.cluster.cluster_jobs import Fleet
+from clipper_nomad.managers.nomad.cluster.cluster_jobs import ClusterJobs
 from clipper_nomad.managers.nomad.dns import DNS
 from clipper_nomad.managers.nomad.settings import DynamicVolume, NomadSettings
 
@@ -28,12 +28,14 @@ _OWNER = {"uid": "10001", "gid": "10001", "mode": "0750"}
 class RedisState:
     """The data of one cluster's Redis."""
 
-    def __init__(self, fleet: Fleet, settings: NomadSettings, volumes: Volumes, dns: DNS) -> None:
-        self._fleet = fleet
+    def __init__(
+        self, cluster_jobs: ClusterJobs, settings: NomadSettings, volumes: Volumes, dns: DNS
+    ) -> None:
+        self._cluster_jobs = cluster_jobs
         self._settings = settings
         self._volumes = volumes
         self._dns = dns
-        self._service = service_name(fleet.cluster_name, "redis")
+        self._service = service_name(cluster_jobs.cluster_name, "redis")
 
     @property
     def mount(self) -> HostVolume | None:
@@ -43,7 +45,7 @@ class RedisState:
 
     def find(self) -> str | None:
         """Return what Redis' job says of its volume; without a job, what the settings say."""
-        jobs = [job for job in self._fleet.find_all() if job.meta[meta.COMPONENT] == meta.REDIS]
+        jobs = [job for job in self._cluster_jobs.find_all() if job.meta[meta.COMPONENT] == meta.REDIS]
         return jobs[0].meta.get(records.VOLUME) if jobs else records.kept_in(self._settings)
 
     def has_volume(self) -> bool:

@@ -14,9 +14,9 @@ from clipper_nomad.managers import messages
 from clipper_nomad.managers.nomad.api.allocations import Allocation
 from clipper_nomad.managers.nomad.api.jobs import JobSummary
 from clipper_nomad.managers.nomad.api.logs import Logs
-from clipper_nomad.managers.nomad.cluster.cluster_jobs import Fleet
+from clipper_nomad.managers.nomad.cluster.cluster_jobs import ClusterJobs
 from clipper_nomad.managers.nomad.cluster.definitions import Definitions
-from clipper_nomad.managers.nomad.cluster.placement_watch import Watch
+from clipper_nomad.managers.nomad.cluster.placement_watch import PlacementWatch
 from clipper_nomad.managers.nomad.settings import NomadSettings
 from clipper_nomad.types import DeploySpec, ModelVersion
 
@@ -27,10 +27,15 @@ class Replicas:
     """The replicas of one cluster."""
 
     def __init__(
-        self, fleet: Fleet, watch: Watch, logs: Logs, cluster_name: str, settings: NomadSettings
+        self,
+        cluster_jobs: ClusterJobs,
+        watch: PlacementWatch,
+        logs: Logs,
+        cluster_name: str,
+        settings: NomadSettings,
     ) -> None:
-        self._fleet = fleet
-        self._jobs = fleet.jobs
+        self._cluster_jobs = cluster_jobs
+        self._jobs = cluster_jobs.jobs
         self._watch = watch
         self._logs = logs
         self._cluster_name = cluster_name
@@ -44,22 +49,22 @@ class Replicas:
 
     def count(self) -> dict[ModelVersion, int]:
         """Return how many replicas are wanted of each deployed version."""
-        return {model: job.count for model, job in self._fleet.models().items()}
+        return {model: job.count for model, job in self._cluster_jobs.models().items()}
 
     def count_of(self, model: ModelVersion) -> int:
         """Return how many replicas are wanted of a version; 0 where it is not deployed."""
-        job = self._fleet.model(model)
+        job = self._cluster_jobs.model(model)
         return 0 if job is None else job.count
 
-    def deploy(self, definitions: Definitions, spec: DeploySpec, package: str) -> None:
+    def deploy(self, definitions: Definitions, spec: DeploySpec, source: str) -> None:
         """Register the job of a version that is not there, and return when its replicas have nodes.
 
         Where only some have, the others wait for room and that is told; where none has, the job is removed.
         """
-        if self._fleet.model(spec.model):
+        if self._cluster_jobs.model(spec.model):
             raise messages.already_deployed(spec.model)
         job_id = model_job_id(self._cluster_name, spec.model)
-        applied = self._jobs.apply(render(definitions.model(spec, package)))
+        applied = self._jobs.apply(render(definitions.model(spec, source)))
         if applied is None:
             raise messages.already_deployed(spec.model)
         try:
@@ -85,7 +90,7 @@ class Replicas:
 
         Raises ContainerManagerError, with as many running as there is room for, when there is not enough.
         """
-        job = self._fleet.model(model)
+        job = self._cluster_jobs.model(model)
         if job is None:
             raise messages.not_deployed(model)
         if num_replicas == job.count:
@@ -110,7 +115,7 @@ class Replicas:
         evaluation_id = self._jobs.scale(job.id, num_replicas, message)
         self._watch.await_placed(job.id, evaluation_id, num_replicas, 0.0, job.id)
         if num_replicas < job.count:
-            self._fleet.wait_ended(job.id, num_replicas, self.stop_timeout_s)
+            self._cluster_jobs.wait_ended(job.id, num_replicas, self.stop_timeout_s)
 
     def stop(self, models: Collection[ModelVersion]) -> None:
         """Drain and remove all replicas of these versions; those that are not there are passed over."""
@@ -119,7 +124,7 @@ class Replicas:
 
     def check(self, model: ModelVersion) -> None:
         """Raise DeploymentError when a replica ended at its start, or more than once, and is not well."""
-        job = self._fleet.model(model)
+        job = self._cluster_jobs.model(model)
         if job is None:
             return
         allocations = self._jobs.allocations(job.id)
@@ -133,7 +138,7 @@ class Replicas:
 
     def tail_logs(self, model: ModelVersion, lines: int) -> str:
         """Return the last lines of each replica's log, under a heading where there are several."""
-        job = self._fleet.model(model)
+        job = self._cluster_jobs.model(model)
         replicas = _latest(self._jobs.allocations(job.id)) if job else {}
         return messages.join_logs(
             {str(index): self._logs.tail(each, lines) for index, each in replicas.items()}

@@ -8,13 +8,13 @@ from __future__ import annotations
 from clipper_nomad.errors import ContainerManagerError
 from clipper_nomad.images import build_model_image, component_image, connect_engine, is_pinned, pin_image
 from clipper_nomad.jobspecs import meta
-from clipper_nomad.managers.nomad.cluster.definitions import Packages
+from clipper_nomad.managers.nomad.cluster.definitions import ComponentImages
 from clipper_nomad.managers.nomad.drivers.archives import ArtifactStore, build_archive
 from clipper_nomad.managers.nomad.settings import NomadSettings
 from clipper_nomad.types import BuildSpec, ClusterSpec
 
 
-class Sources:
+class TaskSources:
     """Finds and builds what one cluster's driver runs."""
 
     def __init__(self, cluster_name: str, settings: NomadSettings) -> None:
@@ -25,11 +25,11 @@ class Sources:
     def _runs_images(self) -> bool:
         return self._settings.driver.name == "docker"
 
-    def of_components(self, spec: ClusterSpec) -> Packages:
+    def of_components(self, spec: ClusterSpec) -> ComponentImages:
         """Return what Redis and the frontends run. Raises ContainerManagerError for an image not found."""
         if not self._runs_images:
-            return Packages()
-        return Packages(
+            return ComponentImages()
+        return ComponentImages(
             redis=self._pin(self._settings.redis_image or self._default(meta.REDIS)),
             query_frontend=self._pin(spec.query_frontend_image or self._default(meta.QUERY_FRONTEND)),
             management_frontend=self._pin(

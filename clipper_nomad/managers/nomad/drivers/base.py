@@ -22,13 +22,13 @@ CONTAINER_PORTS: Mapping[str, Mapping[str, int]] = {
 }
 
 
-def parse_archive(package: str) -> Artifact:
+def parse_archive(source: str) -> Artifact:
     """Read `<url>#sha256:<hex>`. Raises ContainerManagerError for anything else."""
-    source, mark, digest = package.rpartition("#sha256:")
+    url, mark, digest = source.rpartition("#sha256:")
     is_digest = len(digest) == 64 and all(character in "0123456789abcdef" for character in digest)
-    if not (source and mark and is_digest):
+    if not (url and mark and is_digest):
         raise ContainerManagerError(
-            f"Cannot run the model package {package!r} without images: it is no <url>#sha256:<hex> of an "
+            f"Cannot run the model {source!r} without images: it is no <url>#sha256:<hex> of an "
             "archive. Deploy what this cluster's build() returned, or use the docker driver."
         )
-    return Artifact(source, f"sha256:{digest}")
+    return Artifact(url, f"sha256:{digest}")

@@ -39,13 +39,13 @@ class DockerDriver:
 
     def program(self, component: Component) -> Program:
         """Return the container of a component. Raises ContainerManagerError where there is no image."""
-        if not component.package:
+        if not component.source:
             raise ContainerManagerError(
                 f"Cannot run {component.name} with the docker driver: there is no image of it. Give one."
             )
         ports = {} if self.network_mode == "host" else CONTAINER_PORTS[component.name]
         # As process 1, a program that is still starting would not hear that it is to stop.
-        config: dict[str, Value] = {"image": component.package, "init": True}
+        config: dict[str, Value] = {"image": component.source, "init": True}
         if ports:
             config["ports"] = list(ports)
         if arguments := (*self._port_arguments(component.name), *component.arguments):

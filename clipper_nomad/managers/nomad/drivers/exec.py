@@ -52,7 +52,7 @@ class ExecDriver:
             "PYTHONPATH": Interpolated("${NOMAD_TASK_DIR}/packages"),
             "PYTHONUNBUFFERED": "1",
         }
-        return Program(config, environment=environment, artifacts=(parse_archive(component.package),))
+        return Program(config, environment=environment, artifacts=(parse_archive(component.source),))
 
     def _command(self, component: str) -> str:
         command = _COMMANDS[component]

@@ -12,7 +12,7 @@ from clipper_nomad.errors import ContainerManagerError
 from clipper_nomad.jobspecs import Affinity, Constraint, HostVolume, ModelJob, Spread, TaskResources
 from clipper_nomad.managers.nomad import ConsulDNS, FabioLoadBalancer, NomadContainerManager
 from clipper_nomad.managers.nomad.cluster import records
-from clipper_nomad.managers.nomad.cluster.definitions import Definitions, Packages, model_resources
+from clipper_nomad.managers.nomad.cluster.definitions import ComponentImages, Definitions, model_resources
 from clipper_nomad.managers.nomad.cluster.records import ClusterRecord
 from clipper_nomad.managers.nomad.load_balancer import LoadBalancer, NoLoadBalancer
 from clipper_nomad.managers.nomad.settings import NomadSettings
@@ -31,7 +31,7 @@ RECORD = ClusterRecord(
     rpc_proxy_only=False,
 )
 WITHOUT_FABIO = replace(RECORD, query_address=None, rpc_address=None, rpc_seeds=(SRV,))
-PACKAGES = Packages(redis="redis@1", query_frontend="query@1", management_frontend="management@1")
+IMAGES = ComponentImages(redis="redis@1", query_frontend="query@1", management_frontend="management@1")
 SPEC = DeploySpec(ModelVersion("resnet", "2"), "doubles", "image@1", num_replicas=3)
 
 
@@ -97,7 +97,7 @@ def test_the_proxy_alone_takes_a_proxy() -> None:
 
 def test_frontends_find_redis_by_its_name_and_have_what_they_are_started_with() -> None:
     spec = ClusterSpec(2, prediction_cache_bytes=5, header_timeout_s=1.5, body_timeout_s=60.0)
-    job = definitions().query_frontend(PACKAGES, spec)
+    job = definitions().query_frontend(IMAGES, spec)
     assert dict(job.task.environment) == {
         "CLIPPER_CLUSTER_NAME": "iris",
         "CLIPPER_REDIS": "srv:clipper-iris-redis.service.consul",
@@ -106,18 +106,18 @@ def test_frontends_find_redis_by_its_name_and_have_what_they_are_started_with() 
         "CLIPPER_HEADER_TIMEOUT_S": "1.5",
         "CLIPPER_BODY_TIMEOUT_S": "60.0",
     }
-    assert (job.count, job.task.package) == (2, "query@1")
+    assert (job.count, job.task.source) == (2, "query@1")
     assert job.query_tags == ("urlprefix-/clipper-iris/ strip=/clipper-iris",)
     assert job.rpc_tags == ("urlprefix-:7000 proto=tcp",)
-    defaults = definitions().query_frontend(PACKAGES, ClusterSpec())
+    defaults = definitions().query_frontend(IMAGES, ClusterSpec())
     assert "CLIPPER_HEADER_TIMEOUT_S" not in defaults.task.environment
 
 
 def test_without_a_load_balancer_services_have_no_routes() -> None:
     made = definitions(WITHOUT_FABIO, NoLoadBalancer())
-    job = made.query_frontend(PACKAGES, ClusterSpec())
+    job = made.query_frontend(IMAGES, ClusterSpec())
     assert (job.query_tags, job.rpc_tags) == ((), ())
-    assert made.management_frontend(PACKAGES).tags == ()
+    assert made.management_frontend(IMAGES).tags == ()
 
 
 def test_a_redis_elsewhere_is_asked_with_what_it_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,9 +138,9 @@ def test_a_redis_elsewhere_is_asked_with_what_it_asks_for(monkeypatch: pytest.Mo
         "CLIPPER_REDIS_USERNAME": "me",
         "CLIPPER_REDIS_PASSWORD": "secret",
     }
-    assert dict(made.management_frontend(PACKAGES).task.environment) == expected
+    assert dict(made.management_frontend(IMAGES).task.environment) == expected
     # Its own Redis asks for its password alone.
-    own = dict(definitions(redis_password="secret").management_frontend(PACKAGES).task.environment)
+    own = dict(definitions(redis_password="secret").management_frontend(IMAGES).task.environment)
     assert {name: value for name, value in own.items() if name.startswith("CLIPPER_REDIS_")} == {
         "CLIPPER_REDIS_PASSWORD": "secret"
     }
@@ -149,8 +149,8 @@ def test_a_redis_elsewhere_is_asked_with_what_it_asks_for(monkeypatch: pytest.Mo
 
 
 def test_redis_has_its_volume_and_password() -> None:
-    job = definitions(redis_password="secret").redis(PACKAGES, HostVolume("data"))
-    assert (job.volume, job.password, job.task.package) == (HostVolume("data"), "secret", "redis@1")
+    job = definitions(redis_password="secret").redis(IMAGES, HostVolume("data"))
+    assert (job.volume, job.password, job.task.source) == (HostVolume("data"), "secret", "redis@1")
     assert "secret" not in repr(job)
 
 
@@ -158,9 +158,9 @@ def test_more_environment_is_everybody_s_and_wins() -> None:
     made = definitions(environment={"CLIPPER_DNS": "10.0.0.2", "TZ": "UTC"})
     spec = ClusterSpec()
     jobs = (
-        made.redis(PACKAGES, None),
-        made.query_frontend(PACKAGES, spec),
-        made.management_frontend(PACKAGES),
+        made.redis(IMAGES, None),
+        made.query_frontend(IMAGES, spec),
+        made.management_frontend(IMAGES),
         made.model(SPEC, "image@1"),
     )
     assert {(job.task.environment["CLIPPER_DNS"], job.task.environment["TZ"]) for job in jobs} == {
@@ -170,11 +170,11 @@ def test_more_environment_is_everybody_s_and_wins() -> None:
 
 def test_the_log_level_is_that_of_the_one_who_starts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLIPPER_LOG_LEVEL", "debug")
-    assert definitions().management_frontend(PACKAGES).task.environment["CLIPPER_LOG_LEVEL"] == "debug"
+    assert definitions().management_frontend(IMAGES).task.environment["CLIPPER_LOG_LEVEL"] == "debug"
 
 
 def test_the_management_frontend_carries_the_record() -> None:
-    assert records.read_cluster(definitions().management_frontend(PACKAGES).meta) == RECORD
+    assert records.read_cluster(definitions().management_frontend(IMAGES).meta) == RECORD
 
 
 def test_places_are_everybody_s_and_models_have_more() -> None:
@@ -192,7 +192,7 @@ def test_places_are_everybody_s_and_models_have_more() -> None:
         spreads=(rack,),
         model_spreads=(pool,),
     )
-    common = made.management_frontend(PACKAGES).scheduling
+    common = made.management_frontend(IMAGES).scheduling
     assert (common.datacenters, common.namespace, common.region) == (("dc1",), "team", "eu")
     assert (common.priority, common.node_pool) == (70, "ml")
     assert (common.constraints, common.affinities, common.spreads) == ((linux,), (fast,), (rack,))
@@ -205,7 +205,7 @@ def test_a_model_s_job_is_what_is_to_be_deployed() -> None:
     device = Device("nvidia/gpu", 2)
     spec = replace(SPEC, resources=Resources(cpu=1.5, memory=100), devices=(device,))
     job = model(spec=spec, cpu_mhz_per_core=2500)
-    assert (job.model, job.input_type, job.count, job.task.package) == (spec.model, "doubles", 3, "image@1")
+    assert (job.model, job.input_type, job.count, job.task.source) == (spec.model, "doubles", 3, "image@1")
     assert job.task.resources == TaskResources(3750, 100, None, (device,))
 
 
