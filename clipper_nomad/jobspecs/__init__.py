@@ -5,10 +5,7 @@ from clipper_nomad.jobspecs.hcl import Interpolated
 from clipper_nomad.jobspecs.names import (
     Service,
     job_id,
-    management_frontend_job_id,
     model_job_id,
-    query_frontend_job_id,
-    redis_job_id,
     service_name,
 )
 from clipper_nomad.jobspecs.parameters import (
@@ -51,10 +48,7 @@ __all__ = [
     "TaskResources",
     "Timings",
     "job_id",
-    "management_frontend_job_id",
     "model_job_id",
-    "query_frontend_job_id",
-    "redis_job_id",
     "render",
     "render_all",
     "service_name",

@@ -21,6 +21,3 @@ MODEL_VERSION = "clipper-nomad.model.version"
 #: In the meta of a model's Consul service, whose keys Consul wants without dots.
 SERVICE_MODEL = "model"
 SERVICE_MODEL_VERSION = "model_version"
-
-#: The tag of each Consul service that answers /metrics on its own port.
-METRICS_TAG = "metrics"

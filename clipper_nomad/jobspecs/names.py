@@ -15,21 +15,6 @@ from clipper_nomad.types import ModelVersion
 Service: TypeAlias = Literal["query", "rpc", "management", "redis", "model"]
 
 
-def redis_job_id(cluster_name: str) -> str:
-    """Return the id of a cluster's Redis job."""
-    return _join(cluster_name, meta.REDIS)
-
-
-def query_frontend_job_id(cluster_name: str) -> str:
-    """Return the id of a cluster's query frontend job."""
-    return _join(cluster_name, meta.QUERY_FRONTEND)
-
-
-def management_frontend_job_id(cluster_name: str) -> str:
-    """Return the id of a cluster's management frontend job."""
-    return _join(cluster_name, meta.MANAGEMENT_FRONTEND)
-
-
 def model_job_id(cluster_name: str, model: ModelVersion) -> str:
     """Return the id of the job of a model version."""
     return _join(cluster_name, meta.MODEL, model.name, model.version)

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from clipper_nomad.managers.nomad.api.allocations import Allocation
-from clipper_nomad.managers.nomad.api.deployments import NomadDeployment
-from clipper_nomad.managers.nomad.api.jobs import Evaluation, Jobs
+from clipper_nomad.managers.nomad.api.deployments import NomadDeployment, NomadDeployments
+from clipper_nomad.managers.nomad.api.jobs import Jobs
 from clipper_nomad.managers.nomad.api.logs import Logs
+from clipper_nomad.managers.nomad.api.placements import Failure
 from clipper_nomad.managers.nomad.clients.access import NomadAccess
 from clipper_nomad.managers.nomad.clients.nomad import NomadAPI
 from tests.support.processes import eventually
@@ -89,8 +90,13 @@ class Place:
         assert self.jobs.apply(hcl) is not None
         return self.await_deployment()
 
-    def scale(self, count: int, message: str) -> Evaluation:
-        """Scale the job, and return what the scheduler made of it: the deployment is there by then."""
+    @property
+    def deployments(self) -> NomadDeployments:
+        """Return the deployments there."""
+        return NomadDeployments(self.api)
+
+    def scale(self, count: int, message: str) -> dict[str, Failure]:
+        """Scale the job, and return what could not be placed, by group, once its deployment exists."""
         return self.jobs.wait_evaluated(self.jobs.scale(self.job_id, count, message), TIMEOUT_S)
 
     def await_deployment(self) -> NomadDeployment:
@@ -98,7 +104,7 @@ class Place:
         eventually(lambda: self.jobs.deployment(self.job_id) is not None, "there is a deployment")
         deployment = self.deployment
         while deployment.is_active:
-            deployment = self.jobs.wait_for_deployment(deployment, TIMEOUT_S)
+            deployment = self.deployments.wait_for_change(deployment, TIMEOUT_S)
         return deployment
 
     @property

@@ -12,7 +12,7 @@ import pytest
 from clipper_nomad.connection import ClipperConnection
 from clipper_nomad.errors import ContainerManagerError
 from clipper_nomad.images import ImageSettings
-from clipper_nomad.jobspecs import management_frontend_job_id, model_job_id
+from clipper_nomad.jobspecs import model_job_id
 from clipper_nomad.managers.nomad.api.jobs import Jobs, Plan
 from clipper_nomad.types import DeploySpec
 from tests.contract.nomad_harness import NomadHarness
@@ -67,7 +67,7 @@ class Meddler:
 def test_a_roll_does_not_overwrite_what_was_changed_meanwhile(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    meddler = Meddler(served, management_frontend_job_id(served.harness.cluster_name), monkeypatch)
+    meddler = Meddler(served, f"clipper.{served.harness.cluster_name}.management-frontend", monkeypatch)
     other = NomadHarness.make_manager(served.harness, settings=_rolled(served))
     with pytest.raises(ContainerManagerError, match=_TOLD):
         ClipperConnection(other).start_clipper()

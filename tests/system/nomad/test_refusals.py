@@ -118,7 +118,7 @@ def test_the_least_policy_that_is_told_suffices(
     with own_place(replace(secure, token=token)) as place:
         place.start(place.job())
         place.scale(2, "two")
-        place.jobs.fail_deployment(place.deployment.id)
+        place.deployments.fail(place.deployment.id)
         assert place.jobs.find({"test.id": place.job_id})
         (allocation, *_) = place.running
         eventually(lambda: "to stdout" in place.logs.tail(allocation, 5), "what it wrote is in its log")
@@ -143,9 +143,9 @@ def test_mounting_a_volume_takes_the_rule_that_is_told(
     ):
         place.jobs.apply(place.job().replace("restart {", volume))
     with own_place(replace(secure, token=suffices)) as place:
-        applied = place.jobs.apply(place.job().replace("restart {", volume))
-        assert applied is not None
-        failures = place.jobs.wait_evaluated(applied.evaluation_id, TIMEOUT_S).failures
+        evaluation_id = place.jobs.apply(place.job().replace("restart {", volume))
+        assert evaluation_id is not None
+        failures = place.jobs.wait_evaluated(evaluation_id, TIMEOUT_S)
         assert "missing compatible host volumes on 1 node" in failures["model"].describe()
 
 

@@ -17,10 +17,8 @@ from clipper_nomad.jobspecs import (
     Service,
     Timings,
     job_id,
-    management_frontend_job_id,
+    meta,
     model_job_id,
-    query_frontend_job_id,
-    redis_job_id,
     service_name,
 )
 from clipper_nomad.jobspecs.devices import parse_requirement
@@ -41,7 +39,7 @@ def redis_job() -> RedisJob:
 def test_no_two_jobs_share_an_id(a: str, b: str, c: str, d: str, e: str, f: str) -> None:
     one, other = model_job_id(a, ModelVersion(b, c)), model_job_id(d, ModelVersion(e, f))
     assert (one == other) == ((a, b, c) == (d, e, f))
-    assert one not in (redis_job_id(d), query_frontend_job_id(d), management_frontend_job_id(d))
+    assert one not in [f"clipper.{d}.{component}" for component in meta.COMPONENTS]
 
 
 @given(NAMES, NAMES)
@@ -53,10 +51,10 @@ def test_no_two_clusters_share_a_service(a: str, b: str) -> None:
 
 def test_jobs_have_the_ids_by_which_they_are_asked_for() -> None:
     assert [job_id(job) for job in jobspec_examples.at_defaults().values()] == [
-        redis_job_id("iris"),
-        query_frontend_job_id("iris"),
-        management_frontend_job_id("iris"),
-        model_job_id("iris", ModelVersion("resnet", "2")),
+        "clipper.iris.redis",
+        "clipper.iris.query-frontend",
+        "clipper.iris.management-frontend",
+        "clipper.iris.model.resnet.2",
     ]
     assert model_job_id("iris", ModelVersion("resnet", "2")) == "clipper.iris.model.resnet.2"
 

@@ -75,7 +75,6 @@ class Allocation:
     id: str
     name: str
     index: int
-    job_version: int
     node_name: str
     client_status: str
     client_description: str
@@ -153,10 +152,6 @@ class Allocation:
             return f"ended: {_describe(event, self.events[:number])}"
         return f"says: {event.message}" if event.message else ""
 
-    def describe_state(self) -> str:
-        """Return what the client last said of its task, for somebody who waits for it."""
-        return next((event.message for event in reversed(self.events) if event.message), self.client_status)
-
 
 def read_all(listed: Iterable[Mapping[str, Any]]) -> list[Allocation]:
     """Return what Nomad's list of a job's allocations says, by index and age.
@@ -186,7 +181,6 @@ def _read(stub: Mapping[str, Any], earlier_ends: int) -> Allocation:
         id=stub["ID"],
         name=stub["Name"],
         index=int(match[1]) if match else 0,
-        job_version=stub.get("JobVersion") or 0,
         node_name=stub.get("NodeName") or "",
         client_status=stub["ClientStatus"],
         client_description=stub.get("ClientDescription") or "",

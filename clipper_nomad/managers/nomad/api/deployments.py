@@ -25,13 +25,8 @@ class NomadDeployment:
 
     id: str
     job_id: str
-    job_version: int
     status: str
     description: str
-    num_wanted: int
-    num_placed: int
-    num_healthy: int
-    num_unhealthy: int
     index: int
 
     @property
@@ -93,16 +88,10 @@ class NomadDeployments:
 
 
 def _read(body: Mapping[str, Any]) -> NomadDeployment:
-    groups = (body.get("TaskGroups") or {}).values()
     return NomadDeployment(
         id=body["ID"],
         job_id=body["JobID"],
-        job_version=body["JobVersion"],
         status=body["Status"],
         description=body.get("StatusDescription") or "",
-        num_wanted=sum(group["DesiredTotal"] for group in groups),
-        num_placed=sum(group["PlacedAllocs"] for group in groups),
-        num_healthy=sum(group["HealthyAllocs"] for group in groups),
-        num_unhealthy=sum(group["UnhealthyAllocs"] for group in groups),
         index=body["ModifyIndex"],
     )

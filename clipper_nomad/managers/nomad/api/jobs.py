@@ -40,52 +40,16 @@ class Plan:
     is_change: bool
     num_placed: int
     failures: Mapping[str, Failure]
-    warnings: str
-
-    @property
-    def num_unplaced(self) -> int:
-        """Return how many allocations would find no place."""
-        return sum(failure.num_unplaced for failure in self.failures.values())
-
-
-@dataclass(frozen=True)
-class Applied:
-    """A job that was registered, the index that it has since, and the evaluation that places it."""
-
-    job_id: str
-    evaluation_id: str
-    index: int
 
 
 @dataclass(frozen=True)
 class JobSummary:
-    """A registered job. `index` is that of its specification: what put() takes."""
+    """A registered job: its id, whether it was stopped, its meta, and the count of its one group."""
 
     id: str
-    status: str
     is_stopped: bool
     meta: Mapping[str, str]
     count: int
-    version: int
-    create_index: int
-    index: int
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What the scheduler made of a change. `is_blocked`: what was not placed waits for room."""
-
-    id: str
-    status: str
-    description: str
-    failures: Mapping[str, Failure]
-    deployment_id: str
-    is_blocked: bool
-
-    @property
-    def has_ended(self) -> bool:
-        """Return whether the scheduler is done with it."""
-        return self.status != _EVALUATION_GOES_ON
 
 
 class Jobs:
@@ -119,7 +83,6 @@ class Jobs:
             # What Nomad wants to place, less what it cannot.
             num_placed=sum(map(_num_wanted, updates)) - sum(each.num_unplaced for each in failures.values()),
             failures=failures,
-            warnings=answer.get("Warnings") or "",
         )
 
     def plan_count(self, job_id: str, count: int) -> Plan:
@@ -128,8 +91,8 @@ class Jobs:
         groups = [{**group, "Count": count} for group in job["TaskGroups"]]
         return self.plan({**job, "TaskGroups": groups})
 
-    def apply(self, hcl: str) -> Applied | None:
-        """Register a rendered job, or return None where that changes nothing.
+    def apply(self, hcl: str) -> str | None:
+        """Register a rendered job and return its evaluation's id; return None if that changes nothing.
 
         Raises ContainerManagerError where somebody else has changed the job meanwhile: theirs stays.
         """
@@ -137,8 +100,11 @@ class Jobs:
         plan = self.plan(job)
         return self.put(job, plan.index) if plan.is_change else None
 
-    def put(self, job: Mapping[str, Any], index: int) -> Applied:
-        """Register a job's JSON, provided that its JobModifyIndex still is `index` (0: there is none yet)."""
+    def put(self, job: Mapping[str, Any], index: int) -> str:
+        """Register a job's JSON and return its evaluation's id.
+
+        The job's JobModifyIndex must still be `index` (0: there is no such job yet).
+        """
         job_id = job["ID"]
         body = {"Job": job, "EnforceIndex": True, "JobModifyIndex": index}
         try:
@@ -154,7 +120,7 @@ class Jobs:
                 f"Cannot register the job {job_id}: somebody else has changed it meanwhile ({error.text}). "
                 "Nothing was overwritten: try again."
             ) from error
-        return Applied(job_id, answer["EvalID"], answer["JobModifyIndex"])
+        return str(answer["EvalID"])
 
     # -- finding ---------------------------------------------------------------------------------------------
 
@@ -276,8 +242,8 @@ class Jobs:
 
     # -- following -------------------------------------------------------------------------------------------
 
-    def wait_evaluated(self, evaluation_id: str, timeout_s: float) -> Evaluation:
-        """Return an evaluation once the scheduler is done with it, or as it is after `timeout_s`."""
+    def wait_evaluated(self, evaluation_id: str, timeout_s: float) -> dict[str, Failure]:
+        """Return, by group, what the scheduler could not place, once it is done or after `timeout_s`."""
         attempt = f"Cannot read the evaluation {evaluation_id}"
         path = f"evaluation/{quoted(evaluation_id)}"
         deadline_s = time.monotonic() + timeout_s
@@ -286,26 +252,11 @@ class Jobs:
             answer = self._api.wait_for_change(attempt, path, answer.index, left_s)
         body = answer.body
         job = self.read(body["JobID"]) if body.get("FailedTGAllocs") else None
-        return Evaluation(
-            id=evaluation_id,
-            status=body["Status"],
-            description=body.get("StatusDescription") or "",
-            failures=placements.read(body.get("FailedTGAllocs"), job),
-            deployment_id=body.get("DeploymentID") or "",
-            is_blocked=bool(body.get("BlockedEval")),
-        )
+        return placements.read(body.get("FailedTGAllocs"), job)
 
     def deployment(self, job_id: str) -> NomadDeployment | None:
         """Return a job's latest deployment, or None where it has none."""
         return self._deployments.latest(job_id)
-
-    def wait_for_deployment(self, deployment: NomadDeployment, timeout_s: float) -> NomadDeployment:
-        """Return a deployment once it has changed, or as it is after `timeout_s`."""
-        return self._deployments.wait_for_change(deployment, timeout_s)
-
-    def fail_deployment(self, deployment_id: str) -> None:
-        """Mark an active deployment as failed; one that has ended is left alone."""
-        self._deployments.fail(deployment_id)
 
 
 def _num_wanted(update: Mapping[str, int]) -> int:
@@ -315,11 +266,7 @@ def _num_wanted(update: Mapping[str, int]) -> int:
 def _summarize(job: Mapping[str, Any]) -> JobSummary:
     return JobSummary(
         id=job["ID"],
-        status=job["Status"],
         is_stopped=bool(job.get("Stop")),
         meta=job.get("Meta") or {},
         count=sum(group["Count"] for group in job["TaskGroups"]),
-        version=job["Version"],
-        create_index=job["CreateIndex"],
-        index=job["JobModifyIndex"],
     )

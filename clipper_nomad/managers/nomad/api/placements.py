@@ -28,8 +28,6 @@ class Failure:
 
     num_unplaced: int
     nodes_evaluated: int
-    nodes_filtered: int
-    nodes_exhausted: int
     nodes_in_pool: int
     node_pool: str
     nodes_available: Mapping[str, int]
@@ -92,8 +90,6 @@ def _read_one(metric: Mapping[str, Any], group: Mapping[str, Any]) -> Failure:
     return Failure(
         num_unplaced=1 + (metric.get("CoalescedFailures") or 0),
         nodes_evaluated=metric.get("NodesEvaluated") or 0,
-        nodes_filtered=metric.get("NodesFiltered") or 0,
-        nodes_exhausted=metric.get("NodesExhausted") or 0,
         nodes_in_pool=metric.get("NodesInPool") or 0,
         node_pool=metric.get("NodePool") or "",
         nodes_available=metric.get("NodesAvailable") or {},

@@ -23,13 +23,12 @@ _PAUSE_S = 0.5
 class VolumeRequest:
     """A volume to be made. `constraints` are (attribute, operator, value), as in a jobspec.
 
-    `parameters` are the plugin's: `mkdir` takes `mode` (octal), `uid` and `gid`. Without a `node_id` Nomad
-    chooses among the nodes of `node_pool` that have the plugin and meet the constraints.
+    `parameters` are the plugin's: `mkdir` takes `mode` (octal), `uid` and `gid`. Nomad chooses among
+    the nodes of `node_pool` that have the plugin and meet the constraints.
     """
 
     name: str
     plugin_id: str = "mkdir"
-    node_id: str | None = None
     node_pool: str | None = None
     constraints: Sequence[tuple[str, str, str]] = ()
     parameters: Mapping[str, str] = field(default_factory=dict)
@@ -42,7 +41,6 @@ class Volume:
     id: str
     name: str
     node_id: str
-    plugin_id: str
     state: str
 
 
@@ -72,7 +70,6 @@ class Volumes:
             "Name": request.name,
             "Namespace": self._api.access.namespace,
             "PluginID": request.plugin_id,
-            "NodeID": request.node_id,
             "NodePool": request.node_pool,
             "Constraints": [
                 {"LTarget": attribute, "Operand": operator, "RTarget": value}
@@ -127,6 +124,5 @@ def _read(body: Mapping[str, Any]) -> Volume:
         id=body["ID"],
         name=body["Name"],
         node_id=body.get("NodeID") or "",
-        plugin_id=body.get("PluginID") or "",
         state=body.get("State") or "",
     )

@@ -13,7 +13,7 @@ from typing import Any
 from clipper_nomad.errors import ContainerManagerError
 from clipper_nomad.jobspecs import meta
 from clipper_nomad.managers.nomad.api.allocations import Allocation
-from clipper_nomad.managers.nomad.api.jobs import Applied, Jobs, JobSummary
+from clipper_nomad.managers.nomad.api.jobs import Jobs, JobSummary
 from clipper_nomad.managers.nomad.cluster import records
 from clipper_nomad.managers.nomad.cluster.records import ClusterRecord
 from clipper_nomad.types import ModelVersion
@@ -75,11 +75,11 @@ class ClusterJobs:
         for summary in jobs:
             self.wait_ended(summary.id, 0, timeout_s)
 
-    def wake(self, summary: JobSummary) -> Applied:
+    def wake(self, summary: JobSummary) -> None:
         """Start as many allocations of a job asleep as are wanted of it."""
         job = self._read(summary.id)
         job["TaskGroups"][0]["Count"] = int(job["Meta"].pop(records.KEPT_COUNT))
-        return self.jobs.put(job, job["JobModifyIndex"])
+        self.jobs.put(job, job["JobModifyIndex"])
 
     def restore(self, before: Mapping[str, Any]) -> None:
         """Make a job what it was before, unless it is that already."""

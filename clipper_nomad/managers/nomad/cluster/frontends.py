@@ -19,7 +19,6 @@ from clipper_nomad.managers.compatibility import require_compatible
 from clipper_nomad.managers.nomad.api import placements
 from clipper_nomad.managers.nomad.api.allocations import Allocation
 from clipper_nomad.managers.nomad.api.deployments import NomadDeployment
-from clipper_nomad.managers.nomad.api.jobs import Applied
 from clipper_nomad.managers.nomad.cluster.cluster_jobs import ClusterJobs, is_asleep
 from clipper_nomad.managers.nomad.cluster.definitions import ComponentImages, Definitions
 from clipper_nomad.managers.nomad.cluster.placement_watch import PlacementWatch
@@ -48,13 +47,13 @@ _FIXED = {
 
 @dataclass(frozen=True)
 class _Submitted:
-    """A job as it is wanted. `applied` is None where it was so already; `is_roll`: others ran before.
+    """A job as it is wanted. `evaluation_id` is None if it was so already.
 
-    `has_new_volume` tells that it mounts a volume which was made for it just now.
+    `is_roll`: allocations of the job ran before. `has_new_volume`: it mounts a volume that was just made.
     """
 
     job: AnyJob
-    applied: Applied | None
+    evaluation_id: str | None
     is_roll: bool
     has_new_volume: bool = False
 
@@ -133,10 +132,10 @@ class Frontends:
         name = job_id(job)
         before = self._jobs.read(name)
         is_new = before is None or before.get("Stop")
-        applied = self._jobs.apply(render(job))
-        if applied is not None:
+        evaluation_id = self._jobs.apply(render(job))
+        if evaluation_id is not None:
             undo.add(functools.partial(self._take_back, name, None if is_new else before))
-        return _Submitted(job, applied, is_roll=applied is not None and not is_new)
+        return _Submitted(job, evaluation_id, is_roll=evaluation_id is not None and not is_new)
 
     def _take_back(self, name: str, before: Mapping[str, Any] | None) -> None:
         if before is None:
@@ -155,8 +154,8 @@ class Frontends:
     def _wait_ready(self, submitted: list[_Submitted], record: ClusterRecord) -> None:
         """Wait for all. Raises ContainerManagerError when one has no place, keeps ending, or is late."""
         # Until the scheduler has seen a change, Nomad tells of what was before it.
-        for applied in filter(None, (each.applied for each in submitted)):
-            self._jobs.wait_evaluated(applied.evaluation_id, _EVALUATION_TIMEOUT_S)
+        for evaluation_id in filter(None, (each.evaluation_id for each in submitted)):
+            self._jobs.wait_evaluated(evaluation_id, _EVALUATION_TIMEOUT_S)
         started_s = time.monotonic()
         looks: list[_Look] = []
 
@@ -178,7 +177,8 @@ class Frontends:
 
     def _look(self, submitted: _Submitted) -> _Look:
         wanted = [each for each in self._jobs.allocations(submitted.id) if each.is_wanted]
-        return _Look(submitted, wanted, self._jobs.deployment(submitted.id) if submitted.applied else None)
+        deployment = self._jobs.deployment(submitted.id) if submitted.evaluation_id else None
+        return _Look(submitted, wanted, deployment)
 
     def _find_lacking(self, looks: list[_Look], record: ClusterRecord) -> str:
         """Return what is not ready yet, empty when all is."""

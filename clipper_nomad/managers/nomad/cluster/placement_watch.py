@@ -40,8 +40,8 @@ class PlacementWatch:
 
     def await_placed(self, job_id: str, evaluation_id: str, count: int, timeout_s: float, what: str) -> str:
         """Wait until all of `count` allocations have a node; return why some have none, or an empty text."""
-        evaluation = self._jobs.wait_evaluated(evaluation_id, _EVALUATION_TIMEOUT_S)
-        return self.await_room(job_id, count, timeout_s, what) if evaluation.failures else ""
+        failures = self._jobs.wait_evaluated(evaluation_id, _EVALUATION_TIMEOUT_S)
+        return self.await_room(job_id, count, timeout_s, what) if failures else ""
 
     def await_room(self, job_id: str, count: int, timeout_s: float, what: str) -> str:
         """Wait until there is room for `count` allocations of a job; return what is lacking, or nothing."""

@@ -64,11 +64,11 @@ class Replicas:
         if self._cluster_jobs.model(spec.model):
             raise messages.already_deployed(spec.model)
         job_id = model_job_id(self._cluster_name, spec.model)
-        applied = self._jobs.apply(render(definitions.model(spec, source)))
-        if applied is None:
+        evaluation_id = self._jobs.apply(render(definitions.model(spec, source)))
+        if evaluation_id is None:
             raise messages.already_deployed(spec.model)
         try:
-            self._require_placed(job_id, applied.evaluation_id, spec)
+            self._require_placed(job_id, evaluation_id, spec)
         except BaseException:
             self._jobs.stop([job_id], timeout_s=self.stop_timeout_s, graceful=False)
             raise
