@@ -15,6 +15,8 @@ from tests.support.nomad.cluster import NomadCluster
 from tests.support.nomad.plan import PLAIN, SECURE, ClusterPlan
 from tests.support.nomad.tools import require_stand_in, require_tofu
 
+pytest_plugins = ["clipper_nomad.testing.plugin"]
+
 #: Fixtures by which a test asks for what is slow, and parameters where its fixtures do not tell by name.
 _ENGINE = frozenset({"docker_client", "docker", "nomad"})
 _TOFU = frozenset({"tofu", "rendered"})

@@ -1,8 +1,4 @@
-"""What the contract suite knows of each manager: how to make one, and how to look behind it.
-
-A harness is the place of one cluster: a name and ports of its own. It is not started by itself, and nothing
-of it is left when its block ends, whatever the test did. A further manager plugs in with a class like these.
-"""
+"""The contract suite's harnesses for the local manager and for Docker."""
 
 from __future__ import annotations
 
@@ -14,7 +10,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import docker
 
@@ -25,40 +21,6 @@ from clipper_nomad.managers.ports import choose_free
 from tests.support.local_clusters import CLUSTER_NAME, LocalCluster
 
 _PORT_SETTINGS = ("clipper_query_port", "clipper_management_port", "clipper_rpc_port")
-
-
-class Harness(Protocol):
-    """The place of one cluster.
-
-    `version_function` is the function, by its path, that tells a manager which version of this project it is.
-    `elsewhere` are settings that move a cluster to another address.
-    """
-
-    cluster_name: str
-    version_function: str
-    elsewhere: Mapping[str, int]
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(self, *_: object) -> None: ...
-
-    def make_manager(self, **settings: Any) -> ContainerManager:
-        """Return a manager of the cluster that is not connected yet."""
-
-    def connect_script(self) -> str:
-        """Return Python that gives another process a connected `manager`."""
-
-    def parts(self) -> dict[str, str]:
-        """Return what runs: names such as `redis`, `model.sums.1.0`, and what tells one run from another."""
-
-    def kill(self, part: str) -> None:
-        """End a part as `kill -9` does."""
-
-    def taken_port(self) -> AbstractContextManager[str]:
-        """Have a port that start_clipper() wants taken by others; give the pattern that tells of it."""
-
-    def is_gone(self) -> bool:
-        """Return whether nothing of the cluster is left, running or kept."""
 
 
 class LocalHarness:

@@ -5,19 +5,11 @@ Each is returned by a factory, so that it travels by value into a container that
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-Model = Callable[[Any], list[str]]
+from clipper_nomad.testing.models import Model, constant, row_sums
 
-
-def row_sums() -> Model:
-    """Return the sum of each input's numbers."""
-
-    def predict(inputs: Any) -> list[str]:
-        return list(map(str, inputs.sum(axis=1).tolist()))
-
-    return predict
+__all__ = ["Model", "biased_sums", "constant", "hanging_sums", "row_sums", "sleeping_sums"]
 
 
 def biased_sums(bias: float) -> Model:
@@ -25,15 +17,6 @@ def biased_sums(bias: float) -> Model:
 
     def predict(inputs: Any) -> list[str]:
         return list(map(str, (inputs.sum(axis=1) + bias).tolist()))
-
-    return predict
-
-
-def constant(output: str) -> Model:
-    """Return the same output for every input."""
-
-    def predict(inputs: Any) -> list[str]:
-        return [output for _ in inputs]
 
     return predict
 

@@ -14,29 +14,29 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
+from clipper_nomad.testing.waiting import eventually
 from tests.support.paths import LETTER
+
+__all__ = [
+    "BIN",
+    "LETTER_CONTAINER",
+    "START_TIMEOUT_S",
+    "STOP_TIMEOUT_S",
+    "Container",
+    "ManagementFrontend",
+    "Process",
+    "QueryFrontend",
+    "eventually",
+]
 
 BIN = Path(sys.executable).parent
 LETTER_CONTAINER = LETTER / "letter_container.py"
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 20.0
-_POLL_S = 0.02
-
-
-def eventually(condition: Callable[[], bool], what: str, timeout_s: float = START_TIMEOUT_S) -> None:
-    """Return when `condition` holds; raise TimeoutError, saying `what` was awaited, when it does not.
-
-    For the state of other processes that announce nothing: what can be awaited is awaited instead.
-    """
-    deadline_s = time.monotonic() + timeout_s
-    while not condition():
-        if time.monotonic() > deadline_s:
-            raise TimeoutError(f"waited {timeout_s:g} s for this in vain: {what}")
-        time.sleep(_POLL_S)
 
 
 def _surroundings() -> dict[str, str]:

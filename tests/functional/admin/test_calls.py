@@ -18,10 +18,11 @@ from clipper_nomad.errors import (
     NotReachableError,
     UnconnectedException,
 )
+from clipper_nomad.testing import RecordingManager
 from clipper_nomad.types import BuildSpec, ClusterSpec, ModelVersion
 from tests.support.frontends.redis_server import RedisServer
 from tests.support.processes import ManagementFrontend
-from tests.support.recording_manager import RecordingManager, connect
+from tests.support.recording_manager import connect
 
 Connected = tuple[ClipperConnection, RecordingManager]
 WITHOUT_CLUSTER = {"start_clipper", "connect", "stop_all", "test_predict_function"}

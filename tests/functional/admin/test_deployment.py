@@ -13,10 +13,11 @@ from clipper_nomad.errors import (
     NotReachableError,
 )
 from clipper_nomad.management import ManagementClient
+from clipper_nomad.testing import RecordingManager
 from clipper_nomad.types import DeploySpec, Device, ModelRegistration, ModelVersion, Resources
 from tests.support.frontends.redis_server import RedisServer
 from tests.support.processes import ManagementFrontend
-from tests.support.recording_manager import RecordingManager, connect
+from tests.support.recording_manager import connect
 
 SUM_1 = ModelVersion("sum", "1")
 SUM_2 = ModelVersion("sum", "2")
@@ -153,7 +154,7 @@ def test_an_interrupted_deployment_leaves_nothing_behind(connected: Connected) -
 def test_replicas_of_another_deployment_are_left_alone(connected: Connected) -> None:
     clipper, manager = connected
     manager.replicas[SUM_1] = 1
-    with pytest.raises(ContainerManagerError, match="there already"):
+    with pytest.raises(ContainerManagerError, match="deployed already"):
         clipper.deploy_model("sum", 1, "doubles", "image")
     assert manager.events == []
     assert manager.replicas == {SUM_1: 1}

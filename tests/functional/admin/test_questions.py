@@ -13,9 +13,9 @@ import requests
 from clipper_nomad.connection import ClipperConnection
 from clipper_nomad.deployers.python import create_endpoint
 from clipper_nomad.errors import ClipperException
+from clipper_nomad.testing import RecordingManager
 from tests.support.frontends.redis_server import RedisServer
 from tests.support.processes import ManagementFrontend
-from tests.support.recording_manager import RecordingManager
 
 _TIMEOUT_S = 10
 

@@ -6,7 +6,6 @@ replicas' records in Redis, as clipper-interfaces defines them.
 
 from __future__ import annotations
 
-import http.client
 import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -16,46 +15,15 @@ from typing import Any, Self
 import redis
 
 from clipper_container.kinds.closure import save_closure
+from clipper_nomad.testing.rest import RefusedError, predict, request
 from tests.support.frontends.redis_server import RedisServer
 from tests.support.processes import Container, ManagementFrontend, Process, QueryFrontend, eventually
+
+__all__ = ["CLUSTER_NAME", "Cluster", "RefusedError", "predict", "request"]
 
 CLUSTER_NAME = "tests"
 _CONTAINERS_DB = 3
 _NOT_SERVING = {"no_model", "no_replica"}
-
-
-class RefusedError(Exception):
-    """A frontend answered with a `status` other than 200; `text` is the body."""
-
-    def __init__(self, status: int, text: str) -> None:
-        super().__init__(f"{status}: {text}")
-        self.status = status
-        self.text = text
-
-
-def request(
-    address: str, method: str, path: str, body: bytes = b"", timeout_s: float = 30
-) -> tuple[int, bytes]:
-    """Send one HTTP request on a connection of its own and return status and body.
-
-    An address may have a path, as one behind a load balancer has.
-    """
-    place, slash, prefix = address.partition("/")
-    connection = http.client.HTTPConnection(place, timeout=timeout_s)
-    try:
-        connection.request(method, f"{slash}{prefix}{path}", body, {"Content-Type": "application/json"})
-        response = connection.getresponse()
-        return response.status, response.read()
-    finally:
-        connection.close()
-
-
-def predict(address: str, app: str, **body: Any) -> dict[str, Any]:
-    """Return a query's answer; raise RefusedError if its status is not 200."""
-    status, answer = request(address, "POST", f"/{app}/predict", json.dumps(body).encode())
-    if status != 200:
-        raise RefusedError(status, answer.decode())
-    return dict(json.loads(answer))
 
 
 class Cluster:

@@ -6,35 +6,19 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from clipper_nomad.connection import ClipperConnection
 from clipper_nomad.errors import BuildError, ClipperException, ContainerManagerError, DeploymentError
 from clipper_nomad.managers.base import ContainerManager
+from clipper_nomad.testing.harness import Build, Harness
+from clipper_nomad.testing.models import constant, failing_at_load, row_sums
+from clipper_nomad.testing.waiting import eventually
 from clipper_nomad.types import DeploySpec, Device, ModelVersion
-from tests.contract.conftest import Build
-from tests.contract.harness import Harness
-from tests.support.models import constant, row_sums
-from tests.support.processes import eventually
 
 SUMS = ModelVersion("sums", "1")
 _QUICK_BUILD_S = 5.0
-pytestmark = pytest.mark.timeout(180)
-
-
-def failing_at_load() -> Any:
-    """Return a model whose function cannot be loaded."""
-
-    class Unloadable:
-        def __reduce__(self) -> Any:
-            return exec, ("raise RuntimeError('weights are missing')",)
-
-        def __call__(self, _inputs: Any) -> list[str]:
-            return []
-
-    return Unloadable()
 
 
 def replicas(harness: Harness) -> dict[str, str]:

@@ -8,20 +8,10 @@ import pytest
 
 from clipper_nomad.connection import ClipperConnection
 from clipper_nomad.errors import ClipperException, DeploymentError
-from tests.contract.conftest import Build
-from tests.contract.harness import Harness
-from tests.contract.test_contract_models import failing_at_load
-from tests.support.frontends.cluster import predict
-from tests.support.models import constant, row_sums
-from tests.support.processes import eventually
-
-pytestmark = pytest.mark.timeout(180)
-
-
-@pytest.fixture
-def app(connection: ClipperConnection) -> str:
-    connection.register_application("app", "doubles", "none", 2_000_000)
-    return "app"
+from clipper_nomad.testing.harness import Build, Harness
+from clipper_nomad.testing.models import constant, failing_at_load, row_sums
+from clipper_nomad.testing.rest import predict
+from clipper_nomad.testing.waiting import eventually
 
 
 def answers(connection: ClipperConnection, output: str) -> None:

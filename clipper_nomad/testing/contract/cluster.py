@@ -15,15 +15,13 @@ import pytest
 from clipper_nomad.connection import ClipperConnection
 from clipper_nomad.errors import ContainerManagerError, UnconnectedException
 from clipper_nomad.managers.base import ContainerManager
+from clipper_nomad.testing.harness import Build, Harness
+from clipper_nomad.testing.models import constant, row_sums
+from clipper_nomad.testing.rest import RefusedError, predict, request
+from clipper_nomad.testing.waiting import eventually
 from clipper_nomad.types import BuildSpec, ClusterSpec, DeploySpec, ModelVersion
-from tests.contract.conftest import Build
-from tests.contract.harness import Harness
-from tests.support.frontends.cluster import RefusedError, predict, request
-from tests.support.models import constant, row_sums
-from tests.support.processes import eventually
 
 SUMS = ModelVersion("sums", "1")
-pytestmark = pytest.mark.timeout(240)
 
 
 def start(harness: Harness, num_query_frontends: int = 1) -> ClipperConnection:

@@ -1,0 +1,42 @@
+"""Model functions that the contract suite deploys.
+
+A factory returns each, so that it travels by value into a container that cannot import this module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+Model = Callable[[Any], list[str]]
+
+
+def row_sums() -> Model:
+    """Return a model that answers with the sum of each input's numbers."""
+
+    def predict(inputs: Any) -> list[str]:
+        return list(map(str, inputs.sum(axis=1).tolist()))
+
+    return predict
+
+
+def constant(output: str) -> Model:
+    """Return a model that answers every input with the same output."""
+
+    def predict(inputs: Any) -> list[str]:
+        return [output for _ in inputs]
+
+    return predict
+
+
+def failing_at_load() -> Model:
+    """Return a model whose function cannot be loaded: "weights are missing"."""
+
+    class Unloadable:
+        def __reduce__(self) -> Any:
+            return exec, ("raise RuntimeError('weights are missing')",)
+
+        def __call__(self, _inputs: Any) -> list[str]:
+            return []
+
+    return Unloadable()
