@@ -6,7 +6,7 @@ Owns the rules that hold among these values. Knows no HCL, and of Nomad only wha
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from typing import ClassVar, TypeAlias
 
 from clipper_nomad.errors import ContainerManagerError
@@ -44,20 +44,37 @@ class Spread:
 
 
 @dataclass(frozen=True)
-class Scheduling:
-    """Where a job may run, and how important it is. None is Nomad's own choice.
-
-    Where there are no `spreads`, query frontends and replicas are spread over nodes.
-    """
+class Location:
+    """The part of Nomad that a job belongs to. A `region` of None is that of the agent that is asked."""
 
     datacenters: tuple[str, ...] = ("*",)
     namespace: str = "default"
     region: str | None = None
+
+
+@dataclass(frozen=True)
+class Scheduling:
+    """The nodes that a job needs or prefers, and its importance. None is Nomad's own choice.
+
+    Without `spreads`, query frontends and replicas are spread over nodes.
+    """
+
     node_pool: str | None = None
     priority: int | None = None
     constraints: tuple[Constraint, ...] = ()
     affinities: tuple[Affinity, ...] = ()
     spreads: tuple[Spread, ...] = ()
+
+    def with_more(self, more: Scheduling) -> Scheduling:
+        """Return the scheduling of a job for which both hold.
+
+        Constraints and affinities add up. Of the rest, the value of `more` wins if it has one.
+        """
+        given = {each.name: getattr(more, each.name) for each in fields(more)}
+        wanted = {name: value for name, value in given.items() if value not in (None, ())}
+        for name in ("constraints", "affinities"):
+            wanted[name] = getattr(self, name) + given[name]
+        return replace(self, **wanted)
 
 
 @dataclass(frozen=True)
@@ -157,7 +174,8 @@ class Job:
     version: str
     task: Task
     count: int = 1
-    scheduling: Scheduling = field(default_factory=Scheduling)
+    location: Location = Location()
+    scheduling: Scheduling = Scheduling()
     timings: Timings = field(default_factory=Timings)
     meta: Mapping[str, str] = field(default_factory=dict)
 

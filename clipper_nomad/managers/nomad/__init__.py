@@ -1,6 +1,14 @@
 """The Nomad manager: a cluster as jobs on Nomad, found through Consul and reached through Fabio."""
 
-from clipper_nomad.jobspecs import Affinity, Constraint, HostVolume, Spread, TaskResources, Timings
+from clipper_nomad.jobspecs import (
+    Affinity,
+    Constraint,
+    HostVolume,
+    Scheduling,
+    Spread,
+    TaskResources,
+    Timings,
+)
 from clipper_nomad.managers.nomad.clients.access import ConsulAccess
 from clipper_nomad.managers.nomad.dns import DNS, ConsulDNS
 from clipper_nomad.managers.nomad.drivers import DockerDriver, ExecDriver, RawExecDriver, RegistryAuth
@@ -25,6 +33,7 @@ __all__ = [
     "NomadSettings",
     "RawExecDriver",
     "RegistryAuth",
+    "Scheduling",
     "Spread",
     "TaskResources",
     "Timings",

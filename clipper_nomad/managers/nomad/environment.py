@@ -11,7 +11,7 @@ from typing import Any
 
 from clipper_nomad.errors import ContainerManagerError
 from clipper_nomad.images import ImageSettings
-from clipper_nomad.jobspecs import HostVolume
+from clipper_nomad.jobspecs import HostVolume, Scheduling
 from clipper_nomad.managers.nomad.dns import ConsulDNS
 from clipper_nomad.managers.nomad.drivers import DockerDriver, Driver, ExecDriver, RawExecDriver
 from clipper_nomad.managers.nomad.load_balancer import FabioLoadBalancer, LoadBalancer, NoLoadBalancer
@@ -64,7 +64,7 @@ def _settings(given: Mapping[str, str], environment: Mapping[str, str]) -> Nomad
     return NomadSettings(
         driver=_driver(given),
         images=ImageSettings.from_environment(environment),
-        node_pool=given.get("NODE_POOL"),
+        scheduling=Scheduling(node_pool=given.get("NODE_POOL")),
         redis_volume=_volume(given.get("REDIS_VOLUME")),
         redis_password=given.get("REDIS_PASSWORD"),
         artifact_dir=Path(artifact_dir) if artifact_dir else None,

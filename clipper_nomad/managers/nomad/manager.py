@@ -15,7 +15,7 @@ from typing import Any, Self
 from clipper_container.addresses import HostPort
 from clipper_nomad.errors import ClipperWarning, ContainerManagerError
 from clipper_nomad.images import project_version
-from clipper_nomad.jobspecs import AnyJob, Service, render_all, service_name
+from clipper_nomad.jobspecs import AnyJob, Location, Service, render_all, service_name
 from clipper_nomad.managers import messages
 from clipper_nomad.managers.base import ContainerManager
 from clipper_nomad.managers.connection_state import ConnectionState
@@ -80,9 +80,11 @@ class NomadContainerManager(ContainerManager):
         self.cluster_name = require_dns_name(cluster_name, "cluster name", _MAX_CLUSTER_NAME_LENGTH)
         self._settings = settings or NomadSettings()
         access = NomadAccess.from_environment(nomad_ip, namespace=namespace, region=self._settings.region)
-        self._namespace = access.namespace
-        self._region = access.region
-        self._datacenters = tuple([datacenters] if isinstance(datacenters, str) else datacenters or ("*",))
+        self._location = Location(
+            tuple([datacenters] if isinstance(datacenters, str) else datacenters or ("*",)),
+            access.namespace,
+            access.region,
+        )
         found = dns or ConsulDNS()
         self._dns: DNS = found.near(access.host) if isinstance(found, ConsulDNS) else found
         self._load_balancer = load_balancer or NoLoadBalancer()
@@ -148,7 +150,7 @@ class NomadContainerManager(ContainerManager):
         elif self._cluster_jobs.find():
             raise messages.not_running(self.cluster_name)
         else:
-            place = f"in Nomad's namespace {self._namespace!r}"
+            place = f"in Nomad's namespace {self._location.namespace!r}"
             raise messages.not_found(self.cluster_name, place, "cluster_name and namespace")
 
     def get_query_address(self) -> str:
@@ -294,9 +296,7 @@ class NomadContainerManager(ContainerManager):
             self._settings,
             self._dns,
             self._load_balancer,
-            self._datacenters,
-            self._namespace,
-            self._region,
+            self._location,
         )
 
     def _find(self, service: Service) -> list[HostPort]:

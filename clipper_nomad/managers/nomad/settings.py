@@ -5,13 +5,23 @@ Owns the settings' names, defaults and checks. Asks nobody anything.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, InitVar, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from clipper_nomad.errors import ContainerManagerError
 from clipper_nomad.images import ImageSettings
-from clipper_nomad.jobspecs import Affinity, Constraint, HostVolume, Spread, TaskResources, Timings
+from clipper_nomad.jobspecs import (
+    Affinity,
+    Constraint,
+    HostVolume,
+    Scheduling,
+    Spread,
+    TaskResources,
+    Timings,
+)
 from clipper_nomad.managers.nomad.drivers import DockerDriver, Driver
 
 # What a task gets where nobody says more. They are small: Nomad reserves them, and lets CPU be exceeded.
@@ -19,6 +29,19 @@ _REDIS = TaskResources(cpu_mhz=200, memory_mib=256)
 _QUERY_FRONTEND = TaskResources(cpu_mhz=500, memory_mib=384)
 _MANAGEMENT_FRONTEND = TaskResources(cpu_mhz=100, memory_mib=128)
 _MODEL = TaskResources(cpu_mhz=500, memory_mib=512)
+_NO_SCHEDULING = Scheduling()
+
+#: Keywords of NomadSettings before it had Scheduling: the setting that each is a part of, and its name there.
+_OLD_KEYWORDS = {
+    "node_pool": ("scheduling", "node_pool"),
+    "priority": ("scheduling", "priority"),
+    "constraints": ("scheduling", "constraints"),
+    "affinities": ("scheduling", "affinities"),
+    "spreads": ("scheduling", "spreads"),
+    "model_constraints": ("model_scheduling", "constraints"),
+    "model_affinities": ("model_scheduling", "affinities"),
+    "model_spreads": ("model_scheduling", "spreads"),
+}
 
 
 @dataclass(frozen=True)
@@ -42,8 +65,9 @@ class NomadSettings:
     is installed; a model is an archive then, written to `artifact_dir` and fetched by the nodes from
     `artifact_url`, which serves that folder over HTTP. `images` says where images come from and go to.
 
-    `constraints`, `affinities` and `spreads` hold for all jobs, `model_constraints` and so on for models
-    besides; without any spread, frontends and replicas are spread over nodes.
+    `scheduling` holds for all jobs, `model_scheduling` for those of models besides: its constraints and
+    affinities are added, and anything else in it wins. The keywords at the end are the old way of giving
+    parts of the two; each warns.
     `redis_volume` keeps Redis' data: a HostVolume that the nodes' configuration names, or a DynamicVolume;
     without one the data ends with Redis' job. `redis_password` is that of the cluster's own Redis or of the
     one at `redis_ip`.
@@ -56,14 +80,8 @@ class NomadSettings:
     driver: Driver = field(default_factory=DockerDriver)
     images: ImageSettings = field(default_factory=ImageSettings.from_environment)
     region: str | None = None
-    node_pool: str | None = None
-    priority: int | None = None
-    constraints: tuple[Constraint, ...] = ()
-    affinities: tuple[Affinity, ...] = ()
-    spreads: tuple[Spread, ...] = ()
-    model_constraints: tuple[Constraint, ...] = ()
-    model_affinities: tuple[Affinity, ...] = ()
-    model_spreads: tuple[Spread, ...] = ()
+    scheduling: Scheduling = _NO_SCHEDULING
+    model_scheduling: Scheduling = _NO_SCHEDULING
     timings: Timings = field(default_factory=Timings)
     redis_volume: HostVolume | DynamicVolume | None = None
     redis_image: str | None = None
@@ -79,8 +97,26 @@ class NomadSettings:
     artifact_url: str | None = None
     placement_timeout_s: float = 10.0
     start_timeout_s: float = 120.0
+    _: KW_ONLY
+    node_pool: InitVar[str | None] = None
+    priority: InitVar[int | None] = None
+    constraints: InitVar[tuple[Constraint, ...] | None] = None
+    affinities: InitVar[tuple[Affinity, ...] | None] = None
+    spreads: InitVar[tuple[Spread, ...] | None] = None
+    model_constraints: InitVar[tuple[Constraint, ...] | None] = None
+    model_affinities: InitVar[tuple[Affinity, ...] | None] = None
+    model_spreads: InitVar[tuple[Spread, ...] | None] = None
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, *old: Any) -> None:
+        values = dict(zip(_OLD_KEYWORDS, old, strict=True))
+        for setting in ("scheduling", "model_scheduling"):
+            given = {
+                keyword: value
+                for keyword, value in values.items()
+                if _OLD_KEYWORDS[keyword][0] == setting and value is not None
+            }
+            if given:
+                object.__setattr__(self, setting, _read_old(setting, getattr(self, setting), given))
         for name in ("cpu_mhz_per_core", "start_timeout_s"):
             if not getattr(self, name) > 0:
                 raise ContainerManagerError(f"{name} is {getattr(self, name)!r}: use a number above 0")
@@ -88,3 +124,19 @@ class NomadSettings:
             raise ContainerManagerError(
                 f"placement_timeout_s is {self.placement_timeout_s!r}: use 0 or more seconds"
             )
+
+
+def _read_old(setting: str, new: Scheduling, given: Mapping[str, Any]) -> Scheduling:
+    """Return the scheduling that old keywords ask for. Raises ContainerManagerError if `new` is set too."""
+    names = ", ".join(given)
+    wanted = ", ".join(f"{_OLD_KEYWORDS[keyword][1]}=..." for keyword in given)
+    advice = f"{setting}=Scheduling({wanted})"
+    if new != _NO_SCHEDULING:
+        raise ContainerManagerError(
+            f"NomadSettings was given {setting} and also {names}, which is the old way of setting a part of "
+            f"it: give {advice} alone"
+        )
+    warnings.warn(
+        f"{names} of NomadSettings will go: give {advice} instead", DeprecationWarning, stacklevel=4
+    )
+    return Scheduling(**{_OLD_KEYWORDS[keyword][1]: value for keyword, value in given.items()})

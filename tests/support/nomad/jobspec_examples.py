@@ -10,6 +10,7 @@ from clipper_nomad.jobspecs import (
     Constraint,
     HostVolume,
     Interpolated,
+    Location,
     ManagementFrontendJob,
     ModelJob,
     QueryFrontendJob,
@@ -51,9 +52,8 @@ HOSTILE = (
     "{{ key }}",
     "é 😀 <&>'",
 )
+_FULL_LOCATION = Location(("dc1", "dc*"), region="global")
 _FULL_SCHEDULING = Scheduling(
-    datacenters=("dc1", "dc*"),
-    region="global",
     node_pool="default",
     priority=70,
     constraints=(
@@ -116,6 +116,7 @@ def at_fullest() -> dict[str, AnyJob]:
             cluster_name=CLUSTER,
             version=VERSION,
             task=_full_task("registry.example:5000/redis@sha256:1"),
+            location=_FULL_LOCATION,
             scheduling=_FULL_SCHEDULING,
             meta=_META,
             volume=HostVolume("redis data", is_sticky=True),
@@ -125,6 +126,7 @@ def at_fullest() -> dict[str, AnyJob]:
             cluster_name=CLUSTER,
             version=VERSION,
             task=_full_task("query:1"),
+            location=_FULL_LOCATION,
             scheduling=_FULL_SCHEDULING,
             meta=_META,
             count=3,
@@ -135,6 +137,7 @@ def at_fullest() -> dict[str, AnyJob]:
             cluster_name=CLUSTER,
             version=VERSION,
             task=_full_task("management:1"),
+            location=_FULL_LOCATION,
             scheduling=_FULL_SCHEDULING,
             meta=_META,
             tags=("urlprefix-/admin/",),
@@ -143,6 +146,7 @@ def at_fullest() -> dict[str, AnyJob]:
             cluster_name=CLUSTER,
             version=VERSION,
             task=_full_task("resnet:2", _DEVICES),
+            location=_FULL_LOCATION,
             scheduling=_FULL_SCHEDULING,
             meta=_META,
             count=5,

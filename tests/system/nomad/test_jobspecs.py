@@ -152,8 +152,9 @@ def test_jobs_are_found_by_their_meta(parser: Parser) -> None:
 
 def test_placement_says_what_was_asked_for(parser: Parser) -> None:
     wanted = FULLEST["model"]
-    scheduling = replace(wanted.scheduling, namespace="serving", node_pool="gpu")
-    job = parser.parse(render(replace(wanted, scheduling=scheduling)))
+    location = replace(wanted.location, namespace="serving")
+    scheduling = replace(wanted.scheduling, node_pool="gpu")
+    job = parser.parse(render(replace(wanted, location=location, scheduling=scheduling)))
     assert (job["Region"], job["Namespace"], job["NodePool"], job["Priority"]) == (
         "global",
         "serving",

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from clipper_nomad.jobspecs import (
     HostVolume,
+    Location,
     ManagementFrontendJob,
     ModelJob,
     QueryFrontendJob,
     RedisJob,
-    Scheduling,
     Task,
     TaskResources,
     service_name,
@@ -48,9 +48,7 @@ class Definitions:
     settings: NomadSettings
     dns: DNS
     load_balancer: LoadBalancer
-    datacenters: tuple[str, ...]
-    namespace: str
-    region: str | None
+    location: Location
 
     def redis(self, images: ComponentImages, volume: HostVolume | None) -> RedisJob:
         """Return the job of the cluster's own Redis, whose state is in `volume`."""
@@ -58,7 +56,8 @@ class Definitions:
         return RedisJob(
             cluster_name=self.cluster_name,
             version=self.record.version,
-            scheduling=self._scheduling(),
+            location=self.location,
+            scheduling=self.settings.scheduling,
             task=self._task(images.redis, self.settings.redis_resources, {}),
             timings=self.settings.timings,
             meta={records.VOLUME: kept_in} if kept_in else {},
@@ -77,7 +76,8 @@ class Definitions:
         return QueryFrontendJob(
             cluster_name=self.cluster_name,
             version=self.record.version,
-            scheduling=self._scheduling(),
+            location=self.location,
+            scheduling=self.settings.scheduling,
             task=self._task(images.query_frontend, self.settings.query_frontend_resources, environment),
             timings=self.settings.timings,
             count=spec.num_query_frontends,
@@ -95,7 +95,8 @@ class Definitions:
         return ManagementFrontendJob(
             cluster_name=self.cluster_name,
             version=self.record.version,
-            scheduling=self._scheduling(),
+            location=self.location,
+            scheduling=self.settings.scheduling,
             task=task,
             timings=self.settings.timings,
             meta=records.of_cluster(self.record),
@@ -110,34 +111,13 @@ class Definitions:
         return ModelJob(
             cluster_name=self.cluster_name,
             version=self.record.version,
-            scheduling=self._model_scheduling(),
+            location=self.location,
+            scheduling=self.settings.scheduling.with_more(self.settings.model_scheduling),
             task=self._task(source, resources, _seed_environment(self.record)),
             timings=self.settings.timings,
             model=spec.model,
             input_type=spec.input_type,
             count=spec.num_replicas,
-        )
-
-    def _scheduling(self) -> Scheduling:
-        settings = self.settings
-        return Scheduling(
-            datacenters=self.datacenters,
-            namespace=self.namespace,
-            region=self.region,
-            node_pool=settings.node_pool,
-            priority=settings.priority,
-            constraints=settings.constraints,
-            affinities=settings.affinities,
-            spreads=settings.spreads,
-        )
-
-    def _model_scheduling(self) -> Scheduling:
-        common, settings = self._scheduling(), self.settings
-        return replace(
-            common,
-            constraints=common.constraints + settings.model_constraints,
-            affinities=common.affinities + settings.model_affinities,
-            spreads=settings.model_spreads or common.spreads,
         )
 
     def _task(self, source: str, resources: TaskResources, environment: Mapping[str, str]) -> Task:

@@ -60,7 +60,7 @@ class RedisState:
         request = VolumeRequest(
             self._service,
             volume.plugin,
-            node_pool=self._settings.node_pool,
+            node_pool=self._settings.scheduling.node_pool,
             constraints=[(each.attribute, each.operator, each.value) for each in volume.constraints],
             parameters={**_OWNER, **volume.parameters},
         )

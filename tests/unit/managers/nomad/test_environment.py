@@ -86,7 +86,7 @@ def test_what_runs_tasks_and_where_archives_are() -> None:
     assert settings_of(DRIVER="raw_exec", BIN_DIR="/opt/bin").driver == RawExecDriver("/opt/bin")
     found = settings_of(ARTIFACT_DIR="/srv/models", ARTIFACT_URL="http://files", NODE_POOL="gpu")
     assert (found.artifact_dir, found.artifact_url) == (Path("/srv/models"), "http://files")
-    assert found.node_pool == "gpu"
+    assert found.scheduling.node_pool == "gpu"
     assert settings_of(REGISTRY="registry.example:5000").images.registry == "registry.example:5000"
 
 

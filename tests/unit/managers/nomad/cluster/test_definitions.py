@@ -9,7 +9,16 @@ from typing import Any
 import pytest
 
 from clipper_nomad.errors import ContainerManagerError
-from clipper_nomad.jobspecs import Affinity, Constraint, HostVolume, ModelJob, Spread, TaskResources
+from clipper_nomad.jobspecs import (
+    Affinity,
+    Constraint,
+    HostVolume,
+    Location,
+    ModelJob,
+    Scheduling,
+    Spread,
+    TaskResources,
+)
 from clipper_nomad.managers.nomad import ConsulDNS, FabioLoadBalancer, NomadContainerManager
 from clipper_nomad.managers.nomad.cluster import records
 from clipper_nomad.managers.nomad.cluster.definitions import ComponentImages, Definitions, model_resources
@@ -30,6 +39,7 @@ RECORD = ClusterRecord(
     dns_server="10.0.0.1:8600",
     rpc_proxy_only=False,
 )
+LOCATION = Location(("dc1",), "team", "eu")
 WITHOUT_FABIO = replace(RECORD, query_address=None, rpc_address=None, rpc_seeds=(SRV,))
 IMAGES = ComponentImages(redis="redis@1", query_frontend="query@1", management_frontend="management@1")
 SPEC = DeploySpec(ModelVersion("resnet", "2"), "doubles", "image@1", num_replicas=3)
@@ -52,9 +62,7 @@ def definitions(
         settings=NomadSettings(**settings),
         dns=ConsulDNS("10.0.0.1:8600"),
         load_balancer=load_balancer or FabioLoadBalancer("fabio"),
-        datacenters=("dc1",),
-        namespace="team",
-        region="eu",
+        location=LOCATION,
     )
 
 
@@ -177,28 +185,23 @@ def test_the_management_frontend_carries_the_record() -> None:
     assert records.read_cluster(definitions().management_frontend(IMAGES).meta) == RECORD
 
 
-def test_places_are_everybody_s_and_models_have_more() -> None:
+def test_all_jobs_share_their_scheduling_and_models_add_to_it() -> None:
     linux = Constraint("${attr.kernel.name}", "linux")
     gpu = Constraint("${meta.gpu}", "true")
     fast, near = Affinity("${node.class}", "fast"), Affinity("${meta.rack}", "r1")
     rack, pool = Spread("${meta.rack}"), Spread("${node.pool}")
+    common = Scheduling("ml", 70, (linux,), (fast,), (rack,))
     made = definitions(
-        priority=70,
-        node_pool="ml",
-        constraints=(linux,),
-        model_constraints=(gpu,),
-        affinities=(fast,),
-        model_affinities=(near,),
-        spreads=(rack,),
-        model_spreads=(pool,),
+        scheduling=common,
+        model_scheduling=Scheduling("gpus", None, (gpu,), (near,), (pool,)),
     )
-    common = made.management_frontend(IMAGES).scheduling
-    assert (common.datacenters, common.namespace, common.region) == (("dc1",), "team", "eu")
-    assert (common.priority, common.node_pool) == (70, "ml")
-    assert (common.constraints, common.affinities, common.spreads) == ((linux,), (fast,), (rack,))
-    own = made.model(SPEC, "image@1").scheduling
-    assert (own.constraints, own.affinities, own.spreads) == ((linux, gpu), (fast, near), (pool,))
-    assert definitions(spreads=(rack,)).model(SPEC, "image@1").scheduling.spreads == (rack,)
+    others = (made.redis(IMAGES, None), made.query_frontend(IMAGES, ClusterSpec()))
+    for job in (*others, made.management_frontend(IMAGES)):
+        assert (job.location, job.scheduling) == (LOCATION, common)
+    own = made.model(SPEC, "image@1")
+    assert own.location == LOCATION
+    assert own.scheduling == Scheduling("gpus", 70, (linux, gpu), (fast, near), (pool,))
+    assert definitions(scheduling=common).model(SPEC, "image@1").scheduling == common
 
 
 def test_a_model_s_job_is_what_is_to_be_deployed() -> None:
