@@ -22,7 +22,8 @@ from clipper_nomad.managers.local.state import ClusterRecord, FrontendRecord, St
 from clipper_nomad.managers.local.supervisor import Supervisor
 from clipper_nomad.waiting import wait_until
 
-_READY_TIMEOUT_S = 30.0
+#: Long, since on a busy machine a start takes ten times as long; a frontend that ends is noticed at once.
+_READY_TIMEOUT_S = 120.0
 _LOG_LINES = 20
 _LEFTOVER_PATIENCE_S = 10.0
 # What no roll can change.

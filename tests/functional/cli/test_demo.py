@@ -17,6 +17,10 @@ from clipper_nomad.managers.local import LocalContainerManager, leftovers
 DEMO = [sys.executable, "-m", "clipper_nomad.cli", "demo"]
 
 
+# The demo imports scikit-learn and starts a cluster, which takes minutes when the machine is busy.
+pytestmark = pytest.mark.timeout(400)
+
+
 @pytest.fixture
 def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
     yield {**os.environ, "CLIPPER_STATE_DIR": str(tmp_path), "COLUMNS": "200", "PYTHONUNBUFFERED": "1"}
@@ -42,9 +46,17 @@ def test_the_demo_shows_that_every_answer_is_right(environment: dict[str, str], 
 def test_an_interrupted_demo_stops_its_cluster(
     environment: dict[str, str], tmp_path: Path, number: signal.Signals
 ) -> None:
-    with subprocess.Popen(DEMO, env=environment, stdout=subprocess.PIPE, text=True) as demo:
+    with subprocess.Popen(
+        DEMO, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as demo:
         assert demo.stdout is not None
-        assert any("Started a cluster" in line for line in demo.stdout)
+        printed = []
+        for line in demo.stdout:
+            printed.append(line)
+            if "Started a cluster" in line:
+                break
+        else:
+            pytest.fail(f"the demo ended before its cluster had started:\n{''.join(printed)}")
         assert leftovers.find(tmp_path / "demo")
         demo.send_signal(number)
         demo.communicate()
