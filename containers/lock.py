@@ -1,9 +1,9 @@
-"""Write the lock file of each image from the environment that this runs in, which is the one that is tested.
+"""The images' lock files, written from the environment that runs this script, which is the tested one.
 
     python containers/lock.py
 
-Each `requirements.txt` pins what an image installs besides this project: the distributions below, and all
-that they require.
+Each `requirements.txt` pins the packages that an image installs besides this project: the distributions
+below, and all their requirements.
 """
 
 from importlib.metadata import distribution
@@ -18,7 +18,7 @@ DIRECT = {
     "management-frontend": (*_SHARED, "aiohttp", "numpy"),
     "python-runtime": tuple(distribution("clipper-container").requires or ()),
 }
-# Required by redis on Pythons older than the one that is tested here, such as Debian bookworm's.
+#: redis requires this on Pythons older than the tested one, such as Debian bookworm's.
 ELSEWHERE = {"redis": 'async-timeout==5.0.1 ; python_full_version < "3.11.3"'}
 HEADER = "# Written by containers/lock.py from the environment that is tested.\n"
 
@@ -31,7 +31,7 @@ def main() -> None:
 
 
 def render(direct: tuple[str, ...]) -> str:
-    """Return the lock file for what is required directly."""
+    """Return the lock file for these direct requirements."""
     names = find_all(direct)
     pins = [f"{name}=={distribution(name).version}" for name in names]
     pins += [pin for name, pin in ELSEWHERE.items() if name in names]
@@ -39,7 +39,7 @@ def render(direct: tuple[str, ...]) -> str:
 
 
 def find_all(direct: tuple[str, ...]) -> set[str]:
-    """Return the names of the distributions that are required, directly or not."""
+    """Return the names of all distributions that are required, directly or indirectly."""
     found: set[str] = set()
     pending = [(Requirement(text), "") for text in direct]
     seen: set[str] = set()
@@ -55,7 +55,7 @@ def find_all(direct: tuple[str, ...]) -> set[str]:
 
 
 def applies(requirement: Requirement, extra: str) -> bool:
-    """Tell whether a requirement holds here, for an extra or for none."""
+    """Return whether a requirement applies here, for an extra or for none."""
     return requirement.marker is None or requirement.marker.evaluate({"extra": extra})
 
 

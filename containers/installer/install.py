@@ -1,7 +1,8 @@
-"""Install packages into a virtual environment: runs in an image's first stage, and the last one copies that.
+"""The installer of packages into a virtual environment: an image's first stage runs it, the last copies that.
 
-Beside it lie `requirements.txt` and, where there are any, `ca-certificates.pem`: certificates to trust beside
-those that pip trusts anyway. The index comes from pip's own variables. pip itself stays behind, in /opt/pip.
+It reads `requirements.txt` beside this file and, if it is there, `ca-certificates.pem`: certificates to trust
+besides those that pip trusts anyway. The index comes from pip's own variables. pip itself stays behind in
+/opt/pip.
 """
 
 import argparse
@@ -20,15 +21,17 @@ def main() -> None:
     """Make the environment and install into it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("environment", type=Path)
-    parser.add_argument("--behind", type=Path, help="an environment whose packages are to be seen too")
-    parser.add_argument("--locked", action="store_true", help="the requirements name all there is to install")
+    parser.add_argument("--behind", type=Path, help="an environment whose packages can be imported too")
+    parser.add_argument(
+        "--locked", action="store_true", help="install the requirements alone, without theirs"
+    )
     args = parser.parse_args()
     run(sys.executable, "-m", "venv", "--without-pip", args.environment)
     if args.behind:
         show_packages(args.environment, args.behind)
     requirements = HERE / "requirements.txt"
     if all(map(is_here, requirements.read_text().splitlines())):
-        # No index is asked for what is there.
+        # All requirements are installed already: no index is needed.
         return
     run(sys.executable, "-m", "venv", PIP_ENVIRONMENT)
     trust_certificates(HERE / "ca-certificates.pem")
@@ -38,7 +41,7 @@ def main() -> None:
 
 
 def is_here(requirement: str) -> bool:
-    """Tell whether this interpreter has exactly what a requirement asks for, as `name==version`."""
+    """Return whether this interpreter has exactly the required version, given as `name==version`."""
     name, _, wanted = requirement.partition("==")
     try:
         return version(name) == wanted
@@ -47,15 +50,15 @@ def is_here(requirement: str) -> bool:
 
 
 def show_packages(environment: Path, behind: Path) -> None:
-    """Let the packages of another environment be imported after an environment's own."""
+    """Make the packages of another environment importable, after the environment's own."""
     target = next((environment / "lib").glob("python*/site-packages"))
     seen = next((behind / "lib").glob("python*/site-packages"))
-    # addsitedir, and not the bare path, so that .pth files there work as well.
+    # addsitedir instead of the bare path, so that .pth files there work too.
     (target / "zz_behind.pth").write_text(f"import site; site.addsitedir({str(seen)!r})\n")
 
 
 def trust_certificates(extra: Path) -> None:
-    """Have pip trust further certificates."""
+    """Make pip trust further certificates."""
     if not extra.exists():
         return
     script = "from pip._vendor import certifi; print(certifi.where())"
@@ -67,7 +70,7 @@ def trust_certificates(extra: Path) -> None:
 
 
 def run(*command: object) -> None:
-    """Run a command, and end with its exit code where it fails: its own words say why."""
+    """Run a command, and exit with its exit code if it fails: its own output explains why."""
     done = subprocess.run([str(part) for part in command], check=False)
     if done.returncode:
         sys.exit(done.returncode)

@@ -1,8 +1,8 @@
-# One version of a model, on the Python runtime: first its packages, then its folder, which changes most.
+# One version of a model on the Python runtime: first its packages, then its folder, which changes most often.
 ARG BASE_IMAGE
 
 FROM ${BASE_IMAGE} AS build
-# They may hold credentials: this stage and its history stay behind.
+# These may hold credentials; this stage and its history are not part of the image.
 ARG PIP_INDEX_URL
 ARG PIP_EXTRA_INDEX_URL
 USER root

@@ -1,7 +1,6 @@
-"""Addresses of servers: `host:port` or `srv:NAME`, and what they stand for at this moment.
+"""Addresses of servers, `host:port` or `srv:NAME`, and the lookup of the hosts and ports behind them.
 
-Owns the two written forms and the lookup of SRV records. Parsing does no I/O. It knows nothing of what is
-spoken at an address: frontends use it for Redis, containers for frontends.
+Frontends use them for Redis, containers for frontends. Parsing does no I/O; resolve() does.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ class HostPort:
 
 @dataclass(frozen=True)
 class SrvName:
-    """A DNS name whose SRV records say where a service is."""
+    """A DNS name whose SRV records hold the hosts and ports of a service."""
 
     name: str
 
@@ -51,7 +50,7 @@ Address = Union[HostPort, SrvName]
 
 
 def parse_address(text: str) -> Address:
-    """Return the address that `text` writes; raise ValueError, naming the forms, for anything else."""
+    """Return the address in `text`; raise ValueError, which names the forms, for anything else."""
     text = text.strip()
     if text.lower().startswith(_SRV_PREFIX):
         name = text[len(_SRV_PREFIX) :]
@@ -89,12 +88,12 @@ def _is_name(name: str) -> bool:
 def resolve(
     address: Address, dns_server: Optional[str] = None, timeout_s: float = 5.0
 ) -> list[tuple[str, int]]:
-    """Return where to connect for `address`, the best place first.
+    """Return the hosts and ports to connect to for `address`, the preferred one first.
 
-    A HostPort is itself: its name is left to whoever connects. An SRV name is asked over TCP, since answers
-    with many records do not fit a datagram, at `dns_server` (`host:port`) or the system's servers; its
-    places are IP addresses, ordered by priority and, at random, by weight. Blocks for up to `timeout_s`.
-    Raises AddressError when there is none.
+    A HostPort is returned as it is, its name unresolved. An SRV name is looked up over TCP, since answers
+    with many records do not fit a datagram, at `dns_server` (`host:port`) or the system's servers; its hosts
+    are IP addresses, ordered by priority and, at random, by weight. Blocks for up to `timeout_s`. Raises
+    AddressError if there is no address.
     """
     if isinstance(address, HostPort):
         return [(address.host, address.port)]
@@ -147,12 +146,15 @@ def _ordered(answer: Answer) -> list[SRV]:
 
 
 def _draw(weight: int) -> float:
-    """Draw so that of several records each comes first as often as its weight says (Efraimidis, Spirakis)."""
+    """Return a random key; the highest key belongs to each record in proportion to its weight.
+
+    Efraimidis and Spirakis, "Weighted random sampling with a reservoir" (2006).
+    """
     return random.random() ** (1 / weight) if weight else 0.0
 
 
 def _additional_hosts(answer: Answer, record: SRV) -> list[str]:
-    """Return the addresses of a record's target that the server sent along."""
+    """Return the addresses of a record's target from the additional section of the answer."""
     from dns.rdatatype import AAAA, A
 
     return [
@@ -164,7 +166,7 @@ def _additional_hosts(answer: Answer, record: SRV) -> list[str]:
 
 
 def _ask_hosts(resolver: Resolver, record: SRV, expires_at: float) -> list[str]:
-    """Ask for the addresses of a record's target; a target without one is passed over."""
+    """Look up the addresses of a record's target; return none for a target without addresses."""
     from dns.resolver import NXDOMAIN, NoAnswer
 
     hosts: list[str] = []

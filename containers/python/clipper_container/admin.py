@@ -1,7 +1,4 @@
-"""The admin port: /health/live, /health/ready and /metrics, by a thread of its own.
-
-Knows reasons and the metrics registry, and nothing of sessions or models.
-"""
+"""The admin port: /health/live, /health/ready and /metrics, served by a thread of its own."""
 
 from __future__ import annotations
 
@@ -20,7 +17,7 @@ _TEXT = "text/plain; charset=utf-8"
 
 
 class Health:
-    """Why this replica is not live or not ready; each gives an empty text while it is."""
+    """The reasons why this replica is not live or not ready; an empty text means that it is."""
 
     def __init__(self) -> None:
         self.not_live_reason: Callable[[], str] = lambda: ""
@@ -31,7 +28,7 @@ class AdminServer:
     """An HTTP server that answers until close()."""
 
     def __init__(self, host: str, port: int, health: Health) -> None:
-        """Listen on `host` and `port`; 0 is any free port. Raises OSError when that cannot be."""
+        """Listen on `host` and `port`; 0 is any free port. Raises OSError if that fails."""
         self._server = _Server((host, port), health)
         self.address = str(HostPort(host, self._server.server_address[1]))
         self._thread = threading.Thread(
@@ -56,9 +53,9 @@ class _Server(ThreadingHTTPServer):
         super().__init__(address, _Handler)
 
     def server_bind(self) -> None:
-        # A replica that was killed and started again gets its port back at once.
+        # A replica that is started again right after it was killed can bind its port again.
         self.socket.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
-        # HTTPServer would look up this host's name here, which can take seconds and is not used.
+        # HTTPServer would look up this host's name here, which can take seconds and is never used.
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
 

@@ -1,7 +1,7 @@
-"""From the raw bytes of a batch to what a model's function receives.
+"""The conversion of a batch's raw bytes to the inputs of a model.
 
-Inputs of one length become one matrix, others a list of arrays; strings become str. Everything is writable
-and independent of the message it came in. Knows nothing of models, frames or errors over the wire.
+Inputs of one length become one matrix, others a list of arrays; strings become str. Arrays are writable and
+independent of the message that they came in.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ _DTYPES: dict[InputType, np.dtype[Any]] = {
 
 
 class InputError(ValueError):
-    """Bytes that are no input of the model's type."""
+    """The bytes are not an input of the model's type."""
 
 
 def convert_inputs(inputs: Sequence[bytes], input_type: InputType) -> Inputs:
-    """Return what a model of `input_type` receives for these inputs.
+    """Return these inputs as a model of `input_type` receives them.
 
-    Strings: a list of str. Bytes: a list of int8 arrays. Numbers: a C-contiguous matrix (n, d) when all
-    inputs have the same length (d may be 0), else a list of n one-dimensional arrays. Raises InputError when
-    an input is not valid UTF-8 or no whole number of elements.
+    Strings: a list of str. Bytes: a list of int8 arrays. Numbers: a C-contiguous matrix (n, d) if all inputs
+    have the same length (d may be 0), else a list of n one-dimensional arrays. Raises InputError if an input
+    is not valid UTF-8 or not a whole number of elements.
     """
     if input_type is InputType.STRINGS:
         return _decode_strings(inputs)
     dtype = _DTYPES[input_type]
-    # One copy for the whole batch; a bytearray, so that the arrays over it can be written to.
+    # One copy for the whole batch; it is a bytearray, so that the arrays over it are writable.
     data = bytearray().join(inputs)
     sizes = set(map(len, inputs))
     if len(sizes) == 1 and input_type is not InputType.BYTES:

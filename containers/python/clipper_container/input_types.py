@@ -1,7 +1,7 @@
 """The five input types: names, RPC codes and element types.
 
-Owns the mapping between what people write (`d`, `doubles`), what travels (code 3) and what a model
-receives (float64). Knows nothing of the frames that carry them.
+They map the forms that people write (`d`, `doubles`) to the code in messages (3) and the element of a model's
+inputs (float64).
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ class InputType(enum.Enum):
 
     @classmethod
     def parse(cls, text: str) -> InputType:
-        """Return the type that `text` names, in any case and in Clipper's short forms.
+        """Return the type named `text`, in upper or lower case, or in one of Clipper's short forms.
 
-        Raises ValueError, naming the accepted types, for anything else.
+        Raises ValueError, which names the types, for anything else.
         """
         found = _BY_NAME.get(text.strip().lower())
         if found is None:

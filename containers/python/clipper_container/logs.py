@@ -1,6 +1,6 @@
 """The form of the runtime's log: one line per record on stderr, times in UTC.
 
-Touches the `clipper` loggers only; what model code logs and prints is its own.
+It applies to the `clipper` loggers only; the model's own logging and printing stay as they are.
 """
 
 from __future__ import annotations

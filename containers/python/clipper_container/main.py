@@ -1,7 +1,8 @@
-"""The command `clipper-container`: loads one model and serves it until it is told to stop.
+"""The command `clipper-container`: load one model, and serve it until a signal stops it.
 
-Exit codes: 0 stopped as told, 1 the model cannot be loaded or the admin port not be had, 2 wrong settings,
-3 the model was saved by another Python or cloudpickle, 70 the model hung (where that is to end the process).
+Exit codes: 0 after a stop, 1 if the model cannot be loaded or the admin port is taken, 2 for wrong settings,
+3 if the model was saved by another Python or cloudpickle, 70 if the model hung and CLIPPER_EXIT_WHEN_HUNG is
+set.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ EXIT_MISMATCH = 3
 
 
 class _ExitError(Exception):
-    """End the process with `code`; the reason has been logged."""
+    """The process must end with `code`; the reason has been logged."""
 
     def __init__(self, code: int) -> None:
         super().__init__(code)
@@ -46,7 +47,7 @@ def main(arguments: Optional[list[str]] = None) -> int:
     """Run the command and return its exit code."""
     parser = argparse.ArgumentParser(
         prog="clipper-container",
-        description="Serve one model to Clipper's query frontends, as CLIPPER_* variables say.",
+        description="Serve one model to Clipper's query frontends; CLIPPER_* variables are its settings.",
     )
     parser.add_argument("--check", action="store_true", help="load the model of CLIPPER_MODEL_PATH and exit")
     check_only = parser.parse_args(arguments).check
@@ -66,13 +67,14 @@ def main(arguments: Optional[list[str]] = None) -> int:
 
 def _serve(settings: Settings) -> None:
     for signum in STOP_SIGNALS:
-        # Nothing is to be drained yet; but what it does not handle, a container's first process ignores.
+        # There is nothing to drain yet, but the first process of a container ignores signals without a
+        # handler.
         signal.signal(signum, lambda *_: exit_now(0))
     health = Health()
     admin = _listen(settings, health)
     _LOG.info("listening: admin=%s", admin.address)
     runner = Runner(_load(settings.model_path), settings.input_type, time.monotonic)
-    # What is there by now stays for good: the collector need not walk through the model again and again.
+    # All objects of now, the model's among them, live as long as the process: the collector can skip them.
     gc.collect()
     gc.freeze()
     wakeup = Wakeup()
@@ -101,7 +103,7 @@ def _listen(settings: Settings, health: Health) -> AdminServer:
         return AdminServer(settings.admin_host, settings.admin_port, health)
     except OSError as exc:
         _LOG.error(
-            "cannot listen on %s port %d: %s; "
+            "could not listen on %s port %d: %s; "
             "set CLIPPER_ADMIN_HOST and CLIPPER_ADMIN_PORT (0 is any free port)",
             settings.admin_host,
             settings.admin_port,
@@ -120,10 +122,10 @@ def _load(directory: Path) -> Model:
         _LOG.error("%s", exc)
         raise _ExitError(EXIT_LOAD_FAILED) from exc
     except ImportError as exc:
-        _LOG.exception("the model cannot be loaded: %s; name its package in pkgs_to_install", exc)
+        _LOG.exception("could not load the model: %s; name its package in pkgs_to_install", exc)
         raise _ExitError(EXIT_LOAD_FAILED) from exc
     except (Exception, SystemExit) as exc:  # unpickling runs the model's code, which may raise anything
-        _LOG.exception("the model cannot be loaded: %s", exc)
+        _LOG.exception("could not load the model: %s", exc)
         raise _ExitError(EXIT_LOAD_FAILED) from exc
 
 

@@ -1,7 +1,8 @@
-"""Metrics: those that model code reports, and the runtime's own.
+"""Metrics of model code, and the runtime's own.
 
-User code calls add_metric() and report_metric(). Names begin with `clipper_`, which is added where missing.
-Importing this creates nothing, so that a function that uses it can be pickled in a notebook.
+Model code calls add_metric() and report_metric(). Names begin with `clipper_`, which is added if it is
+missing. Importing this module creates no metric, so that a function that uses it can be pickled in a
+notebook.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def add_metric(
     """Create a metric of type 'Counter', 'Gauge', 'Histogram' or 'Summary'.
 
     `buckets` are upper bounds, for a histogram only. Adding a metric again changes nothing. Raises
-    ValueError for an unknown type, a name that cannot be used, or one that was added with another type.
+    ValueError for an unknown type, an invalid name, or a name that was added with another type.
     """
     kind = _KINDS.get(metric_type)
     if kind is None:
@@ -61,9 +62,9 @@ def add_metric(
 
 
 def report_metric(name: str, val: float) -> None:
-    """Count `val` up, set a gauge to it, or observe it, by the metric's type.
+    """Add `val` to a counter, set a gauge to it, or observe it, as the metric's type requires.
 
-    Raises ValueError when the metric was not added, or a counter is counted down.
+    Raises ValueError if the metric was not added, or for a negative value of a counter.
     """
     metric = _metrics.get(_full_name(name))
     if metric is None:
@@ -90,7 +91,7 @@ def _create(name: str, kind: type[_Metric], description: str, buckets: Optional[
 
 
 class ModelMetrics:
-    """What the runtime measures of its model. There can be one in a process."""
+    """The runtime's measurements of its model. A process can have only one such object."""
 
     def __init__(self, model_name: str, model_version: str) -> None:
         labels = (model_name, model_version)

@@ -1,8 +1,8 @@
-"""The contract of a model: what a kind of model implements, and what the runtime calls.
+"""The contract between the kinds of models, which implement it, and the runtime, which calls it.
 
 A kind is a subclass of `Model`. Its `load` reads the native form of a model from a folder and returns a model
 that is ready to answer: a kind that answers its first batch slowly warms up there. Its `predict` converts the
-inputs to what its framework takes, and the framework's outputs to a sequence or an array.
+inputs to the form that its framework takes, and the framework's outputs to a sequence or an array.
 """
 
 from __future__ import annotations

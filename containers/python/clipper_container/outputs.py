@@ -1,7 +1,6 @@
-"""From what a model returned to the bytes of each output.
+"""The encoding of a model's outputs: one sequence of bytes per input.
 
-A str is sent as it is, anything else as JSON. Owns the rules of what counts as one output per input and of
-what JSON cannot hold. Knows nothing of models or frames.
+A str is sent as it is, anything else as JSON. Whatever JSON cannot hold becomes an error in its place.
 """
 
 from __future__ import annotations
@@ -12,27 +11,27 @@ from typing import Any, Union
 
 import numpy as np
 
-# repr of these is JSON, for finite values: what numpy holds beyond 64 bits has a repr of its own.
+#: The repr of a finite number of these kinds is JSON, up to 64 bits; NumPy's wider types have another repr.
 _PLAIN_KINDS = "fiu"
 _MAX_PLAIN_BYTES = 8
 
 
 class OutputError(ValueError):
-    """An output that cannot be sent."""
+    """The output cannot be sent."""
 
 
 class OutputCountError(ValueError):
-    """A model did not return one output per input."""
+    """The model did not return one output per input."""
 
 
 Encoded = Union[bytes, OutputError]
 
 
 def encode_outputs(returned: object, count: int) -> list[Encoded]:
-    """Return the bytes of each of the `count` outputs, or the error that stands in its place.
+    """Return the bytes of each of the `count` outputs, or an error in place of those that cannot be sent.
 
-    `returned` may be a list, a tuple, an array whose first dimension is `count`, or what turns into a list by
-    `tolist()` (a tensor, a pandas Series). Raises OutputCountError when it does not hold `count` outputs.
+    `returned` may be a list, a tuple, an array whose first dimension is `count`, or an object with `tolist()`
+    (a tensor, a pandas Series). Raises OutputCountError if it does not hold `count` outputs.
     """
     if isinstance(returned, np.ndarray) and _is_plain(returned, count):
         text = repr(returned.tolist())
@@ -52,7 +51,7 @@ def _is_plain(outputs: np.ndarray[Any, Any], count: int) -> bool:
 
 
 def _checked(returned: object, count: int) -> Union[list[object], tuple[object, ...]]:
-    """Return a model's outputs as a list or tuple of `count`."""
+    """Return a model's outputs as a list or tuple of length `count`, or raise OutputCountError."""
     outputs = returned if isinstance(returned, (list, tuple)) else _listed(returned)
     wanted = f"for {count} input{'' if count == 1 else 's'}: it must return"
     if not isinstance(outputs, (list, tuple)):
@@ -65,7 +64,7 @@ def _checked(returned: object, count: int) -> Union[list[object], tuple[object, 
 
 
 def _listed(value: object) -> object:
-    """Return what `tolist()` makes of NumPy's arrays and scalars, tensors and Series; None without it."""
+    """Return the result of `tolist()` (NumPy's arrays and scalars, tensors, Series have it), else None."""
     tolist = getattr(value, "tolist", None)
     return tolist() if callable(tolist) else None
 
@@ -99,7 +98,7 @@ def _explained(exc: Exception) -> OutputError:
 
 
 def _simplify(value: object) -> object:
-    """Return what JSON can hold for a value that it does not know."""
+    """Return a value that JSON can hold in place of one that it cannot."""
     kind = type(value).__name__
     if isinstance(value, (bytes, bytearray, memoryview)):
         raise OutputError(

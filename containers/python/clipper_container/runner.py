@@ -1,7 +1,7 @@
-"""Running one batch on a model: convert, predict, encode, and keep failures apart.
+"""The running of one batch on a model: convert, predict, encode, and keep failures apart.
 
-An input on which the model raises fails alone: a batch that fails is run again one by one. Does no I/O but
-logging, and knows neither frames nor links; time is read from the clock that it is given.
+An input on which the model raises fails alone: the inputs of a failed batch are run again one by one. There
+is no I/O but logging, and the clock is an argument.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class BatchResult(NamedTuple):
 class Runner:
     """Runs batches on one model, one at a time."""
 
-    #: When the model's function that is running now was called, by the clock; None while none runs.
+    #: The start of the model's current run, by the clock; None while it does not run.
     predicting_since: Optional[float] = None
 
     def __init__(self, model: Model, input_type: InputType, clock: Callable[[], float]) -> None:
@@ -42,7 +42,7 @@ class Runner:
         self._warned_of_count = False
 
     def run(self, inputs: Sequence[bytes], deadline: float) -> BatchResult:
-        """Return an output or an error text per input; those that come up after `deadline` are not run."""
+        """Return an output or an error text per input; inputs reached after `deadline` are not run."""
         if self._clock() > deadline:
             return too_late(len(inputs))
         if not inputs:
@@ -89,17 +89,17 @@ class Runner:
         return result
 
     def _explain_batch_error(self, exc: BaseException) -> None:
-        """Say that the model fails on batches only: every one of them costs a second run, one by one."""
+        """Log that the model fails on batches only: each of them then costs a second run, input by input."""
         if isinstance(exc, OutputCountError):
             if not self._warned_of_count:
                 self._warned_of_count = True
-                _LOG.warning("%s; its batches are run again one by one, which is slow", exc)
+                _LOG.warning("%s; its inputs are run again one by one, which is slow", exc)
         else:
             self._log.failure(exc)
 
 
 def too_late(count: int) -> BatchResult:
-    """Return the result of a batch whose time had passed before it was run."""
+    """Return the result of a batch whose deadline passed before it was run."""
     return BatchResult([b""] * count, bytes([STATUS_TOO_LATE]) * count)
 
 
@@ -113,7 +113,7 @@ def describe(exc: BaseException) -> str:
 
 
 class _FailureLog:
-    """Logs failures with their traceback, one a second at most."""
+    """Logs failures with their traceback, at most one per second."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock

@@ -1,8 +1,9 @@
-"""Serving: takes batches from the sessions, runs them on the model, sends the answers.
+"""The serving of one replica: take batches from the sessions, run them on the model, send the answers.
 
-The main thread does all of it, so that a batch crosses no queue and wakes no other thread. While it is
-inside the model, the keeper thread looks after the sessions: heartbeats go on, losses are noticed, batches
-get the time at which they arrived, and SIGTERM says goodbye. One lock guards sessions and sockets.
+The main thread does all of it, so that a batch crosses no queue and wakes no other thread. While the main
+thread is inside the model, the keeper thread looks after the sessions: heartbeats go on, losses are noticed,
+batches get the time of their arrival, and SIGTERM is answered with goodbyes. One lock guards sessions and
+sockets.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ from clipper_container.wire import STATUS_MODEL_ERROR, V4, Metadata
 
 _LOG = logging.getLogger("clipper.container")
 EXIT_HUNG = 70
-#: How long a batch may run before the keeper looks after the sessions. A tick of its own clock and no event
-#: of each batch wakes it: that would cost more than a small batch itself.
+#: The keeper looks after the sessions once a batch has run this long. It wakes by its own clock, not by an
+#: event for each batch, which would cost more than a small batch itself.
 _KEEPER_TICK_S = 0.1
 _MAX_WAIT_S = 60.0
 _LINGER_MS = 1000
@@ -53,7 +54,7 @@ class Runtime:
         self._is_done = threading.Event()
 
     def serve(self) -> None:
-        """Serve until a signal asks to stop and what was taken is answered or out of time."""
+        """Serve until a signal asks to stop, and all batches that were taken are answered or out of time."""
         keeper = threading.Thread(target=self._keep, name="clipper-keeper", daemon=True)
         keeper.start()
         try:
@@ -70,7 +71,7 @@ class Runtime:
             self._sockets.close_all(_LINGER_MS)
 
     def not_live_reason(self) -> str:
-        """Return how the model hangs; empty while it does not. Any thread may ask."""
+        """Return how long the model has hung, as text; empty while it does not hang. Thread-safe."""
         since = self._runner.predicting_since
         if since is None:
             return ""
@@ -80,7 +81,7 @@ class Runtime:
         return f"the model has been running one batch for {running_s:.1f} s"
 
     def not_ready_reason(self) -> str:
-        """Return why no batch can come; empty while one can. Any thread may ask."""
+        """Return why no batch can come; empty while one can. Thread-safe."""
         return self._sessions.not_ready_reason()
 
     # -- the main thread -------------------------------------------------------------------------------------
@@ -106,11 +107,14 @@ class Runtime:
         return BatchResult([text.encode()] * count, bytes([STATUS_MODEL_ERROR]) * count)
 
     def _next_job(self) -> Optional[Job]:
-        """Return the batch to run next, waiting for it; None when this replica is to end."""
+        """Wait for the next batch and return it; None if this replica must end."""
         while True:
             now = self._collect(may_wait=not self._sessions.pending)
             if now >= self._drain_until:
-                _LOG.warning("%d batches were left unanswered", len(self._sessions.pending))
+                _LOG.warning(
+                    "stopping with %d batches unanswered: the drain timeout has passed",
+                    len(self._sessions.pending),
+                )
                 return None
             job = self._sessions.next_job()
             if job is not None or self._sessions.is_settled(now):
@@ -119,7 +123,7 @@ class Runtime:
     # -- with the lock held, by the main thread or the keeper ------------------------------------------------
 
     def _collect(self, *, may_wait: bool) -> float:
-        """Take in what has arrived, do the upkeep that is due, and return the time."""
+        """Handle all events that have arrived, do the upkeep that is due, and return the time."""
         wait_s = min(self._upkeep_at, self._drain_until) - time.monotonic() if may_wait else 0.0
         events = self._sockets.poll(math.ceil(max(0.0, min(wait_s, _MAX_WAIT_S)) * 1000))
         now = time.monotonic()
@@ -137,10 +141,11 @@ class Runtime:
     def _heed_signals(self, now: float) -> None:
         for signum in self._wakeup.stop_signals():
             if self._drain_until < math.inf:
-                _LOG.warning("told to stop again: stopping at once")
+                _LOG.warning("stopping at once, on a second signal")
                 exit_now(128 + signum)
             _LOG.info(
-                "told to stop: answering what was taken, for up to %g s", self._settings.drain_timeout_s
+                "stopping on a signal: answering the batches taken, for up to %g s",
+                self._settings.drain_timeout_s,
             )
             self._drain_until = now + self._settings.drain_timeout_s
             self._sessions.say_goodbye(now)
@@ -164,10 +169,10 @@ class Runtime:
             now = self._collect(may_wait=False)
         hangs = self.not_live_reason()
         if hangs and self._settings.exit_when_hung:
-            _LOG.error("%s: exiting, so that it is restarted", hangs)
+            _LOG.error("%s: exiting, so that the replica is restarted", hangs)
             exit_now(EXIT_HUNG)
         if now >= self._drain_until:
-            _LOG.warning("the drain timeout has passed with a batch still running")
+            _LOG.warning("stopping with a batch still running: the drain timeout has passed")
             exit_now(0)
 
 
@@ -183,7 +188,7 @@ def _metadata(settings: Settings) -> Metadata:
 
 
 def exit_now(code: int) -> NoReturn:
-    """End the process while the main thread is inside the model's code, which nothing else could end."""
+    """End the process, even while the main thread is inside the model's code, which cannot be interrupted."""
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     os._exit(code)

@@ -1,7 +1,4 @@
-"""The runtime's settings, as its environment gives them.
-
-Owns the names, forms and defaults of CLIPPER_* variables. Reads nothing but the mapping that it is given.
-"""
+"""The runtime's settings, read from CLIPPER_* variables: their names, forms and defaults."""
 
 from __future__ import annotations
 
@@ -24,12 +21,12 @@ _FALSE = ("0", "false", "no", "off", "")
 
 
 class SettingsError(ValueError):
-    """The environment does not say what the runtime needs to know; the message is one line."""
+    """A variable is missing or has a wrong value; the message is one line."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What one replica is told. Times are in seconds."""
+    """The settings of one replica. Times are in seconds."""
 
     model_name: str
     model_version: str
@@ -49,7 +46,7 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
-        """Return what `environment` says; raise SettingsError, naming the variable, where that is wrong."""
+        """Return the settings in `environment`; raise SettingsError, which names the wrong variable."""
         variables = _Variables(environment)
         return cls(
             model_name=variables.required("CLIPPER_MODEL_NAME"),
@@ -71,7 +68,7 @@ class Settings:
 
 
 def model_path(environment: Mapping[str, str]) -> Path:
-    """Return where the model directory is."""
+    """Return the path of the model folder."""
     return Path(_Variables(environment).text("CLIPPER_MODEL_PATH", DEFAULT_MODEL_PATH))
 
 
@@ -124,7 +121,7 @@ def _instance_id(variables: _Variables) -> str:
 
 
 class _Variables:
-    """Typed reading of an environment; a variable that is empty counts as missing."""
+    """The variables of an environment by type; an empty one counts as missing."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment

@@ -1,7 +1,7 @@
 """The RPC wire format between query frontends and model containers, versions 3 and 4.
 
-Owns the bytes: it turns messages into lists of frames and back, and refuses what is malformed with
-WireError. It knows no socket, no clock and no model. All integers are little-endian. `u32[n]` is n of them.
+It turns messages into lists of frames and back, and refuses malformed messages with WireError. It does no I/O
+and reads no clock. All integers are little-endian. `u32[n]` is n of them.
 
 Version 3 is Clipper's and stays as it was. The frames of every version 3 message begin with an empty one.
 
@@ -14,9 +14,9 @@ Version 3 is Clipper's and stays as it was. The frames of every version 3 messag
       request     "" | u32 3 | u32 1 | u32 message id | u32 0 | u64 header size
                   | u64 input type code, u64 n, u64[n] sizes in bytes | n input frames
 
-Version 4 is spoken with a container whose first message, the hello, says so. Only the hello and the
-metadata keep version 3's opening; every other message has one head frame and at most two frames more, because
-frames are most of what a batch costs.
+Version 4 is spoken with a container whose first message, the hello, announces it. Only the hello and the
+metadata keep version 3's opening; every other message has one head frame and at most two more frames, because
+the number of frames is most of a batch's cost.
 
     container -> frontend
       hello       "" | u32 2 | u32 4
@@ -31,9 +31,9 @@ frames are most of what a batch costs.
                   u32[n] sizes | all inputs in a row
       refusal     u32 4, u32 3 | reason, UTF-8 text
 
-A status says what its output is: 0 the model's output, 1 the text of the error that the model raised on this
-input, 2 nothing, because the time left had passed before the input was run. The peers are all live query
-frontends, the sender among them, each with the address at which its RPC port is reached.
+The statuses of outputs: 0 the model's output, 1 the text of the error that the model raised on this input,
+2 nothing, because the time left had passed before the input was run. The peers are all live query frontends,
+the sender included, each with the address of its RPC port.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ Frames = Sequence[bytes]
 
 
 class WireError(ValueError):
-    """A message that does not follow the wire format."""
+    """The message does not follow the wire format."""
 
 
 class Hello(NamedTuple):
@@ -87,7 +87,7 @@ class Hello(NamedTuple):
 
 
 class Metadata(NamedTuple):
-    """What a container serves. `cluster` and `instance_id` are empty in version 3."""
+    """The model that a container serves. `cluster` and `instance_id` are empty in version 3."""
 
     model_name: str
     model_version: str
@@ -102,7 +102,7 @@ class ContainerHeartbeat(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """A batch's outputs in input order; `statuses` has one byte for each. Version 3 tells no `run_micros`."""
+    """A batch's outputs in input order; `statuses` has one byte for each. Version 3 has no `run_micros`."""
 
     message_id: int
     outputs: Sequence[bytes]
@@ -111,7 +111,7 @@ class Answer(NamedTuple):
 
 
 class Goodbye(NamedTuple):
-    """A container takes no further batch."""
+    """A container accepts no further batch."""
 
 
 class FrontendHeartbeat(NamedTuple):
@@ -132,7 +132,7 @@ class Request(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """A frontend does not take this container."""
+    """A frontend does not accept this container."""
 
     reason: str
 
@@ -160,7 +160,7 @@ def encode_hello() -> list[bytes]:
 
 
 def encode_metadata(metadata: Metadata) -> list[bytes]:
-    """Return the message that says what a container serves."""
+    """Return the message that describes the model of a container."""
     frames = [
         b"",
         _METADATA_BYTES,
@@ -180,7 +180,7 @@ def encode_container_heartbeat() -> list[bytes]:
 
 
 def encode_goodbye() -> list[bytes]:
-    """Return the message that asks for no further batch."""
+    """Return the message that announces that a container accepts no further batch."""
     return [_U32.pack(_GOODBYE)]
 
 
@@ -194,9 +194,9 @@ def encode_answer(answer: Answer) -> list[bytes]:
 
 
 def decode_from_container(frames: Frames) -> FromContainer:
-    """Return the message that a container sent, in either version; `frames` are without the identity.
+    """Return a container's message, of either version; `frames` are without the identity.
 
-    Raises WireError when they are malformed.
+    Raises WireError if they are malformed.
     """
     try:
         head = frames[0]
@@ -242,7 +242,7 @@ def _decode_v3_answer(frames: Frames) -> Answer:
     (message_id,) = _U32.unpack(frames[2])
     (count,) = _U64.unpack_from(frames[4])
     outputs = frames[5:]
-    # The sizes in the header may count characters or bytes; each frame's own size is what holds.
+    # The sizes in the header may count characters or bytes; the size of each frame is reliable.
     if count != len(outputs):
         raise WireError(f"an answer announces {count} outputs and carries {len(outputs)}")
     return Answer(message_id, outputs, bytes(count))
@@ -302,12 +302,12 @@ def encode_v4_request(
 
 
 def encode_refusal(reason: str) -> list[bytes]:
-    """Return the message that turns a version 4 container away."""
+    """Return the message that refuses a version 4 container."""
     return [_U32.pack(V4) + _U32.pack(_REFUSAL), reason.encode()]
 
 
 def decode_from_frontend(frames: Frames) -> FromFrontend:
-    """Return the message that a frontend sent, in either version. Raises WireError when it is malformed."""
+    """Return a frontend's message, of either version. Raises WireError if it is malformed."""
     try:
         if frames[0]:
             return _decode_v4_from_frontend(frames)
@@ -351,7 +351,7 @@ def _decode_v3_from_frontend(frames: Frames) -> FromFrontend:
 
 
 def _split(data: bytes, sizes: Sequence[int]) -> list[bytes]:
-    """Return the parts of `data` of these sizes, which must use it up exactly."""
+    """Split `data` into parts of these sizes, which must add up to its length."""
     ends = list(accumulate(sizes))
     if (ends[-1] if ends else 0) != len(data):
         raise WireError(f"{len(sizes)} parts announce {ends[-1] if ends else 0} bytes, {len(data)} arrived")

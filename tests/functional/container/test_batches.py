@@ -23,7 +23,7 @@ Start = Callable[..., Container]
 
 
 def told_by_its_input() -> Callable[[Any], list[Any]]:
-    """Return a model whose input says what it does: less than 0 fails, 1000 and more sleeps as many ms."""
+    """Return a model that fails on inputs below 0, and sleeps for inputs of 1000 and more, as many ms."""
 
     def predict(inputs: Any) -> list[Any]:
         import time
@@ -149,7 +149,7 @@ def test_a_hung_model_ends_the_process_where_that_is_wanted(frontend: RpcFronten
     container = start(CLIPPER_HANG_TIMEOUT_S="0.2", CLIPPER_EXIT_WHEN_HUNG="1")
     frontend.request(frontend.accept().identity, [[60_000.0]])
     assert container.wait() == 70
-    assert "exiting, so that it is restarted" in container.log
+    assert "exiting, so that the replica is restarted" in container.log
 
 
 def test_another_frontend_is_accepted_while_the_model_is_busy(frontend: RpcFrontend, start: Start) -> None:

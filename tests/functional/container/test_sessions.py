@@ -1,4 +1,4 @@
-"""The real model runtime's sessions with frontends: who is dialled, accepted, lost and found again."""
+"""The real model runtime's sessions with frontends: how they are dialled, accepted, lost and found again."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_a_frontend_that_is_named_in_the_peers_is_reached(start: Start) -> None:
         assert works(second, replicas[1])
 
 
-def test_a_frontend_that_joins_later_is_reached_when_it_is_told(start: Start) -> None:
+def test_a_frontend_that_joins_later_is_reached_once_it_is_on_the_list(start: Start) -> None:
     with RpcFrontend("a") as first, RpcFrontend("b") as second:
         start(first.address)
         replica = first.accept()

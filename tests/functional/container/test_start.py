@@ -66,7 +66,7 @@ def test_an_admin_port_that_is_taken_says_so(saved: Path) -> None:
         port = str(taken.getsockname()[1])
         code, lines = ended(CLIPPER_MODEL_PATH=str(saved), CLIPPER_ADMIN_PORT=port)
     assert code == 1
-    assert f"cannot listen on 127.0.0.1 port {port}" in lines[-1]
+    assert f"could not listen on 127.0.0.1 port {port}" in lines[-1]
 
 
 def test_check_loads_the_model_and_needs_no_other_setting(saved: Path) -> None:

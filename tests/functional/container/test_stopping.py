@@ -1,4 +1,4 @@
-"""How the real model runtime ends: drained by a signal, at once by a second, or out of time."""
+"""The end of the real model runtime: drained by a signal, at once by a second, or out of time."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_batch_in_the_model_is_answered_after_the_goodbye(start: Start, signum
         container.signal(signum)
         frontend.expect(wire.Goodbye)
         assert frontend.expect(wire.Answer)[1].outputs == [b"1.0"]
-        # Its heartbeat has been answered by now, so that nothing is waited for.
+        # Its heartbeat has been answered by now, so that the runtime does not wait.
         assert container.wait(timeout_s=5.0) == 0
 
 
@@ -121,7 +121,7 @@ def test_batches_that_the_drain_timeout_leaves_no_time_for_are_counted(tmp_path:
             frontend.request(replica.identity, [[1.0]], message_id=message_id)
         frontend.expect(wire.Answer)
         assert container.stop(timeout_s=5.0) == 0
-        container.wait_for_line(r"[1-9]\d+ batches were left unanswered")
+        container.wait_for_line(r"[1-9]\d+ batches unanswered")
 
 
 def test_a_signal_while_the_model_loads_stops_at_once(tmp_path: Path, start: Start) -> None:

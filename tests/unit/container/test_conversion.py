@@ -1,4 +1,4 @@
-"""What a model's function receives."""
+"""The inputs that a model's function receives."""
 
 from __future__ import annotations
 

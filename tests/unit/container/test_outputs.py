@@ -1,4 +1,4 @@
-"""What a model may return, and what is sent for it."""
+"""The values that a model may return, and the bytes that are sent for them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Running a batch: failures stay with the inputs that cause them."""
+"""The running of a batch: failures stay with the inputs that cause them."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def test_an_empty_batch_has_no_outputs() -> None:
     assert model.calls == []
 
 
-def test_predicting_since_is_set_while_the_function_runs_and_for_each_call_anew() -> None:
+def test_predicting_since_is_set_while_the_function_runs_and_restarts_with_each_call() -> None:
     clock = Clock()
     seen: list[float | None] = []
 

@@ -9,7 +9,7 @@ import pytest
 from clipper_container.input_types import InputType
 from clipper_container.settings import Settings, SettingsError
 
-LEAST = {
+REQUIRED = {
     "CLIPPER_MODEL_NAME": "m",
     "CLIPPER_MODEL_VERSION": "1",
     "CLIPPER_INPUT_TYPE": "d",
@@ -18,7 +18,7 @@ LEAST = {
 
 
 def test_defaults() -> None:
-    settings = Settings.from_environment(LEAST)
+    settings = Settings.from_environment(REQUIRED)
     assert settings.instance_id
     assert settings == Settings(
         model_name="m",
@@ -40,27 +40,27 @@ def test_defaults() -> None:
 
 
 def test_addresses_by_comma_win_over_ip_and_port() -> None:
-    environment = {**LEAST, "CLIPPER_RPC_ADDRESS": "a:1, srv:rpc.consul,", "CLIPPER_PORT": "9"}
+    environment = {**REQUIRED, "CLIPPER_RPC_ADDRESS": "a:1, srv:rpc.consul,", "CLIPPER_PORT": "9"}
     assert Settings.from_environment(environment).rpc_addresses == ("a:1", "srv:rpc.consul")
 
 
 def test_ip_and_port_as_clipper_gives_them() -> None:
     for ip, address in (("10.0.0.9", "10.0.0.9:7001"), ("::1", "[::1]:7001")):
-        environment = {**LEAST, "CLIPPER_IP": ip, "CLIPPER_PORT": "7001"}
+        environment = {**REQUIRED, "CLIPPER_IP": ip, "CLIPPER_PORT": "7001"}
         assert Settings.from_environment(environment).rpc_addresses == (address,)
 
 
 def test_instance_id_is_given_or_the_allocation_or_made_up() -> None:
-    allocated = {**LEAST, "NOMAD_ALLOC_ID": "alloc"}
+    allocated = {**REQUIRED, "NOMAD_ALLOC_ID": "alloc"}
     assert Settings.from_environment(allocated).instance_id == "alloc"
     assert Settings.from_environment({**allocated, "CLIPPER_INSTANCE_ID": "mine"}).instance_id == "mine"
-    made_up = {Settings.from_environment(LEAST).instance_id for _ in range(3)}
+    made_up = {Settings.from_environment(REQUIRED).instance_id for _ in range(3)}
     assert len(made_up) == 3
 
 
 @pytest.mark.parametrize(("text", "value"), [("1", True), ("true", True), ("0", False), ("", False)])
 def test_flags(text: str, value: bool) -> None:
-    assert Settings.from_environment({**LEAST, "CLIPPER_EXIT_WHEN_HUNG": text}).exit_when_hung is value
+    assert Settings.from_environment({**REQUIRED, "CLIPPER_EXIT_WHEN_HUNG": text}).exit_when_hung is value
 
 
 @pytest.mark.parametrize(
@@ -85,11 +85,11 @@ def test_flags(text: str, value: bool) -> None:
 )
 def test_what_is_wrong_is_said_in_one_line_that_names_it(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=name) as failure:
-        Settings.from_environment({**LEAST, name: value})
+        Settings.from_environment({**REQUIRED, name: value})
     assert "\n" not in str(failure.value)
 
 
 def test_without_any_address_the_error_names_the_ways_to_give_one() -> None:
-    environment = {name: value for name, value in LEAST.items() if name != "CLIPPER_IP"}
+    environment = {name: value for name, value in REQUIRED.items() if name != "CLIPPER_IP"}
     with pytest.raises(SettingsError, match=r"CLIPPER_RPC_ADDRESS .*or CLIPPER_IP and CLIPPER_PORT"):
         Settings.from_environment(environment)

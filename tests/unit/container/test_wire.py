@@ -1,4 +1,4 @@
-"""The RPC wire format: what is encoded decodes to itself, and nothing else gets through."""
+"""The RPC wire format: every message decodes to itself, and malformed ones are refused."""
 
 from __future__ import annotations
 
@@ -111,9 +111,9 @@ def test_v3_answer_trusts_the_frames_and_not_the_header() -> None:
     assert wire.decode_from_container(frames) == wire.Answer(7, [b"a", "é".encode()], b"\0\0")
 
 
-# -- what is malformed -------------------------------------------------------------------------------------
+# -- malformed messages ------------------------------------------------------------------------------------
 
-# Random bytes seldom look like a message; frames that begin like one get further.
+# Random bytes seldom look like a message; frames that begin like one get further through the decoder.
 _words = st.sampled_from([struct.pack("<I", n) for n in (0, 1, 2, 3, 4, 2**32 - 1)])
 _frame = st.one_of(st.binary(max_size=40), st.lists(_words, max_size=8).map(b"".join), st.just(b""))
 _frames = st.lists(_frame, max_size=9)

@@ -90,7 +90,7 @@ def _pickle(func: Callable[..., Any]) -> bytes:
         pickled: bytes = cloudpickle.dumps(func)
     except (pickle.PicklingError, TypeError, AttributeError, RecursionError, ValueError) as exc:
         raise TypeError(
-            f"{func!r:.80} cannot be pickled: {exc}. Create what cannot travel (locks, sockets, "
+            f"{func!r:.80} cannot be pickled: {exc}. Create objects that cannot travel (locks, sockets, "
             "clients, open files) inside the function, not outside"
         ) from exc
     return pickled

@@ -3,7 +3,7 @@
 A kind is a subclass of `Model` with a name. Built-in kinds are modules beside this one and stand in KINDS.
 Another distribution brings a kind by an entry point of the group `clipper_container.kinds`, named as the kind
 and leading to its class; built-in names cannot be replaced. A kind's module is imported only when a model of
-that kind is loaded, so a framework costs nothing where it is not used.
+that kind is loaded, so only replicas that use a framework need it.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def _load_kind(point: EntryPoint) -> type[Model]:
     except Exception as exc:  # another distribution's module may raise anything
         raise ModelLoadError(
             f"the kind {point.name!r} ({point.value}) cannot be loaded: {type(exc).__name__}: {exc}; "
-            "install what it imports beside the model (pkgs_to_install)"
+            "install the packages that it imports beside the model (pkgs_to_install)"
         ) from exc
     if not (isinstance(kind, type) and issubclass(kind, Model)):
         raise ModelLoadError(

@@ -1,8 +1,8 @@
-"""The manifest of a model folder: `model.json`, a JSON object whose `kind` names what loads the rest.
+"""The manifest of a model folder: `model.json`, a JSON object whose `kind` decides how the rest is loaded.
 
     {"kind": "python-closure", "format": 1, …}
 
-Besides `kind` it holds what that kind needs. Folders that were saved before there were several kinds have the
+Its other keys belong to the kind. Folders that were saved before there were several kinds have the
 same object in `closure.json`, which is still read.
 """
 
@@ -20,7 +20,7 @@ _OLD_MANIFEST_NAME = "closure.json"
 
 
 def write_manifest(directory: Path, kind: str, fields: Mapping[str, object]) -> None:
-    """Write the manifest of a model of this kind; `fields` is what the kind needs to load it."""
+    """Write the manifest of a model of this kind; `fields` are the keys of that kind."""
     text = json.dumps({"kind": kind, **fields}, indent=2)
     (directory / MANIFEST_NAME).write_text(text + "\n", encoding="utf-8")
 

@@ -2,8 +2,8 @@
 
     hello sent --offer--> metadata sent --keepalive--> accepted --silence, refusal, anything odd--> closed
 
-Owns what a message means in each state and when a session is overdue. Time is an argument (seconds of one
-monotonic clock). It knows neither sockets nor the other sessions.
+It defines the meaning of a message in each state, and when a session is overdue. Time is an argument (seconds
+of one monotonic clock).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ HANDSHAKE_LIMIT_S = 10.0
 
 
 class State(enum.Enum):
-    """Where a session stands."""
+    """The state of a session."""
 
     HELLO_SENT = "waiting for a frontend to ask for metadata"
     METADATA_SENT = "waiting for a frontend to accept"
@@ -28,20 +28,20 @@ class State(enum.Enum):
 
 
 class Outcome(enum.Enum):
-    """What a message asks of the one who owns the session."""
+    """What the owner of a session must do about a message."""
 
-    #: The frontend has said its id and waits for the metadata: send it, or close a double.
+    #: The frontend has given its id and waits for the metadata: send it, or close a duplicate session.
     OFFERED = enum.auto()
     ACCEPTED = enum.auto()
     HEARD = enum.auto()
     REQUESTED = enum.auto()
-    #: `Link.reason` says why.
+    #: `Link.reason` holds the reason.
     REFUSED = enum.auto()
     BROKEN = enum.auto()
 
 
 class Link:
-    """A session from its dialling to its end. `address` is what was dialled, as it was written."""
+    """A session from its dialling to its end. `address` is the dialled address, as it was written."""
 
     def __init__(self, address: str, attempt: int, now: float) -> None:
         self.address = address
@@ -57,7 +57,7 @@ class Link:
         self._unanswered_heartbeats = 0
 
     def receive(self, message: FromFrontend, now: float) -> Outcome:
-        """Return what `message` asks for, after moving to the state that it leads to."""
+        """Move to the state that `message` leads to, and return what the owner must do."""
         self._heard_at = now
         if isinstance(message, Request):
             if self.state is State.ACCEPTED:
@@ -83,8 +83,8 @@ class Link:
             return Outcome.ACCEPTED
         self._unanswered_heartbeats = max(0, self._unanswered_heartbeats - 1)
         if self.said_goodbye:
-            # Messages keep their order: once the heartbeat that followed the goodbye is answered, every batch
-            # that was sent before the goodbye was read has come.
+            # Messages keep their order: when the heartbeat that followed the goodbye is answered, every batch
+            # that the frontend sent before it read the goodbye has arrived.
             self.is_settled = self.is_settled or not self._unanswered_heartbeats
             return Outcome.HEARD
         return self._broken("no longer knows this replica") if asks_again else Outcome.HEARD
@@ -100,12 +100,12 @@ class Link:
         return Outcome.BROKEN
 
     def sent_metadata(self, now: float) -> None:
-        """Note that the metadata is on its way: the frontend's answer decides."""
+        """Note that the metadata was sent: the frontend's answer decides."""
         self.state = State.METADATA_SENT
         self.sent(now)
 
     def sent(self, now: float) -> None:
-        """Note that something was sent: a heartbeat is due only after a pause."""
+        """Note that a message was sent: a heartbeat is due only after a pause."""
         self._sent_at = now
 
     def sent_heartbeat(self, now: float) -> None:
@@ -114,7 +114,7 @@ class Link:
         self.sent(now)
 
     def overdue(self, now: float) -> str:
-        """Return why this session is to be given up by now; empty while it is not."""
+        """Return why this session must be given up by now; empty if it need not be."""
         if self.state is State.ACCEPTED:
             return f"silent for {SILENCE_LIMIT_S:g} s" if now >= self._heard_at + SILENCE_LIMIT_S else ""
         return "no answer" if now >= self._opened_at + HANDSHAKE_LIMIT_S else ""
@@ -124,7 +124,7 @@ class Link:
         return self.state is State.ACCEPTED and now >= self._sent_at + HEARTBEAT_INTERVAL_S
 
     def next_due(self) -> float:
-        """Return when this session next needs to be looked at, if nothing happens before."""
+        """Return when this session must be checked next, if no message arrives before."""
         if self.state is State.ACCEPTED:
             return min(self._heard_at + SILENCE_LIMIT_S, self._sent_at + HEARTBEAT_INTERVAL_S)
         return self._opened_at + HANDSHAKE_LIMIT_S

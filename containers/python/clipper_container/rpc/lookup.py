@@ -1,6 +1,6 @@
-"""Looking up addresses off the thread that serves: a lookup may block, serving may not.
+"""The lookup of addresses in a thread of its own: a lookup may block, serving may not.
 
-Owns one thread. Results are fetched by the one who asked; nothing is called back.
+The caller fetches the results; nothing but a wake-up is called back.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Place(NamedTuple):
 
 
 class Lookup(Generic[Ticket]):
-    """Looks addresses up one after the other; `done` is called, in the lookup's thread, after each."""
+    """Looks up addresses one after the other; calls `done`, in the lookup's thread, after each."""
 
     def __init__(self, dns_server: Optional[str], done: Callable[[], None]) -> None:
         self._dns_server = dns_server
@@ -39,15 +39,15 @@ class Lookup(Generic[Ticket]):
         self._thread.start()
 
     def ask(self, ticket: Ticket, address: str, attempt: int) -> None:
-        """Begin to look up `address`; of several places, each attempt in turn gets another."""
+        """Begin to look up `address`; if it has several places, successive attempts get different ones."""
         self._asked.put((ticket, address, attempt))
 
     def found(self) -> list[tuple[Ticket, Union[Place, AddressError]]]:
-        """Return what was found since the last call."""
+        """Return the results since the last call."""
         return [self._found.popleft() for _ in range(len(self._found))]
 
     def close(self) -> None:
-        """End the thread; a lookup under way is not waited for longer than a second."""
+        """End the thread; wait at most a second for a lookup that is under way."""
         self._asked.put(None)
         self._thread.join(timeout=1.0)
 
@@ -66,12 +66,12 @@ class Lookup(Generic[Ticket]):
         except AddressError as exc:
             return exc
         except Exception as exc:  # noqa: BLE001 - the root of this thread: it must live on
-            _LOG.exception("looking up %s failed", address)
+            _LOG.exception("could not look up %s", address)
             return AddressError(f"cannot look up {address}: {exc}")
 
 
 def literal_place(address: str) -> Optional[Place]:
-    """Return the place that `address` itself is, when it is an IP address and a port; else None."""
+    """Return the place that `address` gives literally, as an IP address and a port; else None."""
     parsed = parse_address(address)
     if isinstance(parsed, SrvName):
         return None

@@ -1,8 +1,8 @@
-"""Which addresses a container dials, and when.
+"""The addresses that a container dials, and the times at which it does.
 
-Each query frontend tells the ids and addresses of all of them; every id that is not connected is dialled at
-its address, or, where only a proxy can be reached, the proxy is dialled until every id has answered. Without
-any connection the seeds are dialled too. No I/O; time is an argument, and randomness is given.
+Each query frontend sends the ids and addresses of all of them. Every id that is not connected is dialled at
+its address, or, if only a proxy can be reached, the proxy is dialled until every id has answered. Without any
+connection the seeds are dialled too. There is no I/O; time and randomness are arguments.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from typing import NamedTuple, Optional
 
 FIRST_DELAY_S = 0.2
 MAX_DELAY_S = 10.0
-#: An address that leads to a frontend that is connected already does work, and behind a proxy the next try
-#: may reach another.
+#: An address that leads to a frontend that is already connected works, and behind a proxy the next try may
+#: reach another frontend.
 MAX_DOUBLE_DELAY_S = 2.0
 _GROWTH = 1.5
 _JITTER = 0.25
-#: A session that held this long was no failure of its address.
+#: The end of a session that held this long is not a failure of its address.
 STABLE_S = 5.0
 _MAX_COUNT_ONCE_ACCEPTED = 6
 
 
 class Dial(NamedTuple):
-    """An address to dial, and how many tries in a row came before."""
+    """An address to dial, and the number of tries in a row before this one."""
 
     address: str
     attempt: int
@@ -41,7 +41,7 @@ class _Attempts:
 
 
 class Peers:
-    """The seeds, the frontends that were heard of, and the tries at each address."""
+    """The seeds, the frontends on the lists that were received, and the tries at each address."""
 
     def __init__(self, seeds: Sequence[str], *, proxy_only: bool, rng: random.Random) -> None:
         self._seeds = tuple(seeds)
@@ -52,20 +52,20 @@ class Peers:
         self._attempts: dict[str, _Attempts] = {}
 
     def heard(self, frontend_id: str, listed: Mapping[str, str]) -> bool:
-        """Take the list that a connected frontend told; return whether it is news."""
+        """Store the list that a connected frontend sent; return whether it has changed."""
         if self._lists.get(frontend_id) == listed:
             return False
         self._lists[frontend_id] = dict(listed)
         return True
 
     def gone(self, frontend_id: str) -> None:
-        """Forget what a lost frontend told; what the last one of all told is kept until another tells."""
+        """Forget a lost frontend's list; the last frontend's list is kept until another one sends its own."""
         self._last_list = self._lists.pop(frontend_id, self._last_list)
 
     def due(self, connected: Collection[str], now: float) -> list[Dial]:
-        """Return what is to be dialled now, given the ids that are connected.
+        """Return the addresses to dial now, given the ids that are connected.
 
-        Each of them counts as being dialled until failed(), doubled() or accepted() says how it ended.
+        Each counts as being dialled until failed(), doubled() or accepted() reports the outcome.
         """
         wanted = self._wanted(connected)
         self._drop_unwanted(wanted, now)
@@ -78,7 +78,7 @@ class Peers:
         return dials
 
     def next_due(self, connected: Collection[str]) -> float:
-        """Return when due() will next have something to dial, if nothing happens before."""
+        """Return when due() will next return an address, if nothing changes before."""
         times = [float("inf")]
         for address in self._wanted(connected):
             attempts = self._attempts.get(address)
@@ -93,7 +93,7 @@ class Peers:
         self._ended(address, now, MAX_DELAY_S)
 
     def doubled(self, address: str, now: float) -> None:
-        """Note that a try reached a frontend that is connected already."""
+        """Note that a try reached a frontend that is already connected."""
         self._ended(address, now, MAX_DOUBLE_DELAY_S)
 
     def accepted(self, address: str, now: float) -> None:
@@ -113,7 +113,7 @@ class Peers:
 
     def _wanted(self, connected: Collection[str]) -> list[str]:
         lists = self._lists.values() or [self._last_list]
-        listed = {peer_id: address for told in lists for peer_id, address in told.items()}
+        listed = {peer_id: address for each in lists for peer_id, address in each.items()}
         missing = [] if self._proxy_only else [a for i, a in listed.items() if i not in connected]
         dial_seeds = not connected or (self._proxy_only and not listed.keys() <= set(connected))
         return list(dict.fromkeys([*(self._seeds if dial_seeds else ()), *missing]))

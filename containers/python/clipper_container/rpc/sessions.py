@@ -1,7 +1,7 @@
-"""All sessions of one replica: which begin, which end, and the batches that wait to be run.
+"""All sessions of one replica: their beginnings and ends, and the batches that wait to be run.
 
-Owns the rules across sessions: one per frontend, a fresh one for every try, goodbye on all of them. Sockets
-are behind Transport, time is an argument; nothing here blocks.
+The rules across sessions: one per frontend, a new one for every try, goodbye on all of them. Sockets are
+behind Transport, time is an argument, and nothing blocks.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from clipper_container.rpc.links import Link, Outcome, State
 from clipper_container.rpc.peers import Peers
 
 _LOG = logging.getLogger("clipper.container")
-#: How long after a goodbye a frontend may take to confirm that no further batch is under way.
+#: A frontend has this long after a goodbye to confirm that no further batch is under way.
 SETTLE_LIMIT_S = 1.0
 _MICROS_PER_S = 1_000_000
 
@@ -31,16 +31,16 @@ class Job(NamedTuple):
 
 
 class Transport(Protocol):
-    """What sessions ask of sockets. None of these blocks or calls back."""
+    """The sockets, as sessions use them. No method blocks or calls back."""
 
     def dial(self, link: Link, first: Sequence[bytes]) -> None:
-        """Begin to connect to `link.address`, and send `first` there as soon as that is done."""
+        """Begin to connect to `link.address`, and send `first` as soon as the connection is there."""
 
     def send(self, link: Link, frames: Sequence[bytes]) -> None:
-        """Send one message; on a connection that is lost it goes nowhere."""
+        """Send one message; it is dropped if the connection is lost."""
 
     def close(self, link: Link) -> None:
-        """Close a link's connection, where there is one."""
+        """Close a link's connection, if it has one."""
 
 
 class Sessions:
@@ -59,16 +59,16 @@ class Sessions:
         self._problems = _Problems()
         self._logged_peers: set[str] = set()
 
-    # -- what happens ----------------------------------------------------------------------------------------
+    # -- events ----------------------------------------------------------------------------------------------
 
     def received(self, link: Link, frames: Sequence[bytes], now: float) -> None:
-        """Take one message that came from the frontend at the other end of `link`."""
+        """Handle one message from the frontend at the other end of `link`."""
         if link.state is State.CLOSED:
             return
         try:
             message = wire.decode_from_frontend(frames)
         except wire.WireError as exc:
-            self._give_up(link, f"sent what is no RPC message: {exc}", now)
+            self._give_up(link, f"sent a message that is not RPC: {exc}", now)
             return
         outcome = link.receive(message, now)
         if outcome is Outcome.REQUESTED:
@@ -92,7 +92,7 @@ class Sessions:
             self._hear_peers(link, message.peers or {})
 
     def disconnected(self, link: Link, reason: str, now: float) -> None:
-        """Take note that a link's connection is lost or could not be made."""
+        """Note that a link's connection was lost or could not be made."""
         if link.state is not State.CLOSED:
             self._give_up(link, reason, now)
 
@@ -123,7 +123,12 @@ class Sessions:
         except ValueError as exc:
             if peer_id not in self._logged_peers:
                 self._logged_peers.add(peer_id)
-                _LOG.warning("query frontend %s advertises what cannot be dialled: %s", peer_id, exc)
+                _LOG.warning(
+                    "query frontend %s advertises an address that cannot be dialled: %s; correct its "
+                    "--advertise-rpc",
+                    peer_id,
+                    exc,
+                )
             return False
         return True
 
@@ -145,17 +150,17 @@ class Sessions:
         self.needs_upkeep = True
 
     def next_job(self) -> Optional[Job]:
-        """Return the batch that arrived first of those whose frontend is still there."""
+        """Return the oldest batch whose frontend is still connected, or None."""
         while self.pending:
             job = self.pending.popleft()
             if job.link.state is State.ACCEPTED:
                 return job
         return None
 
-    # -- what is to be done ----------------------------------------------------------------------------------
+    # -- work ------------------------------------------------------------------------------------------------
 
     def upkeep(self, now: float) -> float:
-        """Dial, send heartbeats and give up what is overdue; return when to call this again at the latest."""
+        """Dial, send heartbeats and give up overdue sessions; return the latest time for the next call."""
         self.needs_upkeep = False
         for link in list(self._links):
             reason = link.overdue(now)
@@ -180,9 +185,9 @@ class Sessions:
     def answer(
         self, job: Job, outputs: Sequence[bytes], statuses: bytes, now: float, *, run_s: float = 0.0
     ) -> None:
-        """Send a batch's answer, on which the model ran for `run_s`.
+        """Send the answer to a batch on which the model ran for `run_s`.
 
-        Where its link is lost it is dropped, as the batch was by the frontend.
+        If its link is lost, the answer is dropped, as the frontend has dropped the batch.
         """
         if job.link.state is State.ACCEPTED:
             run_micros = int(run_s * _MICROS_PER_S)
@@ -200,7 +205,7 @@ class Sessions:
     # -- the end ---------------------------------------------------------------------------------------------
 
     def say_goodbye(self, now: float) -> None:
-        """Ask every frontend for no further batch, and begin no session any more.
+        """Ask every frontend to send no further batch, and begin no further session.
 
         A heartbeat follows, whose answer confirms that no batch is under way.
         """
@@ -210,12 +215,12 @@ class Sessions:
             if link.state is State.HELLO_SENT:
                 self._close(link)
                 continue
-            link.said_goodbye = True  # also to one that may have accepted without this being known here yet
+            link.said_goodbye = True  # also in METADATA_SENT: the acceptance may be on its way
             self._send(link, wire.encode_goodbye(), now)
             self._send_heartbeat(link, now)
 
     def is_settled(self, now: float) -> bool:
-        """Return whether, after say_goodbye(), no batch waits and none can come any more."""
+        """Return whether, after say_goodbye(), no batch waits and no further one can come."""
         if self._goodbye_at is None or self.pending:
             return False
         return now >= self._goodbye_at + SETTLE_LIMIT_S or all(link.is_settled for link in self._links)
@@ -230,7 +235,7 @@ class Sessions:
 
 
 class _Problems:
-    """What went wrong on the way to sessions, each logged once until its address works."""
+    """The reasons why sessions did not come about, each logged once until its address works."""
 
     _MAX_NOTED = 256
 

@@ -1,7 +1,7 @@
 """The ZeroMQ sockets behind the sessions: one DEALER and its monitor for each link.
 
-Owns sockets, polling and name lookup; decides nothing about sessions. Not thread-safe: whoever uses it holds
-the runtime's lock, which is also the fence that ZeroMQ asks for when a socket changes threads.
+Not thread-safe: the caller holds the runtime's lock, which is also the memory fence that ZeroMQ requires when
+a socket changes threads.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from clipper_container.rpc.links import Link
 from clipper_container.rpc.lookup import Lookup, Place, literal_place
 from clipper_container.rpc.wakeup import Wakeup
 
-# IMMEDIATE stays off: the hello is queued before the connection is there. ZeroMQ's own reconnecting is off,
-# since a session never outlives its connection.
+#: IMMEDIATE stays off: the hello is queued before the connection is there. ZeroMQ's own reconnecting is off,
+#: since a session never outlives its connection.
 _SOCKET_OPTIONS = (
     (zmq.RECONNECT_IVL, -1),
     (zmq.LINGER, 0),
@@ -34,12 +34,12 @@ _SOCKET_OPTIONS = (
     (zmq.TCP_KEEPALIVE_IDLE, 60),
 )
 _LOSSES = zmq.EVENT_DISCONNECTED | zmq.EVENT_CLOSED
-# As plain integers: Python's flags cost a microsecond for each operation.
+#: Plain integers: Python's flags cost a microsecond for each operation.
 _LAST = int(zmq.NOBLOCK)
 _MORE = int(zmq.NOBLOCK | zmq.SNDMORE)
 _EVENTS = int(zmq.EVENTS)
 _READABLE = int(zmq.POLLIN)
-#: Messages taken from one link before the others are looked at.
+#: At most this many messages are taken from one link before the others have their turn.
 _MAX_MESSAGES_PER_POLL = 64
 
 
@@ -51,14 +51,14 @@ class Received(NamedTuple):
 
 
 class Lost(NamedTuple):
-    """A link's connection that is no more, or could not be made."""
+    """A link's connection was lost, or could not be made."""
 
     link: Link
     reason: str
 
 
 class Woken(NamedTuple):
-    """The wake-up is readable; whoever polls empties it."""
+    """The wake-up is readable; the caller of poll() empties it."""
 
 
 Event = Union[Received, Lost, Woken]
@@ -84,7 +84,7 @@ class Sockets:
     # -- Transport -------------------------------------------------------------------------------------------
 
     def dial(self, link: Link, first: Sequence[bytes]) -> None:
-        """Begin to connect, and send `first` as soon as that is done; how it fails is told by poll()."""
+        """Begin to connect, and send `first` as soon as the connection is there; poll() reports a failure."""
         self._connections[link] = None
         place = literal_place(link.address)
         if place is None:
@@ -99,11 +99,11 @@ class Sockets:
             return
         try:
             _send(connection.socket, frames)
-        except zmq.Again:  # there is no limit but the connection itself: it is lost, and poll() will say so
+        except zmq.Again:  # there is no high-water mark, so the connection is lost: poll() will report it
             return
 
     def close(self, link: Link, linger_ms: int = 0) -> None:
-        """Close the link's connection; what is unsent has `linger_ms` to leave."""
+        """Close the link's connection; unsent messages have `linger_ms` to leave."""
         connection = self._connections.pop(link)
         if connection is None:
             return
@@ -114,10 +114,10 @@ class Sockets:
         connection.monitor.close(0)
         connection.socket.close(linger_ms)
 
-    # -- for the one who polls -------------------------------------------------------------------------------
+    # -- polling ---------------------------------------------------------------------------------------------
 
     def poll(self, timeout_ms: int) -> list[Event]:
-        """Return what has arrived, waiting up to `timeout_ms` for the first of it or for a wake-up."""
+        """Return the events that have arrived; wait up to `timeout_ms` for the first one or for a wake-up."""
         events: list[Event] = []
         losses: list[Event] = []
         for readable, _ in self._poller.poll(timeout_ms):
@@ -131,7 +131,7 @@ class Sockets:
             if readable is connection.socket:
                 self._receive(link, connection.socket, events)
             elif self._is_lost(connection.monitor):
-                if _is_readable(connection.socket):  # what came before it was lost still counts
+                if _is_readable(connection.socket):  # messages that came before the loss still count
                     self._receive(link, connection.socket, events)
                 losses.append(Lost(link, "the connection was closed or could not be made"))
         return events + losses
@@ -144,7 +144,7 @@ class Sockets:
         self._context.term()
 
     def _receive(self, link: Link, socket: zmq.Socket[bytes], events: list[Event]) -> None:
-        """Take the message that is there, and those right behind it."""
+        """Take the message that has arrived, and those right behind it."""
         for _ in range(_MAX_MESSAGES_PER_POLL):
             try:
                 events.append(Received(link, socket.recv_multipart(_LAST)))

@@ -1,7 +1,7 @@
-"""What wakes a blocking poll: signals, and other threads.
+"""The wake-up of a blocking poll, by signals and by other threads.
 
-Signals arrive as bytes on a socket, so that whichever thread polls learns of them, also while the main thread
-is inside a model. Owns the process's handlers of SIGTERM and SIGINT.
+Signals arrive as bytes on a socket, so that any thread that polls gets them, also while the main thread is
+inside a model. The process's handlers of SIGTERM and SIGINT are set here.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ class Wakeup:
         return self._reader.fileno()
 
     def catch_signals(self) -> None:
-        """Let SIGTERM and SIGINT do nothing but wake. To be called by the main thread."""
+        """Let SIGTERM and SIGINT do nothing but wake. Only the main thread may call this."""
         for signum in STOP_SIGNALS:
-            # Python writes a signal's number to the socket only where a Python handler is there.
+            # Python writes a signal's number to the socket only if the signal has a Python handler.
             signal.signal(signum, lambda *_: None)
         signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
 
     def wake(self) -> None:
         """Make the socket readable; any thread may call this."""
-        # A full one is readable already, and behind a closed one nobody waits any more.
+        # A full socket is readable already, and no thread waits on a closed one.
         with contextlib.suppress(OSError):
             self._writer.send(_WAKE)
 
     def stop_signals(self) -> list[int]:
-        """Empty the socket, and return the signals to stop that had arrived."""
+        """Empty the socket, and return the stop signals that have arrived."""
         received = bytearray()
         with contextlib.suppress(BlockingIOError):
             while True:
@@ -48,7 +48,7 @@ class Wakeup:
         return [number for number in received if number in STOP_SIGNALS]
 
     def close(self) -> None:
-        """Give signals back to the system's default."""
+        """Restore the system's default handling of the signals."""
         signal.set_wakeup_fd(-1)
         for signum in STOP_SIGNALS:
             signal.signal(signum, signal.SIG_DFL)

@@ -58,7 +58,7 @@ def test_a_batch_before_acceptance_breaks_the_session() -> None:
     assert Link("a:1", 0, 0.0).receive(REQUEST, 1.0) is Outcome.BROKEN
 
 
-def test_a_frontend_of_version_3_is_told_apart() -> None:
+def test_a_frontend_of_version_3_is_recognised() -> None:
     link = Link("a:1", 0, 0.0)
     assert link.receive(V3_OFFER, 1.0) is Outcome.BROKEN
     assert "version 3" in link.reason

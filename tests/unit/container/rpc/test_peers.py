@@ -1,4 +1,4 @@
-"""Which addresses are dialled, and when."""
+"""The addresses that are dialled, and their times."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_every_listed_id_that_is_not_connected_is_dialled_at_its_address() -> No
     assert due(peers, {"a", "b", "c"}, 100.0) == set()
 
 
-def test_a_list_that_was_told_already_is_no_news() -> None:
+def test_a_list_that_was_sent_before_is_not_a_change() -> None:
     peers = peers_of(A)
     assert peers.heard("a", {"a": A})
     assert not peers.heard("a", {"a": A})

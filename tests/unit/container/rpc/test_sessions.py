@@ -1,4 +1,4 @@
-"""The rules across sessions, on a transport that only takes note."""
+"""The rules across sessions, on a transport that only records its calls."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ REQUEST = wire.encode_v4_request(7, 3, [b"12345678"], 1_000_000)
 
 
 class Notes:
-    """A transport that notes what is asked of it."""
+    """A transport that records its calls."""
 
     def __init__(self) -> None:
         self.open: list[Link] = []
