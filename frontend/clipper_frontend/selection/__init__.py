@@ -1,5 +1,5 @@
-"""Selection policies: which models answer a query, how their answers become one, what feedback teaches.
+"""Selection policies: they choose the models for a query, combine their outputs, and learn from feedback.
 
-No I/O: time and randomness are arguments, and state is counters that others keep. `contract` says what a
-policy is, `table` which there are, `config` how one is written down; every policy has a file of its own.
+There is no I/O: time and randomness are arguments, and state is counters that the caller keeps. `contract`
+defines a policy, `table` lists them, `config` reads their configuration; every policy has a file of its own.
 """

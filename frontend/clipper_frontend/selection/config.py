@@ -1,11 +1,11 @@
-"""How an application's policy is written down: a JSON object, or a policy's name alone. And how it is made.
+"""The configuration of an application's policy: a JSON object, or a policy's name alone.
 
     {"name": "split", "arms": {"wine:1": 9, "wine:2": 1},
      "loss": "squared", "range": [0, 10], "half_life_s": 3600, "user_rounds": 100,
      "parameters": {"salt": "spring"}}
 
-Owns the keys and the texts that refuse, which name the choices. Whether an arm's model is registered is the
-registry's to say.
+Here are the keys, and the texts of refusals, which name the choices. The registry checks whether an arm's
+model is registered.
 """
 
 from __future__ import annotations
@@ -24,28 +24,29 @@ from clipper_frontend.selection.state import Memory
 from clipper_frontend.selection.table import find_policy, policy_names
 
 DEFAULT_POLICY: Final = "default"
-#: Clipper's name for it, which its tools write and read.
+#: Clipper's name for the default policy, which its tools write and read.
 CLIPPERS_DEFAULT_POLICY: Final = "DefaultOutputSelectionPolicy"
 
 DEFAULT_HALF_LIFE_S: Final = 3600.0
-#: Buckets are of whole seconds.
-_LEAST_HALF_LIFE_S: Final = 4.0
+#: A quarter of it is the length of a bucket, which is at least one second.
+_MIN_HALF_LIFE_S: Final = 4.0
 #: Thirty years.
-_LONGEST_HALF_LIFE_S: Final = 1e9
-_LEAST_WEIGHT: Final = 1e-9
-_LARGEST_WEIGHT: Final = 1e9
-#: What a user starts from of the application's experience: a hundred feedbacks of one's own outweigh it.
+_MAX_HALF_LIFE_S: Final = 1e9
+_MIN_WEIGHT: Final = 1e-9
+_MAX_WEIGHT: Final = 1e9
+#: A user's own state starts from the application's, which counts as this many rounds at most: after as many
+#: feedbacks of one's own, one's own experience outweighs it.
 DEFAULT_USER_ROUNDS: Final = 100.0
 
 
 class _Body(msgspec.Struct, forbid_unknown_fields=True):
-    """The JSON object."""
+    """The JSON object of a configuration."""
 
     name: str = DEFAULT_POLICY
     arms: dict[str, float] | list[str] | None = None
     loss: str | None = None
     range: tuple[float, float] | None = None
-    half_life_s: Annotated[float, msgspec.Meta(ge=_LEAST_HALF_LIFE_S, le=_LONGEST_HALF_LIFE_S)] | None = (
+    half_life_s: Annotated[float, msgspec.Meta(ge=_MIN_HALF_LIFE_S, le=_MAX_HALF_LIFE_S)] | None = (
         DEFAULT_HALF_LIFE_S
     )
     user_rounds: Annotated[float, msgspec.Meta(ge=0, le=1e9)] = DEFAULT_USER_ROUNDS
@@ -54,9 +55,9 @@ class _Body(msgspec.Struct, forbid_unknown_fields=True):
 
 @dataclass(frozen=True)
 class PolicyConfig:
-    """An application's policy as configured; `parse` makes it, and has checked what can be checked alone.
+    """An application's policy as configured. `parse` makes it, and checks all that needs no registry.
 
-    Without `arms` the linked models are the arms, evenly weighed. A user's own state starts from the
+    Without `arms`, the linked models are the arms, with equal weights. A user's own state starts from the
     application's, which counts as `user_rounds` rounds of feedback at most.
     """
 
@@ -74,7 +75,7 @@ class PolicyConfig:
 
     @property
     def state_name(self) -> str:
-        """Return what names the state: counters of another loss would be of another kind."""
+        """Return the name of the state: the counters of different losses cannot be mixed."""
         if self.loss is None:
             return "unmeasured"
         ends = f"[{self.loss.low!r},{self.loss.high!r}]" if self.loss.kind.needs_range else ""
@@ -100,14 +101,14 @@ class PolicyConfig:
 
     @classmethod
     def from_json(cls, text: str) -> PolicyConfig:
-        """Read JSON as it is kept; raises PolicyRefusal."""
+        """Read the JSON that to_json() returns; raises PolicyRefusal."""
         try:
             return cls.parse(msgspec.json.decode(text))
         except (msgspec.DecodeError, RecursionError) as error:
             raise PolicyRefusal(f"the policy is not valid JSON: {error}") from error
 
     def to_json(self) -> str:
-        """Return the JSON that `from_json` reads."""
+        """Return the configuration as JSON."""
         body: dict[str, Any] = {"name": self.name}
         if self.arms:
             names = [arm.name for arm in self.arms]
@@ -149,16 +150,16 @@ class PolicyConfig:
         return self.policy_type(Setup(application, arms, self.loss), _parameters(self))
 
     def _check_count(self, of: str, arms: list[str]) -> None:
-        most = self.policy_type.most_arms
-        if len(arms) > most == 1:
+        max_arms = self.policy_type.most_arms
+        if len(arms) > max_arms == 1:
             choices = ", ".join(name for name in policy_names() if name != self.name)
             raise PolicyRefusal(
                 f"the policy {self.name} answers with one model, and {of} would have {len(arms)}: "
                 f"{', '.join(arms)}. Choose a policy for several: {choices}"
             )
-        if len(arms) > most:
+        if len(arms) > max_arms:
             raise PolicyRefusal(
-                f"the policy {self.name} chooses among {most} models at most, not {len(arms)}"
+                f"the policy {self.name} chooses among {max_arms} models at most, not {len(arms)}"
             )
 
 
@@ -182,8 +183,8 @@ def _arms(body: _Body, policy_type: PolicyType) -> tuple[Arm, ...]:
         raise PolicyRefusal("the policy's arms must be one model at least, and each only once")
     for name, weight in weights.items():
         _check_arm(name)
-        if weight and not _LEAST_WEIGHT <= weight <= _LARGEST_WEIGHT:
-            bounds = f"0, or from {_LEAST_WEIGHT:g} to {_LARGEST_WEIGHT:g}"
+        if weight and not _MIN_WEIGHT <= weight <= _MAX_WEIGHT:
+            bounds = f"0, or from {_MIN_WEIGHT:g} to {_MAX_WEIGHT:g}"
             raise PolicyRefusal(f"the weight of {name} is {weight:g}: a weight is {bounds}")
     if not any(weights.values()):
         raise PolicyRefusal("one of the weights must be above 0")

@@ -1,7 +1,7 @@
-"""What a selection policy is: select, combine, observe. And what it takes and gives.
+"""The contract of a selection policy: select, combine, observe, and the values that go in and out.
 
-Owns the contract alone. A policy knows the names of its arms (linked models, or versions of them), never what
-serves them: an arm's index leads the caller to that.
+A policy knows the names of its arms (linked models, or versions of them), never the replicas behind them: the
+caller finds these by an arm's index.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ import msgspec
 from clipper_frontend.selection.losses import Label, Loss
 from clipper_frontend.selection.state import Counters, Increments
 
-#: Why an answer that was combined is not given; the application's default output is.
+#: The reasons why the application's default output is given in place of a combined answer.
 LOW_CONFIDENCE: Final = "low_confidence"
 NOT_A_NUMBER: Final = "not_a_number"
 
-#: JSON outputs by index of the arm. None: the arm was asked and gave none.
+#: JSON outputs by index of the arm; None if the arm was asked and gave no output.
 Outputs: TypeAlias = dict[int, bytes | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """What a policy chooses among: a linked model (whichever version serves it), or `<model>:<version>`.
+    """A choice of a policy: a linked model (whichever version serves it), or `<model>:<version>`.
 
-    `weight` is a share: what it is a share of, the policy says.
+    Each policy defines the meaning of `weight`.
     """
 
     name: str
@@ -36,9 +36,9 @@ class Arm:
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What every policy is made of; the names of the arms differ, and there is one at least.
+    """The arguments of every policy. There is at least one arm, and all names of arms differ.
 
-    Without a loss, feedback is counted and not measured.
+    Without a loss, feedback is counted but not measured.
     """
 
     application: str
@@ -48,11 +48,11 @@ class Setup:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What one query asks, by index of the arm. It is made when state changes, and shared by many queries.
+    """The arms that a query asks, by index. It is made when state changes, and shared by many queries.
 
-    The answer is made of the outputs of `asked`; those of `shadows` are asked too and never waited for.
-    `probability` is the one that `asked` was selected with, `weights` what each of `asked` counts in the
-    answer. `only` is the arm whose output is the answer as it is, None where outputs are to be combined.
+    The answer is made of the outputs of `asked`; `shadows` are asked too, but never waited for. `probability`
+    is the probability with which `asked` was selected, and `weights` are the weights of `asked` in the
+    answer. `only` is the arm whose output is the answer as it is; it is None if outputs must be combined.
     """
 
     asked: tuple[int, ...]
@@ -63,9 +63,9 @@ class Selection:
 
 
 class Combined(NamedTuple):
-    """The answer of several models, as JSON; or, where `output` is None, why none is given.
+    """The answer of several models, as JSON; if `output` is None, `reason` and `detail` explain why.
 
-    `confidence` is how far the models agree, from 0 to 1. `missing` are the arms that were asked and gave no
+    `confidence` is the models' agreement, from 0 to 1. `missing` are the arms that were asked and gave no
     output.
     """
 
@@ -77,10 +77,11 @@ class Combined(NamedTuple):
 
 
 class Selector(Protocol):
-    """Selects by what was known when it was made. It never changes; a policy makes another.
+    """Selects by the counters that it was made of. It never changes; a policy makes a new one.
 
-    `constant` is the selection of every query, where it is one; else select() is asked each time. `shares`
-    holds, for each arm, the share of queries that it answers, or what it counts in every answer.
+    `constant` is the selection of every query, if they all have the same; else it is None, and select() is
+    called for each. `shares` holds each arm's share of the queries that it answers, or its weight in every
+    answer.
     """
 
     @property
@@ -90,20 +91,20 @@ class Selector(Protocol):
     def shares(self) -> tuple[float, ...]: ...
 
     def select(self, user: str | None, random: Callable[[], float]) -> Selection:
-        """Return what a query of this user asks. `random` gives a number in [0, 1), evenly."""
+        """Return the arms that a query of this user asks. `random` returns a uniform number in [0, 1)."""
 
 
 class Policy(Protocol):
-    """A policy of one application, as configured. It never changes and keeps nothing: state is an argument.
+    """A policy of one application, as configured. It never changes and keeps no state: state is an argument.
 
-    A query's way: the selector made of the newest counters selects; the caller gets outputs from the models;
-    where several were asked, combine() makes them one answer. The caller remembers the selection under the
-    query's id. When feedback comes for it, observe() turns it into increments of counters. Who adds them up,
-    and for which users, is the caller's to decide: all that matters is their sum, discounted by age.
+    For a query, the selector made of the newest counters selects the arms, the caller gets their outputs from
+    the models, and combine() makes one answer of several. The caller remembers the selection under the
+    query's id. When feedback for the query arrives, observe() turns it into increments of counters. The
+    caller adds them up, for the users of its choice: only their sum matters, discounted by age.
 
-    select() is called for each query, so all that can be computed before is computed in selector(). The other
-    methods may take tens of microseconds. selector() must give a sane result for any counters: none at all,
-    any sums, and those of arms that it does not know.
+    select() is called for each query, so everything that can be computed in advance is computed in
+    selector(). The other methods may take tens of microseconds. selector() must return a sane result for any
+    counters: none at all, any sums, and those of unknown arms.
     """
 
     @property
@@ -112,31 +113,31 @@ class Policy(Protocol):
 
     @property
     def learns(self) -> bool:
-        """Whether counters change what is selected or how it is combined."""
+        """Whether counters change the selection or the combination."""
 
     def selector(self, counters: Counters) -> Selector:
-        """Return what selects while the counters are these: integers summed, discounted and thus floats."""
+        """Return the selector for these counters, which are discounted sums of integers."""
 
     def combine(self, selection: Selection, outputs: Sequence[bytes | None]) -> Combined:
-        """Make one answer of JSON outputs in the order of `selection.asked`; None is one that did not come.
+        """Make one answer of JSON outputs in the order of `selection.asked`; None stands for a missing one.
 
-        One output at least is there.
+        At least one output is not None.
         """
 
     def observe(self, selection: Selection, outputs: Mapping[int, bytes | None], label: Label) -> Increments:
-        """Return what feedback adds to the counters.
+        """Return the increments of counters for one feedback.
 
-        `outputs` are JSON by index of the arm: None says that the arm was asked and gave none, an arm that is
-        not there is not known of. Raises UnfitLabel where the loss cannot measure the label.
+        `outputs` are JSON by index of the arm: None means that the arm was asked and gave no output; of an
+        arm without an entry it is not known. Raises UnfitLabel if the loss cannot measure the label.
         """
 
 
 class PolicyType(Protocol):
-    """A kind of policy: what the table and the entry points of other packages name.
+    """A kind of policy, as the table and the entry points of other packages list it.
 
-    `parameters` is a msgspec Struct of its parameters, with defaults. `takes_weights` says whether the arms
-    may be given weights. `default_loss` is the loss where none is configured, or None. `most_arms` bounds how
-    many it chooses among. Raises PolicyRefusal for a setup that it cannot do.
+    `parameters` is a msgspec Struct of its parameters, with defaults. `takes_weights` is whether the arms may
+    have weights. `default_loss` is the loss if none is configured, or None. `most_arms` is the maximum number
+    of arms. The call raises PolicyRefusal for a setup that the policy does not support.
     """
 
     @property

@@ -1,9 +1,8 @@
-"""How wrong an output is, given the right label: losses, all of them from 0 to 1.
+"""Losses: measures from 0 to 1 of the error of an output, given the right label.
 
-Bandits need bounded losses, so none is anything else: a squared or absolute loss needs the application's
-declared range, to which outputs and labels are clipped, and is a share of the largest loss in it; a log loss
-is clipped as if no model were surer than 1 - 10^-3. An output that the loss cannot measure is as wrong as one
-can be.
+Bandits need bounded losses, so all are bounded. A squared or absolute loss needs the application's declared
+range, to which outputs and labels are clipped, and is a share of the largest loss in it. A log loss is
+clipped as if no model were surer than 1 - 10^-3. An output that the loss cannot measure has the worst loss.
 """
 
 from __future__ import annotations
@@ -17,16 +16,16 @@ from typing import Any, Final, TypeAlias
 from clipper_frontend.errors import UnfitLabel
 from clipper_frontend.selection.outputs import as_label, as_number, label, number
 
-#: A decoded JSON value: what the right output would have been.
+#: The right output, as a decoded JSON value.
 Label: TypeAlias = Any
 
 WORST: Final = 1.0
-_LEAST_PROBABILITY: Final = 1e-3
-_LARGEST_LOG: Final = -math.log(_LEAST_PROBABILITY)
+_MIN_PROBABILITY: Final = 1e-3
+_MAX_LOG: Final = -math.log(_MIN_PROBABILITY)
 
 
 class LossKind(enum.Enum):
-    """How outputs are measured."""
+    """The kinds of losses, by the names that configurations use."""
 
     ZERO_ONE = "zero_one"
     SQUARED = "squared"
@@ -35,12 +34,12 @@ class LossKind(enum.Enum):
 
     @property
     def needs_range(self) -> bool:
-        """Tell whether only a declared range bounds it."""
+        """Return whether the loss is bounded by a declared range alone."""
         return self in (LossKind.SQUARED, LossKind.ABSOLUTE)
 
     @property
     def is_of_numbers(self) -> bool:
-        """Tell whether outputs must be numbers; else they are labels."""
+        """Return whether outputs must be numbers; else they are labels."""
         return self is not LossKind.ZERO_ONE
 
 
@@ -54,15 +53,15 @@ class Loss:
 
     @property
     def width(self) -> float:
-        """Return how far outputs may be apart."""
+        """Return the width of the range."""
         return self.high - self.low
 
     def measure(self, label: Label) -> Callable[[bytes], float]:
-        """Return the loss of an output, given the right label; raises UnfitLabel."""
+        """Return a function from an output to its loss, given the right label; raises UnfitLabel."""
         return _MEASURES[self.kind](self, label)
 
     def share(self, value: float) -> float:
-        """Return where in the range a number is, from 0 to 1, clipped."""
+        """Return the position of a number in the range, from 0 to 1, clipped."""
         return min(max(value - self.low, 0.0) / self.width, 1.0)
 
 
@@ -95,9 +94,9 @@ def _log(loss: Loss, right: Label) -> Callable[[bytes], float]:
         said = number(output)
         if said is None or not 0.0 <= said <= 1.0:
             return WORST
-        said = min(max(said, _LEAST_PROBABILITY), 1 - _LEAST_PROBABILITY)
+        said = min(max(said, _MIN_PROBABILITY), 1 - _MIN_PROBABILITY)
         surprise = -wanted * math.log(said) - (1 - wanted) * math.log1p(-said)
-        return min(surprise / _LARGEST_LOG, WORST)
+        return min(surprise / _MAX_LOG, WORST)
 
     return measure
 

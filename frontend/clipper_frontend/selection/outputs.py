@@ -1,4 +1,4 @@
-"""What a model's output says: a number, or a label. Outputs are JSON."""
+"""Model outputs, which are JSON, read as numbers or as labels."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
-#: What labels are compared by: numbers and texts by value, all else by its JSON.
+#: The key by which labels are compared: numbers and texts by value, all else by its JSON.
 LabelKey: TypeAlias = int | float | str | bytes
 
 _BY_VALUE: Final = frozenset((int, float, str))
@@ -24,7 +24,7 @@ def number(output: bytes) -> float | None:
 
 
 def as_number(value: Any) -> float | None:
-    """Return a decoded JSON value as a number, or None: true and false are none. JSON's are finite."""
+    """Return a decoded JSON value as a number, or None; true and false are not numbers. JSON has no NaN."""
     if type(value) is float:
         return value
     if type(value) is not int:
@@ -41,7 +41,7 @@ def number_json(value: float) -> bytes:
 
 
 def label(output: bytes) -> LabelKey:
-    """Return what an output is compared by."""
+    """Return the key by which an output is compared."""
     try:
         return as_label(_decode(output))
     except (msgspec.DecodeError, RecursionError):
@@ -49,5 +49,5 @@ def label(output: bytes) -> LabelKey:
 
 
 def as_label(value: Any) -> LabelKey:
-    """Return what a decoded JSON value is compared by: 1 is 1.0, and not "1"."""
+    """Return the key by which a decoded JSON value is compared: 1 equals 1.0, but not "1"."""
     return value if type(value) in _BY_VALUE else _encode(value)

@@ -1,4 +1,4 @@
-"""What a policy has learnt, for people and tools: plain values for JSON."""
+"""The report of a policy's state for people and tools, as plain values for JSON."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from clipper_frontend.selection.tally import Tally
 
 
 def state_report(config: PolicyConfig, policy: Policy, counters: Counters) -> dict[str, Any]:
-    """Return what the counters say: of each arm its share, how often it was measured, and its mean loss.
+    """Return each arm's share, its number of measurements and its mean loss, from the counters.
 
-    Counts are discounted by age; a mean loss, from 0 to 1, is None where nothing was measured.
+    Counts are discounted by age; a mean loss, from 0 to 1, is None if there are no measurements.
     """
     shares = policy.selector(counters).shares
     measured = Tally(policy.arms, config.loss).read(counters)

@@ -1,4 +1,4 @@
-"""Selectors: the same models for every query, or one by a random number. All is worked out beforehand."""
+"""Selectors: the same models for every query, or one model by a random number; all computed in advance."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ class Always:
 
 
 class Drawn:
-    """Selects one arm, each with its share of probability."""
+    """Selects one arm; its share is its probability."""
 
     __slots__ = ("_cumulative", "_selections", "constant", "shares")
 
     def __init__(self, shares: Sequence[float]) -> None:
         self.shares = tuple(shares)
         self._selections = single_selections(shares)
-        # The last bound is left out: whatever rounding left above it belongs to the last arm with a share.
+        # The last bound is left out, so that rounding errors fall to the last arm with a share.
         last = max(index for index, share in enumerate(shares) if share > 0)
         self._cumulative = list(accumulate(shares[:last]))
         self.constant = self._selections[last] if shares[last] >= 1.0 else None
@@ -44,10 +44,10 @@ class Drawn:
 
 
 def single_selections(shares: Sequence[float]) -> tuple[Selection, ...]:
-    """Return, for each arm, its selection with the probability that is its share."""
+    """Return the selection of each arm alone, with its share as its probability."""
     return tuple(single_selection(index, probability=share) for index, share in enumerate(shares))
 
 
 def single_selection(index: int, *, probability: float = 1.0, shadows: tuple[int, ...] = ()) -> Selection:
-    """Return what asks one arm for the answer."""
+    """Return the selection of one arm for the answer."""
     return Selection((index,), (1.0,), probability, shadows, only=index)

@@ -1,7 +1,7 @@
-"""Which policies there are: one line each, and those that other packages bring.
+"""The table of policies: the built-in ones, one line each, and those of other packages.
 
-A package brings a policy by an entry point of the group `clipper_nomad.selection_policies`, named as the
-policy is and leading to its class (`contract.PolicyType`). The names of this table are not to be had.
+Another package adds a policy by an entry point of the group `clipper_nomad.selection_policies`, with the
+policy's name, which points to its class (`contract.PolicyType`). Built-in policies cannot be replaced.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ POLICIES: Final[Mapping[str, PolicyType]] = {policy.name: policy for policy in _
 
 
 def policy_names() -> list[str]:
-    """Return the names of all policies: this project's, then those of other packages."""
+    """Return the names of all policies: the built-in ones, then those of other packages."""
     return [*POLICIES, *sorted(set(_installed()) - set(POLICIES))]
 
 
 def find_policy(name: str) -> PolicyType:
-    """Return a policy by its name; raises PolicyRefusal, naming the choices."""
+    """Return a policy by its name; raises PolicyRefusal, which names the choices."""
     found = POLICIES.get(name)
     if found is not None:
         return found
@@ -66,7 +66,9 @@ def _load(point: EntryPoint) -> PolicyType:
         found: PolicyType = point.load()
     except (ImportError, AttributeError) as error:
         raise PolicyRefusal(f"the policy {point.name} ({point.value}) cannot be loaded: {error}") from error
-    lacking = [name for name in _ATTRIBUTES if not hasattr(found, name)]
-    if lacking:
-        raise PolicyRefusal(f"{point.value} is no policy: it lacks {', '.join(lacking)}")
+    missing = [name for name in _ATTRIBUTES if not hasattr(found, name)]
+    if missing:
+        raise PolicyRefusal(
+            f"{point.value} is not a policy: these attributes are missing: {', '.join(missing)}"
+        )
     return found

@@ -1,6 +1,6 @@
-"""What every policy counts of its arms: how often each was measured, and how wrong it was.
+"""The counters that every policy has for its arms: each one's number of measurements and sum of losses.
 
-Owns the names of these counters. Losses are counted in millionths, so that sums stay exact.
+Losses are counted in millionths, so that sums stay exact.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ MICRO: Final = 1_000_000
 
 
 class Measured(NamedTuple):
-    """How often an arm was measured, and the sum of its losses."""
+    """The number of an arm's measurements, and the sum of its losses."""
 
     times: float
     loss: float
@@ -31,14 +31,14 @@ class Tally:
         self._names = [(counter("count", arm), counter("loss", arm)) for arm in arms]
 
     def losses(self, outputs: Mapping[int, bytes | None], label: Label) -> dict[int, float]:
-        """Return the losses of the outputs that are there, by index; raises UnfitLabel."""
+        """Return the losses of the outputs that are not missing, by index; raises UnfitLabel."""
         if self._loss is None:
             return {}
         measure = self._loss.measure(label)
         return {index: measure(output) for index, output in outputs.items() if output is not None}
 
     def increments(self, losses: Mapping[int, float]) -> Increments:
-        """Return what one round with these losses adds."""
+        """Return the increments of one round with these losses."""
         increments = {ROUNDS: 1}
         for index, loss in losses.items():
             count_name, loss_name = self._names[index]
@@ -47,7 +47,7 @@ class Tally:
         return increments
 
     def read(self, counters: Counters) -> list[Measured]:
-        """Return what is known of each arm; sums that no rounds can have led to are made possible ones."""
+        """Return the measurements of each arm; impossible sums are moved to the nearest possible ones."""
         return [
             Measured(
                 times := max(counters.get(count_name, 0.0), 0.0),

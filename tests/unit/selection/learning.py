@@ -1,4 +1,4 @@
-"""A policy that learns in virtual time: what a query frontend does with it, without queries."""
+"""A policy that learns in virtual time: the same steps as in a query frontend, without queries."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ class Learner:
 
     @property
     def shares(self) -> tuple[float, ...]:
-        """Return what each arm's share is."""
+        """Return each arm's share."""
         return self.selector.shares
 
     def refresh(self) -> None:
-        """Take what was learnt into account."""
+        """Make a new selector of the counters."""
         self.selector = self.policy.selector(self.memory.discounted(self.buckets, self.now))
 
     def select(self) -> Selection:
-        """Return what the next query asks."""
+        """Return the selection of the next query."""
         return self.selector.select(None, self._random)
 
     def learn(self, selection: Selection, outputs: Mapping[int, bytes | None], label: Any) -> None:
@@ -56,7 +56,7 @@ class Learner:
         self.rounds += 1
 
     def draw(self, right: Sequence[bool]) -> bool:
-        """Let one arm answer, and tell whether it was right. `right` says which arms would be."""
+        """Let one arm answer, and return whether it was right. `right` holds this for every arm."""
         selection = self.select()
         arm = selection.asked[0]
         self.learn(selection, {arm: b"1" if right[arm] else b"0"}, 1)

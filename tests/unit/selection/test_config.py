@@ -1,4 +1,4 @@
-"""How a policy is written down, and what is refused."""
+"""Configurations of policies: their forms, and refusals."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def test_refuses_to_choose_from_nothing() -> None:
         PolicyConfig.parse("exp3").policy("app", [])
 
 
-def test_counters_of_different_losses_are_told_apart() -> None:
+def test_counters_of_different_losses_have_different_names() -> None:
     values: list[Any] = [
         "split",
         "mean",

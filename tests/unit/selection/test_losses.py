@@ -1,4 +1,4 @@
-"""Losses: how wrong an output is, from 0 to 1."""
+"""Losses: the error of an output, from 0 to 1."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Counters: sums in any order, what is forgotten, and where users start."""
+"""Counters: sums in any order, forgetting, and the start of users."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_a_user_with_a_taste_of_one_s_own_outweighs_the_application(name: str) -
     assert new[0] > 0.7 > 0.3 > settled[0]
 
 
-def test_the_report_tells_what_is_known_of_each_arm() -> None:
+def test_the_report_holds_the_measurements_of_each_arm() -> None:
     config = PolicyConfig.parse({"name": "split", "arms": {"a": 3, "b": 1}})
     counters = {"rounds": 7.0, "count:a": 5.0, "loss:a": 1_250_000.0}
     assert state_report(config, config.policy("app", ["a", "b"]), counters) == {

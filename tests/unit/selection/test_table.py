@@ -59,6 +59,7 @@ def test_one_that_cannot_be_loaded_says_why(name: str) -> None:
         table.find_policy(name)
 
 
-def test_what_is_no_policy_says_what_it_lacks() -> None:
-    with pytest.raises(PolicyRefusal, match="first_policy:NUMBER is no policy: it lacks name, parameters"):
+def test_an_entry_point_that_is_not_a_policy_is_refused_with_its_missing_attributes() -> None:
+    message = "first_policy:NUMBER is not a policy: these attributes are missing: name, parameters"
+    with pytest.raises(PolicyRefusal, match=message):
         table.find_policy("number")

@@ -1,6 +1,6 @@
-"""What bandits share: one model answers each query, drawn with a probability that feedback changes.
+"""The base of bandits: one model answers each query, drawn with a probability that feedback changes.
 
-Owns what feedback on a drawn arm counts: the loss of its output, or the worst one where it gave none.
+Feedback on a drawn arm counts as the loss of its output, or as the worst loss if it gave none.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from clipper_frontend.selection.policies.single import SingleModel
 from clipper_frontend.selection.selector import Drawn
 from clipper_frontend.selection.state import Counters, Increments
 
-#: An arm that is tried more rarely is never known, and what feedback on it counts grows beyond measure.
-_LEAST_EXPLORATION = 1e-4
+#: An arm that is tried more rarely is never known, and the increments of its counters grow without bound.
+_MIN_EXPLORATION = 1e-4
 
 #: The share of queries that is spread evenly over all arms, whatever was learnt.
-Exploration = Annotated[float, msgspec.Meta(ge=_LEAST_EXPLORATION, le=1.0)]
+Exploration = Annotated[float, msgspec.Meta(ge=_MIN_EXPLORATION, le=1.0)]
 
 
 class Bandit(SingleModel, ABC):
@@ -36,14 +36,14 @@ class Bandit(SingleModel, ABC):
 
     @abstractmethod
     def preferences(self, counters: Counters) -> Sequence[float]:
-        """Return the shares of queries that the arms should have by what is known."""
+        """Return the arms' shares of queries by these counters, before exploration."""
 
     def selector(self, counters: Counters) -> Drawn:
-        """Return what draws by preference, and explores."""
+        """Return a selector that draws by preference, and explores."""
         return Drawn(explored(self.preferences(counters), self._exploration))
 
     def observe(self, selection: Selection, outputs: Mapping[int, bytes | None], label: Label) -> Increments:
-        """Return the measure of the drawn arm; nothing where it is not known what it answered."""
+        """Return the increments for the drawn arm; none if it is not known whether it gave an output."""
         drawn = selection.asked[0]
         losses = self._tally.losses(outputs, label)
         if drawn not in outputs:
@@ -51,5 +51,5 @@ class Bandit(SingleModel, ABC):
         return self.learnt(selection, losses.get(drawn, WORST))
 
     def learnt(self, selection: Selection, loss: float) -> Increments:
-        """Return what the loss of the drawn arm adds."""
+        """Return the increments for the loss of the drawn arm."""
         return self._tally.increments({selection.asked[0]: loss})

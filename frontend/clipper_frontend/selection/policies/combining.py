@@ -1,6 +1,6 @@
-"""Several outputs into one: the mean of numbers, the vote of labels, and how far they agree.
+"""The combination of several outputs: the mean of numbers, the vote of labels, and their agreement.
 
-Weights are those of the outputs that are there, and sum to one.
+Outputs are those that are not missing, and their weights sum to one.
 """
 
 from __future__ import annotations
@@ -13,29 +13,29 @@ from clipper_frontend.selection.losses import Loss
 from clipper_frontend.selection.outputs import LabelKey, label, number, number_json
 
 #: Outputs spread over their whole range are, on average, half of it away from their mean.
-_MOST_DEVIATION_OF_RANGE: Final = 0.5
+_MAX_DEVIATION_OF_RANGE: Final = 0.5
 
 
 class Agreed(NamedTuple):
-    """One answer, as JSON, and how far it is that of all, from 0 to 1."""
+    """One answer, as JSON, and how far the outputs agree with it, from 0 to 1."""
 
     output: bytes
     agreement: float
 
 
 class NotANumberError(ValueError):
-    """The output at a position is no number, where a mean is to be made."""
+    """The output at a position is not a number, so there is no mean."""
 
     def __init__(self, position: int) -> None:
-        super().__init__(f"output {position} is no number")
+        super().__init__(f"output {position} is not a number")
         self.position = position
 
 
 def mean(outputs: Sequence[bytes], weights: Sequence[float], loss: Loss | None) -> Agreed:
     """Return the weighted mean of numbers; raises NotANumberError.
 
-    They agree by 1 less their mean distance from it, as a share of the largest that there can be: in the
-    loss's declared range where it has one, else for numbers of their size.
+    Their agreement is 1 less their mean distance from it, as a share of the largest possible one: in the
+    loss's declared range if it has one, else for numbers of their size.
     """
     values = []
     for position, output in enumerate(outputs):
@@ -48,14 +48,14 @@ def mean(outputs: Sequence[bytes], weights: Sequence[float], loss: Loss | None) 
     middle = sum(map(mul, weights, values))
     deviation = sum([weight * abs(value - middle) for weight, value in zip(weights, values, strict=True)])
     if loss is not None and loss.kind.is_of_numbers:
-        largest = loss.width * _MOST_DEVIATION_OF_RANGE
+        largest = loss.width * _MAX_DEVIATION_OF_RANGE
     else:
         largest = sum(map(mul, weights, map(abs, values)))
     return Agreed(number_json(middle), 1.0 - deviation / largest if deviation < largest else 0.0)
 
 
 def vote(outputs: Sequence[bytes], weights: Sequence[float]) -> Agreed:
-    """Return the label with the most weight, and its share. Between equals the first one wins."""
+    """Return the label with the most weight, and its share. Of equal ones the first wins."""
     votes: dict[LabelKey, float] = {}
     first: dict[LabelKey, bytes] = {}
     for output, weight in zip(outputs, weights, strict=True):

@@ -11,7 +11,7 @@ from clipper_frontend.selection.state import Counters
 
 
 class Default(SingleModel):
-    """Asks the one model there is."""
+    """Asks the only model."""
 
     name: ClassVar[str] = "default"
     most_arms: ClassVar[int] = 1
@@ -21,5 +21,5 @@ class Default(SingleModel):
         self._selector = Always(single_selection(0), arm_count=1)
 
     def selector(self, counters: Counters) -> Always:  # noqa: ARG002 (contract)
-        """Return the one selector."""
+        """Return the same selector for any counters."""
         return self._selector

@@ -1,6 +1,6 @@
-"""What ensembles share: every model is asked, and what has arrived in time is combined.
+"""The base of ensembles: every model is asked, and the outputs that arrive in time are combined.
 
-Owns what becomes of outputs that are missing: they agree with nothing, and what is there answers for them.
+Missing outputs count as disagreement; the answer is made of the others.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from clipper_frontend.selection.contract import LOW_CONFIDENCE, NOT_A_NUMBER, Co
 from clipper_frontend.selection.losses import Label
 from clipper_frontend.selection.policies.combining import Agreed, NotANumberError
 from clipper_frontend.selection.policies.shares import normalised
-from clipper_frontend.selection.policies.single import MOST_ARMS
+from clipper_frontend.selection.policies.single import MAX_ARMS
 from clipper_frontend.selection.selector import Always
 from clipper_frontend.selection.state import Counters, Increments
 from clipper_frontend.selection.tally import Tally
 
-#: Makes one answer of the outputs that are there and their weights; raises NotANumberError.
+#: Makes one answer of the outputs that are not missing and their weights; raises NotANumberError.
 Rule: TypeAlias = Callable[[Sequence[bytes], Sequence[float]], Agreed]
 
-_LONGEST_OUTPUT_SHOWN = 100
+_MAX_BYTES_SHOWN = 100
 
 
 class EnsembleParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -32,15 +32,15 @@ class EnsembleParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True
 
 
 class Ensemble:
-    """The base of policies that ask every model with a weight above 0, and combine by a rule.
+    """The base of policies that ask every model with a weight above 0, and combine their outputs by a rule.
 
-    Without more, weights are those configured.
+    Here the weights are the configured ones; a subclass may learn them.
     """
 
     parameters: ClassVar[type[msgspec.Struct]] = EnsembleParameters
     takes_weights: ClassVar[bool] = True
     default_loss: ClassVar[str | None] = "zero_one"
-    most_arms: ClassVar[int] = MOST_ARMS
+    most_arms: ClassVar[int] = MAX_ARMS
     learns = False
 
     def __init__(self, setup: Setup, rule: Rule, min_confidence: float) -> None:
@@ -53,15 +53,15 @@ class Ensemble:
         self._fixed = self.always(self._weights)
 
     def always(self, weights: tuple[float, ...]) -> Always:
-        """Return what asks every model, with these weights in the answer."""
+        """Return a selector that asks every model, with these weights in the answer."""
         return Always(Selection(self._asked, weights), len(self.arms))
 
     def selector(self, counters: Counters) -> Always:  # noqa: ARG002 (contract)
-        """Return the one selector."""
+        """Return the same selector for any counters."""
         return self._fixed
 
     def combine(self, selection: Selection, outputs: Sequence[bytes | None]) -> Combined:
-        """Combine what is there; refuse what a rule cannot combine, and what too few agree with."""
+        """Combine the outputs; give none if the rule cannot combine them, or too few agree."""
         weights: Sequence[float] = selection.weights
         missing: tuple[int, ...] = ()
         there: list[bytes] = [output for output in outputs if output is not None]
@@ -86,13 +86,13 @@ class Ensemble:
         return Combined(output, confidence, missing)
 
     def observe(self, selection: Selection, outputs: Mapping[int, bytes | None], label: Label) -> Increments:
-        """Return the measures of all outputs that are there."""
+        """Return the increments for all outputs that are not missing."""
         return self.learnt(selection, self._tally.losses(outputs, label))
 
     def learnt(self, selection: Selection, losses: Mapping[int, float]) -> Increments:  # noqa: ARG002
-        """Return what these losses, by index, add."""
+        """Return the increments for these losses, by index."""
         return self._tally.increments(losses)
 
 
 def _shown(output: bytes) -> str:
-    return output[:_LONGEST_OUTPUT_SHOWN].decode(errors="replace")
+    return output[:_MAX_BYTES_SHOWN].decode(errors="replace")

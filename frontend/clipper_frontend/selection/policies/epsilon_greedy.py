@@ -1,4 +1,4 @@
-"""The policy `epsilon_greedy`: the arm with the least mean loss, but for a share of queries spread evenly."""
+"""The policy `epsilon_greedy`: the arm with the least mean loss, and a share of queries spread evenly."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from clipper_frontend.selection.policies.bandit import Bandit, Exploration
 from clipper_frontend.selection.policies.shares import normalised
 from clipper_frontend.selection.state import Counters
 
-#: What an arm is reckoned with before it is measured: so many outputs of the mean loss of all.
+#: Every arm starts with this many outputs of the mean loss of all arms.
 _PRIOR_COUNT = 1.0
 _NO_LOSS_KNOWN = 0.5
 
@@ -23,7 +23,7 @@ class EpsilonGreedyParameters(msgspec.Struct, frozen=True, forbid_unknown_fields
 
 
 class EpsilonGreedy(Bandit):
-    """Prefers the best arm so far; the best ones, where several are equal."""
+    """Prefers the best arm so far, or the best ones if several are equal."""
 
     name: ClassVar[str] = "epsilon_greedy"
     parameters: ClassVar[type[msgspec.Struct]] = EpsilonGreedyParameters
@@ -32,7 +32,7 @@ class EpsilonGreedy(Bandit):
         super().__init__(setup, parameters.exploration)
 
     def preferences(self, counters: Counters) -> tuple[float, ...]:
-        """Return everything for the arms with the least mean loss."""
+        """Return equal shares for the arms with the least mean loss, and none for the others."""
         measured = self._tally.read(counters)
         times = sum(arm.times for arm in measured)
         overall = sum(arm.loss for arm in measured) / times if times > 0 else _NO_LOSS_KNOWN

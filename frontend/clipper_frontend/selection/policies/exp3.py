@@ -5,13 +5,12 @@ Auer, Cesa-Bianchi, Freund and Schapire, "The nonstochastic multiarmed bandit pr
 reward / probability over the rounds in which the arm was drawn, and the reward is 1 - loss. Theorem 3.1: the
 expected reward falls short of the best arm's by (e - 1) γ T + K ln K / γ at most.
 
-What is counted for an arm is G less all rewards that were had: the same for every arm, it changes no
-probability, and an arm that is added later starts level with what the others earn.
+The counter of an arm is G less all rewards of all arms. That is the same for every arm, so it changes no
+probability, and an arm that is added later starts level with the others.
 """
 
 from __future__ import annotations
 
-import math
 from typing import ClassVar
 
 import msgspec
@@ -25,7 +24,7 @@ from clipper_frontend.selection.tally import MICRO, counters_of
 
 
 class Exp3Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`exploration` is γ: the share of queries spread evenly, and how fast is learnt."""
+    """`exploration` is γ: the share of queries spread evenly, and the speed of learning."""
 
     exploration: Exploration = 0.1
 
@@ -46,17 +45,12 @@ class Exp3(Bandit):
         return softmax([self._rate * counters.get(name, 0.0) for name in self._names])
 
     def learnt(self, selection: Selection, loss: float) -> Increments:
-        """Return the measure, and what every arm gains or falls behind by this reward."""
+        """Return the increments for the drawn arm, and every arm's gain or loss by this reward."""
         drawn = selection.asked[0]
         increments = super().learnt(selection, loss)
         reward = WORST - loss
-        had = round(reward * MICRO)
+        earned = round(reward * MICRO)
         for name in self._names:
-            increments[name] = -had
+            increments[name] = -earned
         increments[self._names[drawn]] += round(reward / selection.probability * MICRO)
         return increments
-
-
-def tuned_exploration(arm_count: int, rounds: int) -> float:
-    """Return γ for so many rounds of feedback: a regret of 2.63 √(T K ln K) at most (Corollary 3.2)."""
-    return min(1.0, math.sqrt(arm_count * math.log(arm_count) / ((math.e - 1) * rounds)))

@@ -1,4 +1,4 @@
-"""The policy `exp4`: an ensemble whose weights are the exponential of how wrong each model was.
+"""The policy `exp4`: an ensemble whose weights fall exponentially with each model's losses.
 
 Clipper (NSDI 2017, section 5.2) names it after the algorithm for bandits with experts of Auer et al. (2002).
 As every model answers every query, all losses are seen, and it is the exponentially weighted forecaster:
@@ -7,9 +7,9 @@ round t, the weighted mean of the models' losses exceeds the best model's by 2 â
 most. The mean of numbers loses no more than that (squared, absolute and log are convex), a vote at most twice
 as much.
 
-The rounds t are those not forgotten, so that the rate stays what a changing world needs. What is counted for
-a model is how much less wrong it was than the weighted mean of those that answered: the mean is the same for
-all and changes no weight, a model that is added later starts level with it, and one that is missing neither
+The rounds t are those not forgotten, so that the rate stays high enough for a changing world. The counter of
+a model is the weighted mean loss of those that answered, less its own: the mean is the same for all and
+changes no weight, a model that is added later starts level with it, and a model that gives no output neither
 gains nor loses (Freund, Schapire, Singer and Warmuth 1997, "Using and combining predictors that specialize").
 """
 
@@ -43,7 +43,7 @@ class Exp4(Ensemble):
         self._prior = [math.log(weight) for weight in self._weights]
 
     def selector(self, counters: Counters) -> Always:
-        """Return what asks every model, with weights by what is known."""
+        """Return a selector that asks every model, with weights by these counters."""
         rounds = max(counters.get(ROUNDS, 0.0), 0.0)
         rate = math.sqrt(8 * math.log(len(self._asked)) / (rounds + 1)) / MICRO
         scores = [
@@ -53,7 +53,7 @@ class Exp4(Ensemble):
         return self.always(softmax(scores))
 
     def learnt(self, selection: Selection, losses: Mapping[int, float]) -> Increments:
-        """Return the measures, and how much less wrong than their weighted mean each model was."""
+        """Return the increments for the losses, and each model's advantage over their weighted mean."""
         increments = super().learnt(selection, losses)
         weights = dict(zip(selection.asked, selection.weights, strict=True))
         answered = [index for index in losses if index in weights]

@@ -1,4 +1,4 @@
-"""The policy `majority_vote`: the label that most models give, weighed as configured."""
+"""The policy `majority_vote`: the label that most models give, weighted as configured."""
 
 from __future__ import annotations
 

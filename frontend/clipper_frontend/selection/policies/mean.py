@@ -1,4 +1,4 @@
-"""The policy `mean`: the mean of all models' numbers, weighed as configured."""
+"""The policy `mean`: the mean of all models' numbers, weighted as configured."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from clipper_frontend.selection.policies.ensemble import Ensemble, EnsembleParam
 
 
 class Mean(Ensemble):
-    """Averages numbers; a model that answers something else makes the answer a refusal."""
+    """Averages numbers; if a model gives something else, there is no answer but the default output."""
 
     name: ClassVar[str] = "mean"
-    #: Only a declared range could say how wrong a number is.
+    #: Without a declared range there is no bounded loss of numbers.
     default_loss: ClassVar[str | None] = None
 
     def __init__(self, setup: Setup, parameters: EnsembleParameters) -> None:

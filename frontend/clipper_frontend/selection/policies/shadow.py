@@ -1,4 +1,4 @@
-"""The policy `shadow`: one model answers, the others get the same queries and are only watched."""
+"""The policy `shadow`: one model answers; the others get the same queries, and are only measured."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class ShadowParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Shadow(SingleModel):
-    """Asks one model, and lets the others watch."""
+    """Asks one model for the answer, and the others for nothing but their measurement."""
 
     name: ClassVar[str] = "shadow"
     parameters: ClassVar[type[msgspec.Struct]] = ShadowParameters
@@ -37,5 +37,5 @@ class Shadow(SingleModel):
         self._selector = Always(single_selection(primary, shadows=shadows), len(self.arms))
 
     def selector(self, counters: Counters) -> Always:  # noqa: ARG002 (contract)
-        """Return the one selector."""
+        """Return the same selector for any counters."""
         return self._selector

@@ -1,4 +1,4 @@
-"""Shares: numbers from 0 up that sum to one. Made from weights, from scores, and kept above a floor."""
+"""Shares: numbers from 0 up that sum to one, made from weights or scores, or kept above a floor."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 
 def normalised(weights: Sequence[float]) -> tuple[float, ...]:
-    """Return weights as shares; all equal where no weight is above 0."""
+    """Return weights as shares; all are equal if no weight is above 0."""
     total = math.fsum(weights)
     if total <= 0:
         return (1 / len(weights),) * len(weights)
@@ -21,6 +21,6 @@ def softmax(scores: Sequence[float]) -> tuple[float, ...]:
 
 
 def explored(shares: Sequence[float], exploration: float) -> tuple[float, ...]:
-    """Return shares of which `exploration`, from 0 to 1, is spread evenly: none is less than its part."""
+    """Return shares of which `exploration`, from 0 to 1, is spread evenly: this is a floor for each."""
     floor = exploration / len(shares)
     return tuple([(1 - exploration) * share + floor for share in shares])

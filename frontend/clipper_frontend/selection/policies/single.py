@@ -1,4 +1,4 @@
-"""What policies share that ask one model for the answer: there is nothing to combine."""
+"""The base of policies that ask one model for the answer, so that there is nothing to combine."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from clipper_frontend.selection.losses import Label
 from clipper_frontend.selection.state import Increments
 from clipper_frontend.selection.tally import Tally
 
-MOST_ARMS = 64
+MAX_ARMS = 64
 
 
 class NoParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Nothing to set."""
+    """There are no parameters."""
 
 
 class SingleModel:
-    """The base of policies that learn nothing and ask one model for the answer; what is asked is theirs."""
+    """The base of policies that ask one model for the answer; without more, they learn nothing."""
 
     parameters: ClassVar[type[msgspec.Struct]] = NoParameters
     takes_weights: ClassVar[bool] = False
     default_loss: ClassVar[str | None] = "zero_one"
-    most_arms: ClassVar[int] = MOST_ARMS
+    most_arms: ClassVar[int] = MAX_ARMS
     learns = False
 
     def __init__(self, setup: Setup) -> None:
@@ -33,7 +33,7 @@ class SingleModel:
         self._tally = Tally(self.arms, setup.loss)
 
     def combine(self, selection: Selection, outputs: Sequence[bytes | None]) -> Combined:
-        """Return the one output."""
+        """Return the only output."""
         output = outputs[0]
         missing = selection.asked if output is None else ()
         return Combined(output, 0.0 if output is None else 1.0, missing)
@@ -44,5 +44,5 @@ class SingleModel:
         outputs: Mapping[int, bytes | None],
         label: Label,
     ) -> Increments:
-        """Return the measures of all outputs that are there."""
+        """Return the increments for all outputs that are not missing."""
         return self._tally.increments(self._tally.losses(outputs, label))

@@ -2,8 +2,9 @@
 
 Users are divided by weighted rendezvous hashing (Thaler and Ravishankar 1998; with weights: Schindelhauer and
 Schomaker 2005): each arm draws a number for the user, exponential with the arm's weight as its rate, and the
-smallest wins. An arm's number depends on nothing but user, arm and its weight, so that when an arm comes,
-goes or changes its weight, only those users move who must. All frontends, of any version of Python, agree.
+smallest wins. An arm's number depends on nothing but the user, the arm and its weight, so that when an arm is
+added, removed or given another weight, only the fewest possible users move. All frontends, of any version of
+Python, agree.
 """
 
 from __future__ import annotations
@@ -26,12 +27,12 @@ _MASK: Final = 2**_BITS - 1
 _LOG_RANGE: Final = _BITS * math.log(2)
 _WORD_BYTES: Final = 8
 _SALT_BYTES: Final = 16
-#: Of splitmix64: an odd number that mixes well.
+#: From splitmix64: an odd number that mixes well.
 _MIXER: Final = 0xBF58476D1CE4E5B9
 
 
 class SplitParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Applications with the same `salt` divide their users alike; without, each does so in its own way."""
+    """Applications with the same `salt` divide their users alike; without one, each in its own way."""
 
     salt: str | None = None
 
@@ -50,12 +51,12 @@ class Split(SingleModel):
         self._selector = Sticky(self.arms, weights, salt)
 
     def selector(self, counters: Counters) -> Sticky:  # noqa: ARG002 (contract)
-        """Return the one selector."""
+        """Return the same selector for any counters."""
         return self._selector
 
 
 class Sticky:
-    """Selects one arm: by the user, or at random where there is none."""
+    """Selects one arm: by the user, or at random if a query has no user."""
 
     __slots__ = ("_candidates", "_drawn", "_salt", "constant", "shares")
 
@@ -65,7 +66,7 @@ class Sticky:
         self.constant = self._drawn.constant
         self._salt = _digest(salt.encode(), _SALT_BYTES)
         selections = single_selections(self.shares)
-        # A number of the arm's own, odd so that multiplying by it maps 64 bits onto each other.
+        # Each arm has a number of its own, which is odd, so that multiplication by it permutes 64-bit words.
         self._candidates = [
             (_word(_digest(arm.encode(), _WORD_BYTES)) | 1, 1 / weight, selection)
             for arm, weight, selection in zip(arms, weights, selections, strict=True)
@@ -73,11 +74,11 @@ class Sticky:
         ]
 
     def select(self, user: str | None, random: Callable[[], float]) -> Selection:
-        """Return one arm, always the same for a user."""
+        """Return one arm, the same for all queries of a user."""
         if user is None:
             return self._drawn.select(None, random)
         point = _word(blake2b(user.encode(), digest_size=_WORD_BYTES, salt=self._salt).digest())
-        # For two arms this takes a microsecond, so it is written out.
+        # Written out without calls, since it runs for each query: two arms take a microsecond.
         lowest, selected = math.inf, None
         for multiplier, mean, selection in self._candidates:
             mixed = point * multiplier & _MASK

@@ -1,9 +1,9 @@
 """The policy `thompson`: each arm is drawn with the probability that it is the best one.
 
-Thompson sampling with Beta posteriors (Agrawal and Goyal 2012), started evenly: a loss between 0 and 1 counts
-as so much failure and the rest as success. Instead of drawing a number from every posterior for each query,
-the probability that an arm's number would be the highest is worked out when counters change; the arms are
-then drawn in the same proportions.
+Thompson sampling with Beta posteriors (Agrawal and Goyal 2012) from uniform priors: a loss between 0 and 1
+counts as that much failure, and the rest as success. Instead of drawing a number from every posterior for
+each query, the probability that an arm's number would be the highest is computed when counters change; the
+arms are then drawn in the same proportions.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from clipper_frontend.selection.policies.bandit import Bandit, Exploration
 from clipper_frontend.selection.policies.shares import normalised
 from clipper_frontend.selection.state import Counters
 
-#: Where posteriors are looked at: over the whole range, and closely around each one's mean, in standard
-#: deviations. A hundredth of a probability is exact enough for what is drawn from it.
+#: The points at which posteriors are evaluated: over the whole range, and closely around each one's mean, in
+#: standard deviations. That makes the probabilities exact to a hundredth, which is enough for drawing.
 _EVENLY: Final = np.linspace(0.0, 1.0, 65)
 _AROUND: Final = np.linspace(-8.0, 8.0, 65)
 _TINY: Final = 1e-300
-#: The middle between this and the number before it is less than 1 too: no logarithm is infinite there.
+#: The middle between this and the next smaller number is below 1 too, so that no logarithm is infinite.
 _ALMOST_ONE: Final = 1 - 2**-52
 
 
 class ThompsonParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`exploration` is the share of queries spread evenly, beside what posteriors explore by themselves."""
+    """`exploration` is the share of queries spread evenly, in addition to the posteriors' own exploration."""
 
     exploration: Exploration = 0.01
 
@@ -63,7 +63,7 @@ def probabilities_of_best(successes: Sequence[float], failures: Sequence[float])
     log_mass = (alpha - 1) * np.log(middles) + (beta - 1) * np.log1p(-middles) + np.log(widths)
     mass = np.exp(log_mass - log_mass.max(axis=1, keepdims=True))
     mass /= mass.sum(axis=1, keepdims=True)
-    # Draws in one cell are each as likely to be the higher one.
+    # Of two draws in one cell, either is the higher one with probability one half.
     log_below = np.log(np.maximum(np.cumsum(mass, axis=1) - mass / 2, _TINY))
     best = (mass * np.exp(log_below.sum(axis=0) - log_below)).sum(axis=1)
     return normalised(best.tolist())

@@ -1,4 +1,4 @@
-"""Bandits: probabilities from any state, and what feedback counts."""
+"""Bandits: probabilities from any state, and the increments of feedback."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ _BANDITS = ["epsilon_greedy", "exp3", "thompson"]
 _ARMS = ["a", "b", "c", "d", "e"]
 _KINDS = ["count", "loss", "exp3", "exp4"]
 
-#: More than 10^7 rounds can lead to: each adds at most 10^6 times the inverse of the smallest probability.
+#: A larger count than 10^7 rounds can lead to: each adds at most 10^6 times the inverse of the smallest
+#: probability.
 _FARTHEST = 10**19
 counters = st.dictionaries(
     st.sampled_from(["rounds", "count:gone", *(f"{kind}:{arm}" for kind in _KINDS for arm in _ARMS)]),
@@ -50,14 +51,15 @@ def test_probabilities_sum_to_one_and_stay_above_the_floor(
 def test_ten_million_rounds_leave_finite_shares_and_the_best_arm_in_front(name: str) -> None:
     policy = make(name, _ARMS)
     sums: Counter[str] = Counter()
-    # Every arm drawn two million times with its smallest probability: what one feedback adds, times as many.
+    # Every arm drawn two million times with its smallest probability: the increments of one feedback, times
+    # that number.
     for arm in range(5):
         selection = single_selection(arm, probability=policy.selector({}).shares[arm] / 10)
         for output, times in ((b"1", 200_000 * (arm + 5)), (b"0", 200_000 * (5 - arm))):
             for counter, count in policy.observe(selection, {arm: output}, 1).items():
                 sums[counter] += times * count
     assert sums["rounds"] == 10_000_000
-    # As Redis keeps them.
+    # As Redis stores them.
     assert all(abs(count) < 2**63 for count in sums.values())
     shares = policy.selector({name: float(count) for name, count in sums.items()}).shares
     assert all(map(math.isfinite, shares))

@@ -1,4 +1,4 @@
-"""Ensembles: what they make of outputs, how sure they are, and what is missing."""
+"""Ensembles: their answers, their confidence, and missing outputs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The policy `split`: proportions, and who moves when weights change."""
+"""The policy `split`: proportions, and the users who move when weights change."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _arms_of(policy: Policy) -> dict[str, str]:
 
 
 def _is_within_bounds(counts: Counter[str], arms: dict[str, float]) -> bool:
-    """Tell whether each count is within four and a half standard deviations: one in 10^5 is not by chance."""
+    """Return whether each count is within 4.5 standard deviations, beyond which one in 10^5 is by chance."""
     total, number = sum(arms.values()), sum(counts.values())
     return all(
         abs(counts[arm] - number * (share := weight / total)) <= 4.5 * math.sqrt(number * share * (1 - share))
