@@ -1,1 +1,1 @@
-"""The servers: the query frontend, the management frontend, and the registry in Redis that they share."""
+"""The query frontend, the management frontend, and the registry in Redis that they share."""

@@ -1,11 +1,11 @@
-"""What the frontends raise on purpose. Foreign exceptions are translated into these at the seams.
+"""The frontends' own exceptions. Foreign exceptions are translated into these at the seams.
 
 FrontendError
-├── RegistryRefusal        what was asked of the registry cannot be done; the text is for the user
-├── RegistryUnavailable    Redis gave no answer; whether a write was made is not known
+├── RegistryRefusal        the registry cannot carry out a call; the text is for the user
+├── RegistryUnavailable    Redis gave no answer; a write may or may not have been made
 ├── ClusterMismatch        the Redis belongs to another cluster
-├── UnreadableRecord       a value in Redis is not what this project writes
-├── PolicyRefusal          a selection policy cannot be what it is configured to be; the text is for the user
+├── UnreadableRecord       a value in Redis is not one that this project writes
+├── PolicyRefusal          a selection policy cannot have its configuration; the text is for the user
 └── UnfitLabel             an application's loss cannot measure a label; the text is for the user
 """
 
@@ -13,15 +13,15 @@ from __future__ import annotations
 
 
 class FrontendError(Exception):
-    """The root of everything that the frontends raise on purpose."""
+    """The root of the frontends' own exceptions."""
 
 
 class RegistryRefusal(FrontendError):  # noqa: N818 - named for what happened
-    """What was asked of the registry cannot be done; the message says why, for the user."""
+    """The registry cannot carry out a call; the message explains it to the user."""
 
 
 class RegistryUnavailable(FrontendError):  # noqa: N818 - named for what happened
-    """Redis could not be reached, or did not answer in time."""
+    """Redis cannot be reached, or did not answer in time."""
 
 
 class ClusterMismatch(FrontendError):  # noqa: N818 - named for what happened
@@ -38,8 +38,8 @@ class UnreadableRecord(FrontendError):  # noqa: N818 - named for what happened
 
 
 class PolicyRefusal(FrontendError):  # noqa: N818 - named for what happened
-    """A selection policy cannot be what it is configured to be; the message says what it can be."""
+    """A selection policy cannot have its configuration; the message names the possible choices."""
 
 
 class UnfitLabel(FrontendError):  # noqa: N818 - named for what happened
-    """An application's loss cannot measure a label; the message says which labels it can."""
+    """An application's loss cannot measure a label; the message describes the labels that it can."""

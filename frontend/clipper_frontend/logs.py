@@ -1,4 +1,4 @@
-"""How the frontends log: to stderr, one line per record, times in UTC.
+"""The frontends' log: on stderr, one line per record, times in UTC.
 
 2026-01-01T12:00:00.000Z INFO clipper.query message
 """
@@ -26,7 +26,7 @@ class OneLineFormatter(logging.Formatter):
 
 
 def configure_logging(level: str) -> None:
-    """Log what is of `level` (debug, info, warning, error) or above to stderr, Python's warnings too."""
+    """Log records of `level` (debug, info, warning, error) or above to stderr, and Python's warnings too."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(OneLineFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)

@@ -1,7 +1,7 @@
 """The settings that both frontends take, from flags and, as their defaults, from the environment.
 
-Owns the common flags and how a flag finds its variable: `--redis-tls` reads CLIPPER_REDIS_TLS. What only one
-frontend takes is added by that frontend, with the same functions.
+Each flag has a variable: `--redis-tls` reads CLIPPER_REDIS_TLS. A frontend adds flags of its own with the
+same functions.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _TRUE_WORDS = ("1", "true", "yes", "on")
 
 @dataclass(frozen=True)
 class CommonSettings:
-    """What both frontends are told. Times are in seconds; an `admin_port` of None is none, 0 any free one."""
+    """The settings of both frontends. Times are in seconds; an `admin_port` of 0 is any free port."""
 
     cluster_name: str
     redis: RedisSettings
@@ -34,7 +34,7 @@ class CommonSettings:
 
     @classmethod
     def from_args(cls, args: argparse.Namespace) -> CommonSettings:
-        """Take the settings from what add_common_arguments() added; raises ValueError for a bad address."""
+        """Return the values of the flags of add_common_arguments(); raises ValueError for a bad address."""
         return cls(
             cluster_name=args.cluster_name,
             redis=RedisSettings(
@@ -73,7 +73,7 @@ def add_common_arguments(parser: argparse.ArgumentParser, *, admin_port: int | N
         parser, "--admin-port", parse=port, default=admin_port, help="the port for health and metrics"
     )
     add_setting(
-        parser, "--log-level", choices=LOG_LEVELS, default="info", help="the least level that is logged"
+        parser, "--log-level", choices=LOG_LEVELS, default="info", help="the lowest level that is logged"
     )
     add_setting(
         parser,
@@ -87,7 +87,7 @@ def add_common_arguments(parser: argparse.ArgumentParser, *, admin_port: int | N
         "--drain-timeout-s",
         parse=seconds,
         default=30.0,
-        help="then wait this long for what is in work",
+        help="then wait this long for requests in progress",
     )
 
 
@@ -100,7 +100,7 @@ def add_setting(
     default: object = None,
     choices: tuple[str, ...] | None = None,
 ) -> None:
-    """Add a flag whose default is its environment variable where that has a value, else `default`."""
+    """Add a flag whose default is its environment variable if that has a value, else `default`."""
     variable = variable_of(flag)
     default_text = "" if default is None else f" (default: {default})"
     parser.add_argument(
@@ -114,7 +114,7 @@ def add_setting(
 
 
 def add_switch(parser: argparse.ArgumentParser, flag: str, *, help: str) -> None:  # noqa: A002 - argparse's own word
-    """Add a flag without a value, set also where its environment variable is 1, true, yes or on."""
+    """Add a flag without a value; its environment variable sets it too if it is 1, true, yes or on."""
     variable = variable_of(flag)
     parser.add_argument(
         flag,

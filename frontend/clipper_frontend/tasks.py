@@ -1,7 +1,7 @@
-"""How a task is ended: cancelled, and waited for.
+"""The end of a task: it is cancelled until it has ended.
 
-A cancellation that arrives while a library's own time limit of zero fires is taken for that limit and lost
-(redis-py's read_response does this), so it is repeated until the task has ended.
+One cancellation is not enough: if it arrives while a library's own timeout of zero fires, the library takes
+it for the timeout and swallows it (redis-py's read_response does this).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _REPEAT_AFTER_S = 0.1
 
 
 async def end_task(task: asyncio.Task[Any]) -> None:
-    """Cancel a task and return when it has ended, however it did."""
+    """Cancel a task, and return when it has ended, with or without an exception."""
     while not task.done():
         task.cancel()
         await asyncio.wait((task,), timeout=_REPEAT_AFTER_S)

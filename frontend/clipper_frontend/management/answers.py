@@ -14,7 +14,7 @@ from clipper_frontend.registry.models import ModelVersions, RegisteredModel
 from clipper_frontend.registry.records import ApplicationRecord, FrontendRecord, ReplicaRecord
 
 #: A text, sent as it is, or a list or object, sent as JSON.
-Answer: TypeAlias = str | list[Any] | msgspec.Struct
+Reply: TypeAlias = str | list[Any] | msgspec.Struct
 
 
 class Unknown(msgspec.Struct):
@@ -38,7 +38,7 @@ class Application(msgspec.Struct):
 
     @classmethod
     def of(cls, linked: LinkedApplication) -> Application:
-        """Return what is answered about an application."""
+        """Return the answer about an application."""
         record = linked.record
         return cls(
             name=record.name,
@@ -66,7 +66,7 @@ class Model(msgspec.Struct):
 
     @classmethod
     def of(cls, registered: RegisteredModel) -> Model:
-        """Return what is answered about a model version."""
+        """Return the answer about a model version."""
         record = registered.record
         return cls(
             model_name=record.name,
@@ -90,7 +90,7 @@ class Versions(msgspec.Struct):
 
     @classmethod
     def of(cls, name: str, found: ModelVersions) -> Versions:
-        """Return what is answered about a model."""
+        """Return the answer about a model."""
         return cls(name, found.current_version, found.serving_version, list(found.versions))
 
 
@@ -105,7 +105,7 @@ class Replica(msgspec.Struct):
 
     @classmethod
     def of(cls, record: ReplicaRecord) -> Replica:
-        """Return what is answered about a replica."""
+        """Return the answer about this record."""
         return cls(
             model_id=str(record.key.version_key),
             model_name=record.model_name,
@@ -134,7 +134,7 @@ class QueryFrontend(msgspec.Struct):
 
     @classmethod
     def of(cls, record: FrontendRecord) -> QueryFrontend:
-        """Return what is answered about a query frontend."""
+        """Return the answer about this record."""
         return cls(
             id=record.id,
             rpc_address=record.rpc_address,

@@ -1,6 +1,6 @@
-"""The bodies of admin calls, and their decoding with a text that says what is wrong.
+"""The bodies of admin calls, and their decoding with a text that explains the error.
 
-Types are strict, unknown fields are passed over. Whether what is asked can be done is the registry's to say.
+Types are strict, unknown fields are ignored. The registry decides whether a call can be carried out.
 """
 
 from __future__ import annotations
@@ -9,18 +9,18 @@ from typing import Annotated, Any, TypeAlias, TypeVar
 
 import msgspec
 
-#: Longer than any latency that an application could be promised.
+#: One day, which is longer than any useful latency objective.
 MAX_SLO_MICROS = 24 * 3600 * 1_000_000
 _MAX_INT32 = 2**31 - 1
 
-#: A selection policy: its name, or an object of which selection knows the keys.
+#: A selection policy: its name, or an object with the keys of `selection.config`.
 Policy: TypeAlias = str | dict[str, Any]
 
 _T = TypeVar("_T", bound=msgspec.Struct)
 
 
 class BadBodyError(Exception):
-    """A body is not what the call takes; the message says why, for the user."""
+    """A body does not fit the call; the message explains it to the user."""
 
 
 class AddApplication(msgspec.Struct):
@@ -41,7 +41,7 @@ class NamedApplication(msgspec.Struct):
 
 
 class Listing(msgspec.Struct):
-    """Body of the calls that list: names, or objects with `verbose`."""
+    """Body of the calls that return lists: of names, or of objects with `verbose`."""
 
     verbose: bool = False
 
@@ -54,7 +54,7 @@ class SetPolicy(msgspec.Struct):
 
 
 class GetPolicyState(msgspec.Struct):
-    """Body of get_policy_state; without a user, it asks for the state that all users share."""
+    """Body of get_policy_state; without a user, the answer is the state that all users share."""
 
     app_name: str
     user_id: str | int | None = None
@@ -122,7 +122,7 @@ class GetState(msgspec.Struct):
 
 
 def decode(body: bytes, body_type: type[_T]) -> _T:
-    """Read a body, or raise BadBodyError with what is wrong with it."""
+    """Read a body, or raise BadBodyError."""
     try:
         # Decoded as text first: a string cut out of bad UTF-8 must not get into Redis.
         return msgspec.json.decode(body.decode(), type=body_type)

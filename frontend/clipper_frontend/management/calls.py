@@ -1,7 +1,7 @@
-"""The admin calls: what each does with the registry, and what it answers.
+"""The admin calls: functions that take the store and a decoded body, and return a text or a JSON value.
 
-Owns the meaning of the calls: each takes the store and a decoded body and returns a text or a JSON value. It
-knows nothing of HTTP; refusals are raised as RegistryRefusal and PolicyRefusal.
+Refusals are raised as RegistryRefusal and PolicyRefusal. The types of bodies and return values are also those
+of the OpenAPI document.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import msgspec
 from clipper_container.input_types import InputType
 from clipper_frontend.errors import RegistryRefusal
 from clipper_frontend.management import answers, bodies, policies
-from clipper_frontend.management.answers import Answer
+from clipper_frontend.management.answers import Reply
 from clipper_frontend.registry.keys import ReplicaKey
 from clipper_frontend.registry.policies import policy_name, policy_text
 from clipper_frontend.registry.records import ApplicationRecord, ModelRecord, OnDefault
@@ -23,10 +23,10 @@ from clipper_frontend.selection.config import PolicyConfig
 
 
 class Call(NamedTuple):
-    """An admin call: the type of its body, what it does, and whether that changes the registry."""
+    """An admin call: the type of its body, its function, and whether it writes to the registry."""
 
     body_type: type[msgspec.Struct]
-    run: Callable[[Store, Any], Awaitable[Answer]]
+    run: Callable[[Store, Any], Awaitable[Reply]]
     writes: bool = False
 
 
@@ -137,7 +137,7 @@ async def get_all_models(store: Store, body: bodies.Listing) -> list[answers.Mod
 
 
 async def get_model_versions(store: Store, body: bodies.NamedModel) -> answers.Versions | answers.Unknown:
-    """Return a model's versions, and which is current and which serves; {} if unknown."""
+    """Return a model's versions, which of them is current, and which one serves; {} if unknown."""
     found = await store.get_model_versions(body.model_name)
     return answers.Versions.of(body.model_name, found) if found.versions else answers.Unknown()
 

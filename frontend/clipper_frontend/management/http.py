@@ -1,7 +1,7 @@
-"""The management frontend's HTTP: routes, limits, and how calls, refusals and trouble become answers.
+"""The management frontend's HTTP: routes, limits, status codes, and the texts around the calls.
 
-Owns status codes and texts around the calls. A malformed or impossible call is 400 with a text that says why,
-and 503 answers while Redis is away.
+The answer to a malformed or impossible call is 400 with a text that explains why, and 503 while Redis is
+away.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from clipper_frontend import health
 from clipper_frontend.errors import PolicyRefusal, RegistryRefusal, RegistryUnavailable
-from clipper_frontend.management.answers import Answer
+from clipper_frontend.management.answers import Reply
 from clipper_frontend.management.bodies import BadBodyError, decode
 from clipper_frontend.management.calls import CALLS, Call
 from clipper_frontend.management.metrics import CONTENT_TYPE, ManagementMetrics
@@ -102,14 +102,14 @@ async def _read_body(request: web.Request, timeout_s: float) -> bytes:
         raise BadBodyError(f"The body cannot be read: {' '.join(str(exc).split())}") from None
 
 
-def _response(answer: Answer) -> web.Response:
+def _response(answer: Reply) -> web.Response:
     if isinstance(answer, str):
         return web.Response(text=answer)
     return web.Response(body=msgspec.json.encode(answer), content_type="application/json")
 
 
 def _counting(state: ServingState, metrics: ManagementMetrics) -> Middleware:
-    """Count every request while it is in work and, under its route's path, when it is answered."""
+    """Count every request while it is in progress and, under its route's path, when it is answered."""
 
     @web.middleware
     async def count(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -131,7 +131,7 @@ def _counting(state: ServingState, metrics: ManagementMetrics) -> Middleware:
 
 @web.middleware
 async def _explaining(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn what a handler raises on purpose into its answer."""
+    """Turn the exceptions that a handler may raise into answers."""
     try:
         return await handler(request)
     except (BadBodyError, PolicyRefusal, RegistryRefusal) as exc:

@@ -1,6 +1,6 @@
 """The command `clipper-management-frontend`: flags, signals and exit codes.
 
-0 after a stop, 1 where a port cannot be had, 2 for wrong settings or another cluster's Redis.
+0 after a stop, 1 if a port is taken, 2 for wrong settings or another cluster's Redis.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def parse_settings(argv: Sequence[str] | None = None) -> ManagementSettings:
-    """Read flags and environment; exits with code 2 and usage where they are wrong."""
+    """Read flags and environment; exits with code 2 and the usage if they are wrong."""
     parser = argparse.ArgumentParser(prog="clipper-management-frontend", description=__doc__)
     add_common_arguments(parser, admin_port=None)
     add_setting(parser, "--port", parse=port, default=1338, help="the port of the admin interface")
@@ -58,6 +58,6 @@ async def _run(settings: ManagementSettings) -> int:
         logger.error("%s", exc)
         return 2
     except OSError as exc:
-        logger.error("cannot listen: %s", exc)
+        logger.error("could not listen: %s; set --host and --port, or --admin-host and --admin-port", exc)
         return 1
     return 0

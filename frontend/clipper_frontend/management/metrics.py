@@ -6,12 +6,12 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
-#: Calls take about a millisecond; the last ones are those that wait for a Redis that is away.
+#: Calls take about a millisecond; the last buckets are for those that wait for a Redis that is away.
 _BUCKETS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
 
 class ManagementMetrics:
-    """Counts requests and how long they took."""
+    """Counts requests and their durations."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -30,7 +30,7 @@ class ManagementMetrics:
         )
 
     def observe(self, path: str, status: int, duration_s: float) -> None:
-        """Count one answered request; `path` is one of the known paths, so that labels stay few."""
+        """Count one answered request; `path` is the path of a route, so that there are few labels."""
         self._requests.labels(path, str(status)).inc()
         self._latency.labels(path).observe(duration_s)
 

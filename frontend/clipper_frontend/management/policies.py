@@ -1,6 +1,6 @@
-"""The admin calls about selection policies: which one an application has, and what it has learnt.
+"""The admin calls about selection policies: setting one, and reading its state.
 
-Owns how counters in the registry become what is told of them. What they mean, selection says.
+They turn counters into the JSON of get_policy_state; the counters' meaning is selection's.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ async def set_policy(store: Store, body: bodies.SetPolicy) -> str:
 
 
 async def get_policy_state(store: Store, body: bodies.GetPolicyState) -> PolicyState:
-    """Return what an application's policy has learnt, for all users or for one."""
+    """Return the state of an application's policy, for all users or for one."""
     user = EVERYBODY if body.user_id is None else str(body.user_id)
     return await _learnt(store, await _application(store, body.app_name), user)
 

@@ -1,6 +1,6 @@
-"""The management frontend's life: listening, joining the cluster, and draining when told to stop.
+"""The management frontend's lifecycle: listening, joining the cluster, and draining on a signal.
 
-Owns the sockets, the store, the barrier and the order of things at start and stop.
+It holds the sockets, the store and the barrier, and orders the steps of start and stop.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from clipper_frontend.settings import CommonSettings
 
 logger = logging.getLogger("clipper.management")
 
-#: A connection on which no whole request comes for this long is closed.
+#: A connection without a complete request for this long is closed.
 IDLE_TIMEOUT_S = 75.0
-#: After the draining: what is still in work then has had its time.
+#: Requests that are still in progress after the draining are given up soon.
 SHUTDOWN_TIMEOUT_S = 1.0
 FIRST_BACKOFF_S = 0.1
 MAX_BACKOFF_S = 2.0
@@ -34,15 +34,15 @@ MAX_BACKOFF_S = 2.0
 
 @dataclass(frozen=True)
 class ManagementSettings:
-    """What the management frontend is told."""
+    """The settings of the management frontend."""
 
     common: CommonSettings
     port: int
     body_timeout_s: float = 60.0
 
 
-class _OwnTrouble(logging.Filter):
-    """Keeps requests that are no HTTP, which are their senders' trouble, out of the log."""
+class _NoBadRequests(logging.Filter):
+    """Keeps requests that are not HTTP out of the log: they are errors of their senders."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         raised = record.exc_info[1] if record.exc_info else None
@@ -52,10 +52,10 @@ class _OwnTrouble(logging.Filter):
 async def serve(settings: ManagementSettings, stop: asyncio.Event) -> None:
     """Serve until `stop` is set, then drain.
 
-    Raises ClusterMismatch where the Redis is another cluster's, and OSError where a port cannot be had.
+    Raises ClusterMismatch if the Redis is another cluster's, and OSError if a port is taken.
     """
     common = settings.common
-    logging.getLogger("aiohttp.server").addFilter(_OwnTrouble())
+    logging.getLogger("aiohttp.server").addFilter(_NoBadRequests())
     async with Store(common.redis) as store, Barrier(common.redis, store) as barrier:
         state = ServingState(store, barrier)
         async with _listening(settings, state):
@@ -69,14 +69,14 @@ async def serve(settings: ManagementSettings, stop: asyncio.Event) -> None:
             finally:
                 await _cancel(stopped, joining)
             state.draining = True
-            logger.info("draining: serving on for %.1f s", common.drain_delay_s)
+            logger.info("draining: serving for another %.1f s", common.drain_delay_s)
             await asyncio.sleep(common.drain_delay_s)
     logger.info("stopped")
 
 
 @contextlib.asynccontextmanager
 async def _listening(settings: ManagementSettings, state: ServingState) -> AsyncIterator[None]:
-    """Listen on the REST port and, where there is one, the admin port; at the end finish what is in work."""
+    """Listen on the REST port and, if set, the admin port; at the end finish the requests in progress."""
     common, metrics = settings.common, ManagementMetrics()
     async with contextlib.AsyncExitStack() as stack:
         rest = make_rest_app(state, metrics, body_timeout_s=settings.body_timeout_s)
@@ -86,7 +86,7 @@ async def _listening(settings: ManagementSettings, state: ServingState) -> Async
             runners["admin"] = await _open(stack, admin, common.admin_host, common.admin_port)
         logger.info("listening: %s", " ".join(f"{part}={_address(it)}" for part, it in runners.items()))
         yield
-        # Before aiohttp's own shutdown, which does not read the rest of a body that is still coming.
+        # Before aiohttp's own shutdown, which does not read the rest of a body that is still arriving.
         state.closing = True
         for runner in runners.values():
             for site in runner.sites:
@@ -108,13 +108,13 @@ async def _open(
 
 
 def _address(runner: web.AppRunner) -> str:
-    """Return the `host:port` that a runner has got."""
+    """Return the `host:port` at which a runner listens."""
     host, port = runner.addresses[0][:2]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 async def _join(state: ServingState, cluster_name: str) -> None:
-    """Join the cluster, however long Redis is away; raises ClusterMismatch."""
+    """Join the cluster; wait as long as Redis is away. Raises ClusterMismatch."""
     backoff_s = FIRST_BACKOFF_S
     while True:
         try:

@@ -1,6 +1,6 @@
-"""Whether the management frontend may be used, and what it has in work.
+"""The state of the management frontend: its readiness, and the number of requests in progress.
 
-It may once it has joined its cluster, until it is told to stop. Knows nothing of HTTP.
+It is ready from the moment at which it has joined its cluster until a signal stops it.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from clipper_frontend.errors import RegistryUnavailable
 from clipper_frontend.registry.following.barrier import Barrier
 from clipper_frontend.registry.store import Store
 
-#: What a call waits at most for the cluster to be joined: at the start that takes milliseconds.
+#: A call waits at most this long until the cluster is joined, which takes milliseconds at the start.
 JOIN_WAIT_S = 2.0
 
 
 class ServingState:
-    """What the process knows of itself.
+    """The state of the process.
 
-    `waiting_for` says why the cluster is not joined yet. `draining` is set while it still serves as before,
-    `closing` when connections are to end.
+    `waiting_for` is the reason why the cluster is not joined yet. `draining` is set while requests are still
+    served as before, `closing` when connections must end.
     """
 
     def __init__(self, store: Store, barrier: Barrier) -> None:
@@ -38,7 +38,7 @@ class ServingState:
 
     @contextlib.contextmanager
     def working(self) -> Iterator[None]:
-        """Count one request as being in work."""
+        """Count one request as being in progress."""
         self._in_work += 1
         self._idle.clear()
         try:
@@ -49,13 +49,13 @@ class ServingState:
                 self._idle.set()
 
     async def wait_until_idle(self, timeout_s: float) -> None:
-        """Return when no request is in work, or at the latest after `timeout_s`."""
+        """Return when no request is in progress, at the latest after `timeout_s`."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 await self._idle.wait()
 
     async def wait_until_joined(self) -> None:
-        """Return once the cluster is joined; raises RegistryUnavailable where that takes long."""
+        """Return once the cluster is joined; raises RegistryUnavailable if that takes too long."""
         try:
             async with asyncio.timeout(JOIN_WAIT_S):
                 await self.joined.wait()
@@ -63,7 +63,7 @@ class ServingState:
             raise RegistryUnavailable(self.waiting_for) from None
 
     async def why_not_ready(self) -> str | None:
-        """Return why no traffic should be sent here, or None where it should."""
+        """Return why no traffic should be sent here, or None if it should."""
         if self.draining:
             return health.DRAINING
         if not self.joined.is_set():

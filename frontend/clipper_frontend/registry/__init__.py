@@ -1,1 +1,1 @@
-"""What is kept in Redis: keys, records, the store that writes them and the mirror that follows them."""
+"""The registry in Redis: keys, records, the store that writes them, and the mirror that follows them."""

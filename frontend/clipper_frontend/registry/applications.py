@@ -30,12 +30,12 @@ class LinkedApplication(NamedTuple):
 
 
 class Applications(Scripts):
-    """Applications and links. Every method raises RegistryUnavailable where Redis gives no answer."""
+    """Applications and links. Every method raises RegistryUnavailable if Redis gives no answer."""
 
     async def add_application(self, record: ApplicationRecord) -> None:
-        """Add an application; raises RegistryRefusal for a bad name, or where there is one of this name.
+        """Add an application; raises RegistryRefusal for a bad name, or if there is one of this name.
 
-        Raises PolicyRefusal for a policy that this frontend cannot have.
+        Raises PolicyRefusal for a policy that this frontend does not have.
         """
         check_application_name(record.name)
         state = json.dumps({"y_hat": record.default_output}, separators=(",", ":"), ensure_ascii=False)
@@ -43,11 +43,11 @@ class Applications(Scripts):
         await self.run("add_application", record.name, state, *flattened(fields))
 
     async def delete_application(self, name: str) -> None:
-        """Delete an application with its links; raises RegistryRefusal where there is none."""
+        """Delete an application with its links; raises RegistryRefusal if there is none."""
         await self.run("delete_application", name)
 
     async def get_application(self, name: str) -> LinkedApplication | None:
-        """Return an application, or None where there is none."""
+        """Return an application, or None if there is none."""
         mirror = Mirror()
         mirror.apply(await self.read([(Database.APPLICATIONS, name), (Database.LINKS, name)]))
         return next(iter(_linked(mirror)), None)
@@ -59,9 +59,9 @@ class Applications(Scripts):
         return _linked(mirror)
 
     async def set_policy(self, application: str, config: PolicyConfig) -> None:
-        """Give an application another policy; what was learnt under the same loss stays.
+        """Give an application another policy; the state under the same loss is kept.
 
-        Raises RegistryRefusal where there is no such application, or it has more links than the policy takes.
+        Raises RegistryRefusal if there is no such application, or it has more links than the policy takes.
         """
         fields = policy_fields(config)
         most = fields["most_links"]
@@ -70,11 +70,11 @@ class Applications(Scripts):
     async def add_model_links(
         self, application: str, model_names: Sequence[str], weights: Sequence[float] | None = None
     ) -> None:
-        """Link an application to models. Linking to a linked model again changes nothing but its weight.
+        """Link an application to models. A second link to a model changes nothing but its weight.
 
         With `weights`, one for each name, the models become arms of the application's policy. Raises
-        RegistryRefusal where an application or a model is unknown, input types differ, or the policy takes
-        one model only; PolicyRefusal where it takes no weights.
+        RegistryRefusal if an application or a model is unknown, input types differ, or the policy takes one
+        model only; PolicyRefusal if it takes no weights.
         """
         changed: list[str] = []
         if weights is not None:
@@ -83,10 +83,10 @@ class Applications(Scripts):
         await self.run("add_model_links", *arguments)
 
     async def delete_model_links(self, application: str, model_names: Sequence[str]) -> None:
-        """Delete links, and the policy's arms that need them, unless none would be left.
+        """Delete links, and the policy's arms that need them, unless no arm would be left.
 
-        Raises RegistryRefusal, deleting none, where one of them is not there, and PolicyRefusal where the
-        policy cannot be without these arms.
+        Raises RegistryRefusal, and deletes no link, if one of them does not exist; PolicyRefusal if the
+        policy needs these arms.
         """
         found = await self.get_application(application)
         changed: list[str] = []
@@ -101,7 +101,7 @@ class Applications(Scripts):
         return tuple(sorted(mirror.linked_models(application)))
 
     async def _weighing(self, application: str, weights: Mapping[str, float]) -> list[str]:
-        """Return what a script needs to give arms other weights."""
+        """Return the arguments with which a script gives arms other weights."""
         found = await self.get_application(application)
         if found is None:
             raise RegistryRefusal(f"No app with name '{application}' exists.")
@@ -110,7 +110,7 @@ class Applications(Scripts):
 
 
 def _replacing(record: ApplicationRecord, config: PolicyConfig) -> list[str]:
-    """Return what a script needs to replace a policy, if nobody changes it meanwhile."""
+    """Return the arguments with which a script replaces a policy, unless it has changed in the meantime."""
     return [record.policy_config, *flattened(policy_fields(config))]
 
 

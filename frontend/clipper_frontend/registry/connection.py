@@ -1,7 +1,6 @@
-"""The way to Redis: settings, and clients whose every (re)connect resolves the address anew.
+"""Connections to Redis: settings, time limits, and clients that resolve the address at every (re)connect.
 
-Owns time limits and the translation of Redis's and the network's errors into RegistryUnavailable. Knows
-nothing of what is stored.
+Errors of Redis and of the network are translated into RegistryUnavailable.
 """
 
 from __future__ import annotations
@@ -20,21 +19,22 @@ from redis.exceptions import RedisError
 from clipper_container.addresses import parse_address, resolve
 from clipper_frontend.errors import RegistryUnavailable
 
-#: Redis answers in microseconds: who waits for seconds waits for a host that is gone.
+#: Redis answers in microseconds: if it takes seconds, its host is gone.
 CONNECT_TIMEOUT_S = 1.0
 READ_TIMEOUT_S = 2.0
-#: An idle connection is tried before it is used again.
+#: A connection that was idle for this long is checked before it is used.
 HEALTH_CHECK_INTERVAL_S = 5.0
-#: Calls at a time of one client; more wait their turn.
+#: A client makes at most this many calls at a time; more wait their turn.
 MAX_CONNECTIONS = 16
 
 
 @dataclass(frozen=True)
 class RedisSettings:
-    """Where Redis is and how to be let in.
+    """The address of Redis, and the credentials.
 
-    `address` is `host:port` or `srv:NAME`; `dns_server` (`host:port`) is asked for the latter, the system's
-    when it is None. `ca_file` holds the certificates to trust with `tls`, the system's when it is None.
+    `address` is `host:port` or `srv:NAME`; the latter is looked up at `dns_server` (`host:port`), or at the
+    system's servers if it is None. `ca_file` holds the certificates to trust with `tls`; None are the
+    system's.
     """
 
     address: str = "127.0.0.1:6379"
@@ -49,7 +49,7 @@ class RedisSettings:
 
 
 def connect(settings: RedisSettings) -> Redis:
-    """Return a client of database 0, whose connections are made when first needed. Close it with aclose()."""
+    """Return a client of database 0, which connects when it is first used. Close it with aclose()."""
     pool = BlockingConnectionPool(
         connection_class=_connection_class(settings),
         max_connections=MAX_CONNECTIONS,
@@ -60,13 +60,13 @@ def connect(settings: RedisSettings) -> Redis:
 
 
 def make_connection(settings: RedisSettings) -> Connection:
-    """Return one unconnected connection, for who follows events on it."""
+    """Return one unconnected connection, on which events can be followed."""
     return _connection_class(settings)(**_connection_arguments(settings))
 
 
 @contextlib.contextmanager
 def translated(what: str) -> Iterator[None]:
-    """Raise RegistryUnavailable, naming `what` was asked, for any trouble of Redis or the network."""
+    """Turn errors of Redis and of the network into RegistryUnavailable, which names the action `what`."""
     try:
         yield
     except (RedisError, OSError) as exc:
@@ -83,7 +83,7 @@ def _connection_arguments(settings: RedisSettings) -> dict[str, Any]:
         "socket_timeout": READ_TIMEOUT_S,
         "socket_keepalive": True,
         "health_check_interval": HEALTH_CHECK_INTERVAL_S,
-        # A write must not be sent twice, and a lost subscription must be seen: callers decide on retries.
+        # A write must not be sent twice, and the loss of a subscription must be noticed: callers retry.
         "retry": Retry(NoBackoff(), 0),
         "protocol": 2,
         "decode_responses": True,
@@ -99,7 +99,7 @@ def _connection_class(settings: RedisSettings) -> type[Connection]:
 
 
 class _Resolved(Connection):
-    """A connection that finds out at each connect where Redis is."""
+    """A connection that resolves the address of Redis at each connect."""
 
     def __init__(self, *, address: str, dns_server: str | None, **arguments: Any) -> None:
         self._address = address

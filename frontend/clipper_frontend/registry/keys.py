@@ -1,7 +1,7 @@
-"""The names of databases and keys in Redis: how they are written and how they are read.
+"""The names of databases and keys in Redis, written and read; their values are in `records`.
 
-Owns nothing else; what the keys hold is in records. The layout is Clipper's, so that existing tools can read
-it; databases 4 and the keys of database 6 but the first are this project's additions.
+The layout is Clipper's, so that existing tools can read it; database 4 and all keys of database 6 except the
+first are this project's additions.
 
     db 2  <model>:<version>                  db 6  CURRENT_MODEL_VERSION:<model>
     db 3  <model>,<version>,<replica>              SERVING_MODEL_VERSION:<model>
@@ -32,7 +32,7 @@ class Database(enum.IntEnum):
     LINKS = 7
 
 
-#: What a query frontend mirrors and follows.
+#: The databases that a query frontend mirrors and follows.
 FOLLOWED = tuple(database for database in Database if database is not Database.SELECTION_STATE)
 
 CLUSTER_NAME = "CLUSTER_NAME"
@@ -43,7 +43,7 @@ FRONTEND_PREFIX = "QUERY_FRONTEND:"
 HOLDER_PREFIX = "holder:"
 READY_PREFIX = "ready:"
 
-#: Who has written asks here how far it is followed; followers answer on the other.
+#: Writers publish a token on the first channel; followers acknowledge it on the second.
 SYNC_CHANNEL = "clipper:sync"
 APPLIED_CHANNEL = "clipper:applied"
 
@@ -95,11 +95,6 @@ def current_key(model_name: str) -> str:
     return CURRENT_PREFIX + model_name
 
 
-def serving_key(model_name: str) -> str:
-    """Return the metadata key that holds the version that serves a model."""
-    return SERVING_PREFIX + model_name
-
-
 def frontend_key(frontend_id: str) -> str:
     """Return the key of a query frontend's record."""
     return FRONTEND_PREFIX + frontend_id
@@ -111,7 +106,7 @@ def keyspace_pattern(database: Database) -> str:
 
 
 def parse_keyspace_channel(channel: str) -> tuple[Database, str]:
-    """Return the database and the key that a keyspace event's channel speaks of, or raise ValueError."""
+    """Return the database and the key in the channel of a keyspace event, or raise ValueError."""
     head, separator, key = channel.partition("__:")
     prefix = "__keyspace@"
     if not separator or not head.startswith(prefix):

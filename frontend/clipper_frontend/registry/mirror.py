@@ -1,7 +1,7 @@
-"""The mirror: an in-memory picture of the registry, from which queries are routed.
+"""The mirror: an in-memory copy of the registry, from which queries are routed.
 
-Owns what the values read from Redis mean together, and tells which names each batch of values changed. It
-does no I/O: the follower feeds it, and everybody else only reads it.
+It returns the names that each batch of values has changed. There is no I/O: the follower writes to it, and
+all others only read it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from clipper_frontend.registry.records import (
     read_record,
 )
 
-#: A key's value as read: a hash, a set, a string, or None where there is no such key.
+#: A key's value as read: a hash, a set, a string, or None if there is no such key.
 Value: TypeAlias = Mapping[str, str] | frozenset[str] | str | None
 Entry: TypeAlias = tuple[Database, str, Value]
 
@@ -28,11 +28,11 @@ _K = TypeVar("_K")
 
 @dataclass(frozen=True)
 class Changes:
-    """The names that a batch of values changed.
+    """The names that a batch of values has changed.
 
     `applications`: added, changed or deleted, links included. `models`: a version registered or unregistered,
-    the current or the serving version. `replicas`: models of which a replica came or went. `frontends`:
-    whether any query frontend's record changed.
+    the current or the serving version changed. `replicas`: models with a replica added or removed.
+    `frontends`: whether any query frontend's record changed.
     """
 
     applications: frozenset[str] = frozenset()
@@ -45,7 +45,7 @@ class Changes:
 
 
 class Mirror:
-    """What the registry held when it was last read. Readers change nothing in it."""
+    """The registry as it was last read. Readers must not change it."""
 
     def __init__(self) -> None:
         self.applications: dict[str, ApplicationRecord] = {}
@@ -59,7 +59,7 @@ class Mirror:
         self.replicas: dict[ReplicaKey, bool] = {}
 
     def is_registered(self, model_name: str, model_version: str) -> bool:
-        """Tell whether this version is registered."""
+        """Return whether this version is registered."""
         return VersionKey(model_name, model_version) in self.models
 
     def linked_models(self, application: str) -> frozenset[str]:
@@ -67,13 +67,13 @@ class Mirror:
         return self.links.get(application, frozenset())
 
     def current_version(self, model_name: str) -> str | None:
-        """Return a model's current version where it is registered."""
+        """Return a model's current version if it is registered, else None."""
         return self._registered(model_name, self.current_versions)
 
     def serving_version(self, model_name: str) -> str | None:
-        """Return the version that answers a model's queries, or None where the model has none.
+        """Return the version that answers a model's queries, or None if the model has none.
 
-        It is the serving version where one is set and registered, else the current one where that is.
+        It is the serving version if one is set and registered, else the current version if it is registered.
         """
         serving = self._registered(model_name, self.serving_versions)
         return serving if serving is not None else self.current_version(model_name)
@@ -91,7 +91,7 @@ class Mirror:
         return {key.version_key for key in self.replicas}
 
     def apply(self, entries: Iterable[Entry]) -> Changes:
-        """Take over the values of some keys, and return what changed by that."""
+        """Take over the values of some keys, and return the changes."""
         changes = _Collector()
         for database, key, value in entries:
             self._apply_one(database, key, value, changes)
@@ -100,7 +100,7 @@ class Mirror:
         return changes.done()
 
     def adopt(self, fresh: Mirror) -> Changes:
-        """Become equal to `fresh`, a mirror of everything there is, and return what differed."""
+        """Become equal to `fresh`, a mirror of the whole registry, and return the changes."""
         changes = _Collector()
         changes.applications |= _differing(self.applications, fresh.applications)
         changes.applications |= _differing(self.links, fresh.links)
@@ -135,7 +135,7 @@ class Mirror:
                 record = _read_hash(value, lambda values: FrontendRecord.from_hash(frontend_id, values))
                 changes.frontends |= _put(self.frontends, frontend_id, record)
             case _:
-                pass  # not of the routing picture: selection state, and keys of other tools
+                pass  # not used for routing: selection state, and keys of other tools
 
     def _apply_model(self, key: str, value: Value, changes: _Collector) -> None:
         try:
@@ -165,7 +165,7 @@ class Mirror:
 
 
 class _Collector:
-    """Gathers what a batch changes."""
+    """Gathers the changes of a batch."""
 
     def __init__(self) -> None:
         self.applications: set[str] = set()
@@ -196,7 +196,7 @@ def _read_hash(value: Value, read: Any) -> Any:
 
 
 def _put(table: dict[_K, Any], key: _K, value: Any) -> bool:
-    """Set or, with None, remove a key, and tell whether that changed the table."""
+    """Set or, with None, remove a key, and return whether that changed the table."""
     before = table.get(key)
     if value is None:
         table.pop(key, None)

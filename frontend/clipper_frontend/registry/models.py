@@ -1,4 +1,4 @@
-"""The part of the store that writes and reads model versions, and which of them is current and serves."""
+"""The part of the store that holds model versions, with the current and the serving one of each model."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class RegisteredModel(NamedTuple):
 
 
 class ModelVersions(NamedTuple):
-    """The registered versions of a model, sorted, and which of them is current and which serves."""
+    """The registered versions of a model, sorted, the current one, and the one that serves."""
 
     versions: tuple[str, ...]
     current_version: str | None
@@ -29,13 +29,13 @@ class ModelVersions(NamedTuple):
 
 
 class Models(Scripts):
-    """Model versions. Every method raises RegistryUnavailable where Redis gives no answer."""
+    """Model versions. Every method raises RegistryUnavailable if Redis gives no answer."""
 
     async def add_model(self, record: ModelRecord) -> ModelRecord:
-        """Register a version under a new registration id, make it current, and return what was registered.
+        """Register a version under a new registration id, make it current, and return its record.
 
-        Raises RegistryRefusal for bad names or labels, a version that is registered, or an input type that
-        linked applications do not have.
+        Raises RegistryRefusal for bad names or labels, a version that is already registered, or an input type
+        that differs from that of linked applications.
         """
         check_name("model name", record.name)
         check_name("model version", record.version)
@@ -53,30 +53,31 @@ class Models(Scripts):
         return registered
 
     async def delete_model_version(self, name: str, version: str) -> None:
-        """Unregister a version; raises RegistryRefusal where it is not registered.
+        """Unregister a version; raises RegistryRefusal if it is not registered.
 
-        A model whose current version this was has none then, until one is set or added.
+        If it was the model's current version, the model has none until another is set or added.
         """
         await self.run("delete_model_version", name, version)
 
     async def set_model_version(self, name: str, version: str) -> None:
         """Make a version current.
 
-        Raises RegistryRefusal where it is not registered, or linked applications have another input type.
+        Raises RegistryRefusal if it is not registered, or linked applications have another input type.
         """
         await self.run("set_model_version", name, version)
 
     async def promote(self, name: str) -> str | None:
-        """Make the current version serve where it may by now, and return the version that serves.
+        """Make the current version serve if it may, and return the version that serves.
 
-        It may when it is ready on every live query frontend, or on any by a replica of RPC version 3, or on
-        one at least while the first had it 10 s ago or longer. Who waits for that must call again then.
+        It may if it is ready on every live query frontend, or on any of them by a replica of RPC version 3,
+        or on at least one if the first one had it ready 10 s ago. The caller must call again when these have
+        passed.
         """
         serving: str | None = await self.run("promote", name)
         return serving
 
     async def get_model(self, name: str, version: str) -> RegisteredModel | None:
-        """Return a version, or None where it is not registered."""
+        """Return a version, or None if it is not registered."""
         mirror = Mirror()
         key = VersionKey(name, version)
         mirror.apply(await self.read([(Database.MODELS, str(key)), (Database.METADATA, current_key(name))]))
@@ -88,12 +89,8 @@ class Models(Scripts):
         mirror.apply(await self.read_all(Database.MODELS, Database.METADATA))
         return _registered(mirror)
 
-    async def get_current_version(self, name: str) -> str | None:
-        """Return a model's current version where it is registered."""
-        return (await self.get_model_versions(name)).current_version
-
     async def get_model_versions(self, name: str) -> ModelVersions:
-        """Return all there is of one model; no versions for an unknown one."""
+        """Return the versions of one model; there are none if it is unknown."""
         mirror = Mirror()
         mirror.apply(await self.read_all(Database.MODELS, Database.METADATA))
         versions = sorted(key.model_version for key in mirror.models if key.model_name == name)

@@ -1,7 +1,4 @@
-"""Which names the registry takes, so that keys can be taken apart again and URLs hold one application.
-
-Owns the rules and the texts that refuse; knows nothing of what is named.
-"""
+"""The rules for names: keys made of them can be taken apart again, and a URL's path names one application."""
 
 from __future__ import annotations
 
@@ -11,7 +8,7 @@ from clipper_frontend.errors import RegistryRefusal
 
 MAX_NAME_BYTES = 255
 
-#: The first parts of paths on the query frontend that are not applications.
+#: The query frontend's own paths begin with these.
 RESERVED_APPLICATION_NAMES = frozenset({"admin", "health", "metrics"})
 
 _SEPARATORS = ":,"

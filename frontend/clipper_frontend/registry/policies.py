@@ -1,7 +1,6 @@
-"""How an application's selection policy is written in its hash, and how it changes with the links.
+"""The selection policy in an application's hash: the fields `policy`, `policy_config` and `most_links`.
 
-Owns the fields `policy`, `policy_config` and `most_links`. What a policy is, selection says; whether links
-and policy go together, the scripts say.
+Here are also its changes when links change. The scripts check whether links and policy fit together.
 """
 
 from __future__ import annotations
@@ -22,17 +21,17 @@ _ONE: Final = "1"
 
 
 def policy_name(config: PolicyConfig) -> str:
-    """Return what a record calls the policy: the default has Clipper's name."""
+    """Return the policy's name in a record: the default policy has Clipper's name."""
     return CLIPPERS_DEFAULT_POLICY if config.name == DEFAULT_POLICY else config.name
 
 
 def policy_text(config: PolicyConfig) -> str:
-    """Return the configuration as a record holds it."""
+    """Return the configuration in the form of a record."""
     return "" if config == PolicyConfig.parse(None) else config.to_json()
 
 
 def most_links(config: PolicyConfig) -> dict[str, str]:
-    """Return the field that tells the scripts how many models may be linked under the policy."""
+    """Return the field from which the scripts read how many models may be linked under the policy."""
     return {"most_links": _ONE if config.policy_type.most_arms == 1 else _ANY_NUMBER}
 
 
@@ -42,7 +41,7 @@ def policy_fields(config: PolicyConfig) -> dict[str, str]:
 
 
 def policies_for_several() -> str:
-    """Return the names of the policies under which several models may be linked, for texts that refuse."""
+    """Return the names of the policies under which several models may be linked, for refusals."""
     return ", ".join(name for name in policy_names() if name not in POLICIES or POLICIES[name].most_arms > 1)
 
 
@@ -51,16 +50,17 @@ def with_weights(
 ) -> PolicyConfig:
     """Return a configuration in which these arms have these weights; raises PolicyRefusal.
 
-    The other arms stay as they are; where none was named, these are the models linked before.
+    The other arms stay as they are; if no arms were configured, these are the models linked before.
     """
     arms = {arm.name: arm.weight for arm in config.arms or map(Arm, linked_models)}
     return _with_arms(config, {**arms, **weights})
 
 
 def without_models(record: ApplicationRecord, model_names: Iterable[str]) -> PolicyConfig | None:
-    """Return a record's policy without the arms of these models; raises PolicyRefusal where it needs them.
+    """Return a record's policy without the arms of these models; raises PolicyRefusal if it needs them.
 
-    None where it is to stay as it is: there are no such arms, or no others, or nobody here knows the policy.
+    Return None if it must stay as it is: it has no such arms, or no others, or this frontend does not have
+    it.
     """
     try:
         config = record.config

@@ -1,7 +1,7 @@
-"""What the registry holds, as frozen dataclasses, and how each is written as a hash in Redis.
+"""The registry's records: frozen dataclasses, each with its form as a hash in Redis.
 
-Owns the field names of the hashes. `from_hash` raises UnreadableRecord, naming key and field, for what it
-cannot read; `read_record` turns that into a logged warning. Knows nothing of connections or keys' databases.
+`from_hash` raises UnreadableRecord, which names key and field, if it cannot read a hash; `read_record` turns
+that into a warning in the log.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _T = TypeVar("_T")
 
 
 class OnDefault(enum.Enum):
-    """What an application's queries get when no prediction arrived within the SLO."""
+    """The answers to an application's queries if no prediction arrived within the SLO."""
 
     DEFAULT = "default"
     ERROR = "error"
@@ -38,8 +38,8 @@ class OnDefault(enum.Enum):
 class ApplicationRecord:
     """An application; `slo_micros` is its latency SLO in microseconds.
 
-    `policy` is the selection policy's name, as Clipper calls it where Clipper knows it; `policy_config` its
-    configuration as JSON, empty where it is all defaults.
+    `policy` is the selection policy's name, which is Clipper's if Clipper has the policy; `policy_config` is
+    its configuration as JSON, empty if it is the default.
     """
 
     name: str
@@ -52,7 +52,7 @@ class ApplicationRecord:
 
     @property
     def config(self) -> PolicyConfig:
-        """Return the policy as configured; raises PolicyRefusal where this frontend cannot have it."""
+        """Return the policy as configured; raises PolicyRefusal if this frontend does not have it."""
         if self.policy_config:
             return PolicyConfig.from_json(self.policy_config)
         return PolicyConfig.parse(self.policy)
@@ -85,10 +85,10 @@ class ApplicationRecord:
 
 @dataclass(frozen=True)
 class ModelRecord:
-    """A registered model version. `batch_size` is -1 where it is learnt.
+    """A registered model version. `batch_size` is -1 if it is learnt.
 
     `registration_id` is new at each registration, so that a version that was deleted and registered again
-    can be told from what it was.
+    differs from the old one.
     """
 
     name: str
@@ -102,12 +102,12 @@ class ModelRecord:
 
     @property
     def key(self) -> VersionKey:
-        """Return what names this version."""
+        """Return the key of this version."""
         return VersionKey(self.name, self.version)
 
     @classmethod
     def from_hash(cls, key: VersionKey, values: Hash) -> ModelRecord | None:
-        """Read the hash at `key`: None where it is not marked as valid. Raises UnreadableRecord."""
+        """Read the hash at `key`; return None if it is not marked as valid. Raises UnreadableRecord."""
         if "valid" not in values:
             return None
         reader = _HashReader(f"model {key}", values)
@@ -154,12 +154,12 @@ class ReplicaRecord:
 
     @property
     def key(self) -> ReplicaKey:
-        """Return what names this replica."""
+        """Return the key of this replica."""
         return ReplicaKey(self.model_name, self.model_version, self.replica_id)
 
     @classmethod
     def from_hash(cls, key: ReplicaKey, values: Hash) -> ReplicaRecord:
-        """Read the hash at `key`, or raise UnreadableRecord. Holders are passed over."""
+        """Read the hash at `key`, or raise UnreadableRecord. The fields of holders are ignored."""
         reader = _HashReader(f"replica {key}", values)
         return cls(
             model_name=key.model_name,
@@ -192,8 +192,8 @@ class FrontendRecord:
     """A live query frontend.
 
     The addresses are `host:port`; `started_at` is an ISO 8601 time; `ready` maps (model, version) to the RPC
-    version (3 or 4) of the replicas that this frontend has ready of it; `numbers` are those that the ids of
-    its queries begin with.
+    version (3 or 4) of this frontend's ready replicas; `numbers` are the numbers that its query ids begin
+    with.
     """
 
     id: str
@@ -237,21 +237,21 @@ class FrontendRecord:
 
 
 def ready_field(model_name: str, model_version: str) -> str:
-    """Return the field of a frontend's hash that says that it has a version ready."""
+    """Return the field of a frontend's hash that marks a version as ready."""
     return f"{READY_PREFIX}{model_name}:{model_version}"
 
 
 def read_record(read: Callable[[], _T | None]) -> _T | None:
-    """Return what `read` returns, or None, with a warning in the log, where the record is unreadable."""
+    """Return the result of `read`, or None, with a warning in the log, if the record is unreadable."""
     try:
         return read()
     except UnreadableRecord as exc:
-        logger.warning("passing over a record in Redis that cannot be read: %s", exc)
+        logger.warning("could not read a record in Redis, ignoring it: %s", exc)
         return None
 
 
 class _HashReader:
-    """Reads the fields of one hash, and names hash and field where that fails."""
+    """Reads the fields of one hash; its errors name hash and field."""
 
     def __init__(self, key: str, values: Hash) -> None:
         self._key = key

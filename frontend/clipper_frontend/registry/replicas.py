@@ -1,4 +1,4 @@
-"""The part of the store that gives replicas their numbers and keeps record of who holds them."""
+"""The part of the store that gives replicas their numbers, and records the frontends that hold them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ REPLICA_RENEWAL_INTERVAL_S = 10.0
 
 @dataclass(frozen=True)
 class ReplicaSession:
-    """A session with a replica, as its query frontend knows it. `batch_size` is -1 where it is learnt."""
+    """A query frontend's session with a replica. `batch_size` is -1 if it is learnt."""
 
     model_name: str
     model_version: str
@@ -29,16 +29,16 @@ class ReplicaSession:
 
 
 class Replicas(Scripts):
-    """Replicas. Every method raises RegistryUnavailable where Redis gives no answer.
+    """Replicas. Every method raises RegistryUnavailable if Redis gives no answer.
 
-    A replica's instance id says which it is, whatever frontend holds it. A container of RPC version 3 has
-    none: its frontend makes one up for each session.
+    A replica's instance id identifies it on all frontends. A container of RPC version 3 has none: its
+    frontend makes one up for each session.
     """
 
     async def register_replica(self, session: ReplicaSession, frontend_id: str) -> int:
-        """Note that a frontend holds a replica, and return the replica's number.
+        """Record that a frontend holds a replica, and return the replica's number.
 
-        An instance keeps its number while anybody holds it; a new one gets the lowest that is free.
+        An instance keeps its number while any frontend holds it; a new one gets the lowest free number.
         """
         record = ReplicaRecord(
             model_name=session.model_name,
@@ -51,7 +51,7 @@ class Replicas(Scripts):
             rpc_version=session.rpc_version,
         )
         values = record.to_hash()
-        del values["model_replica_id"]  # the script gives it out
+        del values["model_replica_id"]  # the script assigns it
         number: int = await self.run(
             "register_replica",
             session.model_name,
@@ -65,7 +65,7 @@ class Replicas(Scripts):
     async def renew_replicas(self, frontend_id: str, held: Mapping[ReplicaKey, str]) -> list[ReplicaKey]:
         """Prolong a frontend's holds of replicas, given with their instance ids.
 
-        Returns those whose records are gone or another instance's by now: they must be registered again.
+        Returns the replicas whose records are gone or another instance's: they must be registered again.
         """
         if not held:
             return []
@@ -74,11 +74,11 @@ class Replicas(Scripts):
         return [ReplicaKey.parse(key) for key in gone]
 
     async def release_replica(self, frontend_id: str, key: ReplicaKey, instance_id: str) -> None:
-        """End a frontend's hold; the record goes when no other frontend holds the replica."""
+        """End a frontend's hold; the record is deleted if no other frontend holds the replica."""
         await self.run("release_replica", frontend_id, str(key), instance_id)
 
     async def get_replica(self, key: ReplicaKey) -> ReplicaRecord | None:
-        """Return a replica, or None where there is none."""
+        """Return a replica, or None if there is none."""
         return next(_replicas(await self.read([(Database.REPLICAS, str(key))])), None)
 
     async def get_replicas(self) -> list[ReplicaRecord]:

@@ -1,7 +1,7 @@
-"""Runs the registry's Lua scripts: each is one change or one reading that nothing else comes between.
+"""The registry's Lua scripts, each of which makes one change or one reading atomically, and their running.
 
-Owns how a script is put together (the files of scripts/lib in order, then its own), how its refusals and
-values come back, and how long it may take. Knows nothing of what the scripts do.
+A script is the files of scripts/lib, in order, followed by its own file. Its refusals and values are
+translated, and its time is limited.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from clipper_frontend.registry.connection import translated
 from clipper_frontend.registry.keys import Database
 from clipper_frontend.registry.mirror import Entry, Value
 
-#: Below what an admin client waits for, and above what a connection and a command need.
+#: Shorter than an admin client's timeout, and longer than a connect and a command take.
 CALL_TIMEOUT_S = 2.5
 
 #: The files of scripts/lib. A Lua function must stand before its callers: all the others call `registry`, and
@@ -36,7 +36,7 @@ def flattened(values: Mapping[str, str]) -> list[str]:
 
 
 class Scripts:
-    """Runs scripts by their names over one client."""
+    """Runs scripts by name over one client."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -46,7 +46,7 @@ class Scripts:
     async def run(self, name: str, *arguments: str | int) -> Any:
         """Run a script and return its reply.
 
-        Raises RegistryRefusal with the script's text, and RegistryUnavailable where Redis gives no answer.
+        Raises RegistryRefusal with the script's text, and RegistryUnavailable if Redis gives no answer.
         """
         try:
             with translated(name.replace("_", " ")):
@@ -56,7 +56,7 @@ class Scripts:
             raise RegistryRefusal(str(exc)) from None
 
     async def read(self, wanted: Sequence[tuple[Database, str]]) -> list[Entry]:
-        """Return the values of some keys, all of one moment."""
+        """Return the values of some keys, read atomically."""
         if not wanted:
             return []
         arguments = [part for database, key in wanted for part in (int(database), key)]
@@ -66,16 +66,16 @@ class Scripts:
         ]
 
     async def read_all(self, *databases: Database) -> list[Entry]:
-        """Return everything that some databases hold, all of one moment."""
+        """Return the whole contents of some databases, read atomically."""
         return _entries(await self.run("list", *map(int, databases)))
 
     async def scan(self, database: Database, cursor: str, count: int) -> tuple[str, list[Entry]]:
-        """Return the cursor to go on with ("0" at the end) and about `count` keys with their values."""
+        """Return the next cursor ("0" at the end) and about `count` keys with their values."""
         cursor, entries = await self.run("scan", int(database), cursor, count)
         return cursor, _entries(entries)
 
     async def ping(self) -> None:
-        """Raise RegistryUnavailable where Redis does not answer."""
+        """Raise RegistryUnavailable if Redis does not answer."""
         with translated("ping"):
             async with asyncio.timeout(CALL_TIMEOUT_S):
                 await self._command("PING")
@@ -94,7 +94,7 @@ class Scripts:
 
 
 class _RefusedError(Exception):
-    """A script refused; not one of Redis's own errors, so that it passes their translation."""
+    """A script refused. It is not one of Redis's errors, so that it passes their translation."""
 
 
 @functools.cache

@@ -1,7 +1,6 @@
-"""The store: all that is asked of the registry, each call one atomic step in Redis.
+"""The store: all calls of the registry, each of them one atomic step in Redis.
 
-Owns the client and its end; what there is to ask is in applications, models, replicas, frontends and
-selection.
+It joins the parts in `applications`, `models`, `replicas`, `frontends` and `selection` over one client.
 """
 
 from __future__ import annotations
@@ -21,8 +20,8 @@ from clipper_frontend.registry.selection import SelectionStates
 class Store(Applications, Models, Replicas, Frontends, SelectionStates):
     """The registry of one cluster. Use it as an async context manager, or close() it.
 
-    Every method raises RegistryUnavailable, within about 2.5 s, where Redis gives no answer; whether a write
-    was made is not known then.
+    Every method raises RegistryUnavailable, within about 2.5 s, if Redis gives no answer; a write may or may
+    not have been made then.
     """
 
     def __init__(self, settings: RedisSettings) -> None:
@@ -30,7 +29,7 @@ class Store(Applications, Models, Replicas, Frontends, SelectionStates):
         self._address = settings.address
 
     async def join_cluster(self, name: str) -> None:
-        """Mark this Redis as the named cluster's; raises ClusterMismatch where it is another's."""
+        """Mark this Redis as the named cluster's; raises ClusterMismatch if it is another's."""
         owner = await self.run("join_cluster", name)
         if owner != name:
             raise ClusterMismatch(

@@ -1,4 +1,4 @@
-"""Bad input over HTTP: each gets a 4xx with a text that says why, and the next good call works."""
+"""Bad input over HTTP: each gets a 4xx with a text that explains why, and the next good call works."""
 
 from __future__ import annotations
 
@@ -190,7 +190,7 @@ def test_a_body_that_never_comes_does_not_hold_up_others(management: ManagementF
         assert LetterManagementClient(management.rest).get("/admin/ping").text == "PONG"
 
 
-# The fixtures hold one running frontend, which no example changes in a way that another would notice.
+# The fixtures hold one running frontend, and no example changes it in a way that affects another.
 any_client = settings(
     max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

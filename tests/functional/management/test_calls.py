@@ -1,4 +1,4 @@
-"""Every admin call over HTTP: what it answers when it succeeds, and each of its refusals."""
+"""Every admin call over HTTP: its answer, and each of its refusals."""
 
 from __future__ import annotations
 

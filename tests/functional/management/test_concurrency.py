@@ -1,4 +1,4 @@
-"""Admin calls at the same time: each is done in whole or not at all."""
+"""Admin calls at the same time: each is carried out completely or not at all."""
 
 from __future__ import annotations
 

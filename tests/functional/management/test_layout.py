@@ -1,4 +1,4 @@
-"""What admin calls leave in Redis, as other tools read it: keys, fields and values, byte for byte."""
+"""The layout in Redis after admin calls, as other tools read it: keys, fields and values, byte for byte."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def client(management: ManagementFrontend) -> LetterManagementClient:
 
 
 def contents(server: RedisServer, database: int) -> dict[str, Any]:
-    """Return everything in a database, each value as its kind of key is read."""
+    """Return all keys of a database with their values, read by each key's type."""
     with server.client(database) as redis:
         readers = {"hash": redis.hgetall, "set": redis.smembers, "string": redis.get}
         return {key: readers[redis.type(key)](key) for key in redis.scan_iter()}

@@ -19,7 +19,7 @@ from tests.functional.conftest import CLUSTER_NAME, RedisFactory
 from tests.support.frontends.redis_server import RedisServer
 from tests.support.processes import BIN, ManagementFrontend, Process
 
-#: What a busy machine adds.
+#: The allowance for a busy machine.
 NOISE_S = 1.0
 READS_AND_WRITES: list[tuple[str, dict[str, Any]]] = [
     ("get_all_applications", {"verbose": True}),
@@ -132,7 +132,7 @@ def test_what_is_in_work_at_the_end_is_finished(server: RedisServer) -> None:
             connection.putrequest("POST", "/admin/get_all_models")
             connection.putheader("Content-Length", str(len(body)))
             connection.endheaders(body[:5])
-            # The first bytes have arrived when a later request was answered.
+            # The first bytes have arrived, since a later request has been answered.
             assert LetterManagementClient(address).get("/admin/ping").text == "PONG"
             process.signal(signal.SIGTERM)
             process.wait_for_line("draining")
@@ -166,7 +166,7 @@ def test_health_and_metrics_have_a_port_of_their_own(server: RedisServer) -> Non
 def test_a_port_that_is_taken_ends_it_with_code_1(frontend: ManagementFrontend, server: RedisServer) -> None:
     with start(server, "--port", frontend.rest.rpartition(":")[2]) as process:
         assert process.wait() == 1
-    assert "cannot listen" in process.log
+    assert "could not listen" in process.log
 
 
 def test_bad_settings_end_it_with_code_2() -> None:

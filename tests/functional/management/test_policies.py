@@ -1,4 +1,4 @@
-"""The admin calls about selection policies: setting them, linking under them, and what they have learnt."""
+"""The admin calls about selection policies: setting them, linking under them, and their state."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def add(client: LetterManagementClient, policy: Any, *models: str) -> None:
 
 
 async def learn(store: Store, state_name: str, increments: dict[str, int], user: str = "") -> None:
-    """Write what feedback would have, in a bucket of now."""
+    """Write the counters of some feedback into the current bucket."""
     key, bucket = StateKey("a", state_name, user), int(time.time()) // 900 * 900
     assert await store.add_increments(f"token-{user}", [Addition(key, bucket, None, increments)], 10)
 
@@ -112,7 +112,7 @@ def test_a_second_model_names_the_policies_for_several(client: LetterManagementC
     assert "or give 'a' a policy for several: split, shadow, epsilon_greedy, exp3, thompson" in reply.text
 
 
-# -- what was learnt -------------------------------------------------------------------------------
+# -- state ------------------------------------------------------------------------------------------
 
 
 async def test_the_state_of_all_and_of_one_user(client: LetterManagementClient, store: Store) -> None:

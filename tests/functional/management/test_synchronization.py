@@ -1,4 +1,4 @@
-"""Whoever gets an admin call's answer finds it applied by every query frontend."""
+"""Admin calls are answered when every query frontend has applied them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.models import constant
 from tests.support.processes import ManagementFrontend, eventually
 
 REPEATED = 100
-#: Whoever waits for a frontend waits a second.
+#: A wait for a frontend that lags takes a second.
 AT_ONCE_S = 0.9
 
 
@@ -29,7 +29,7 @@ def cluster() -> Iterator[Cluster]:
 
 
 def wait_until_followed(cluster: Cluster) -> None:
-    """Return once all query frontends hear of changes and the management frontend of what they apply."""
+    """Return once all query frontends receive changes, and the management frontend their acknowledgements."""
 
     def followed() -> bool:
         with cluster.redis.client(4) as client:
@@ -42,7 +42,7 @@ def wait_until_followed(cluster: Cluster) -> None:
 
 
 def reasons(cluster: Cluster, app: str) -> list[Any]:
-    """Return why each query frontend gives a default for this application: the status where it is unknown."""
+    """Return why each query frontend gives a default for this application: the status if it is unknown."""
     return [_reason(frontend.rest, app) for frontend in cluster.frontends]
 
 
@@ -54,7 +54,7 @@ def _reason(address: str, app: str) -> Any:
 
 
 def outputs(cluster: Cluster) -> list[Any]:
-    """Return what each query frontend answers now."""
+    """Return the answers of all query frontends now."""
     return [predict(frontend.rest, "app", input=[1.0])["output"] for frontend in cluster.frontends]
 
 

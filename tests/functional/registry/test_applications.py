@@ -1,4 +1,4 @@
-"""Applications and links in the registry: what is written, and what is refused."""
+"""Applications and links in the registry: writes and refusals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The way to Redis: passwords, TLS, and what happens when Redis does not answer."""
+"""Connections to Redis: passwords, TLS, and a Redis that does not answer."""
 
 from __future__ import annotations
 
@@ -88,9 +88,9 @@ async def test_a_silent_redis_is_given_up_within_three_seconds(make_redis_server
         await store.ping()
         server.pause()
         started_s = time.monotonic()
-        # More at a time than there are connections: those that wait for one are in time too.
+        # More at a time than there are connections: those that wait for one are answered in time too.
         results = await asyncio.gather(*(store.get_models() for _ in range(40)), return_exceptions=True)
-        # With what a busy machine adds.
+        # With an allowance for a busy machine.
         assert time.monotonic() - started_s < 3.0 + 1.0
         assert all(isinstance(result, RegistryUnavailable) for result in results)
         server.resume()

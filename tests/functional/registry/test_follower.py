@@ -26,7 +26,7 @@ MANY = 1000
 
 
 class Listener:
-    """Keeps what it was told, and wakes who waits for more."""
+    """Records all changes, and wakes the test that waits for more."""
 
     def __init__(self) -> None:
         self.changes: list[Changes] = []
@@ -42,7 +42,7 @@ class Listener:
         self._told.set()
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        """Return when `condition` holds; it is checked at each notice, and now and then for a lost link."""
+        """Return when `condition` holds; it is checked at each change, and periodically for a lost link."""
         async with asyncio.timeout(WAIT_S):
             while not condition():
                 self._told.clear()
@@ -169,7 +169,7 @@ async def test_a_lost_link_keeps_the_mirror_and_is_made_up_for(
         server.kill()
         await listener.until(lambda: not follower.connected)
         assert set(follower.mirror.applications) == {"kept", "deleted"}
-        # Redis is reached by nobody but this client: the follower misses what it does.
+        # Only this client reaches Redis: the follower misses its writes.
         seen = len(listener.changes)
         server.start()
         await store.delete_application("deleted")
@@ -193,7 +193,7 @@ async def test_a_silent_link_is_noticed(make_redis_server: RedisFactory, listene
     server.pause()
     started_s = time.monotonic()
     await listener.until(lambda: not follower.connected)
-    # Six seconds, and what a busy machine adds.
+    # Six seconds, and an allowance for a busy machine.
     assert time.monotonic() - started_s < 9.0
     server.resume()
     await listener.until(lambda: follower.connected)

@@ -1,4 +1,4 @@
-"""Model versions in the registry: which is registered, which is current, and which serves."""
+"""Model versions in the registry: the registered ones, the current one, and the one that serves."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def test_a_version_is_read_as_it_was_added(store: Store) -> None:
 async def test_the_newest_version_becomes_current(store: Store) -> None:
     await store.add_model(model("1"))
     await store.add_model(model("2"))
-    assert await store.get_current_version("m") == "2"
+    assert (await store.get_model_versions("m")).current_version == "2"
     assert [(found.record.version, found.is_current_version) for found in await store.get_models()] == [
         ("1", False),
         ("2", True),
@@ -68,7 +68,7 @@ async def test_a_hash_without_valid_counts_as_unregistered(store: Store, redis_s
         client.hdel("m:1", "valid")
         client.hset("m:1", "left", "over")
     assert await store.get_model("m", "1") is None
-    assert await store.get_current_version("m") is None
+    assert (await store.get_model_versions("m")).current_version is None
     with pytest.raises(RegistryRefusal, match="not registered"):
         await store.set_model_version("m", "1")
     await store.add_model(model("1"))
@@ -87,7 +87,7 @@ async def test_versions_keep_the_input_type_of_linked_applications(store: Store)
         await store.add_model(model("2", InputType.FLOATS))
     with pytest.raises(RegistryRefusal, match=r"linked to app 'digits' using input type 'doubles'"):
         await store.set_model_version("m", "old")
-    assert await store.get_current_version("m") == "1"
+    assert (await store.get_model_versions("m")).current_version == "1"
     assert (await store.get_model_versions("m")).versions == ("1", "old")
 
 

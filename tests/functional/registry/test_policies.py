@@ -1,4 +1,4 @@
-"""Policies in the registry: how they are written, and how they go together with links."""
+"""Policies in the registry: their form, and their fit with links."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Replicas in the registry: their numbers, and who holds them for how long."""
+"""Replicas in the registry: their numbers, and the holds of frontends."""
 
 from __future__ import annotations
 
@@ -77,14 +77,14 @@ async def test_records_expire_and_renewals_prolong(store: Store, redis_server: R
         assert int(client.hget("m,1,0", "holder:f")) >= before_ms
 
 
-async def test_a_renewal_tells_which_records_are_gone_or_anothers(store: Store) -> None:
+async def test_a_renewal_returns_the_records_that_are_gone_or_anothers(store: Store) -> None:
     await store.register_replica(session("x"), "f")
     held = {ReplicaKey("m", "1", 0): "another", ReplicaKey("m", "1", 1): "x", ReplicaKey("m", "2", 0): "x"}
     assert await store.renew_replicas("f", held) == list(held)
     assert await store.renew_replicas("f", {}) == []
 
 
-async def test_nobody_releases_another_instances_record(store: Store) -> None:
+async def test_another_instances_record_is_not_released(store: Store) -> None:
     await store.register_replica(session("x"), "f")
     await store.release_replica("f", ReplicaKey("m", "1", 0), "another")
     assert len(await store.get_replicas()) == 1

@@ -1,4 +1,4 @@
-"""What policies learn, in Redis: sums, lifetimes, batches that are written once, users who are forgotten."""
+"""The state of policies in Redis: sums, lifetimes, batches that are written once, users who are forgotten."""
 
 from __future__ import annotations
 

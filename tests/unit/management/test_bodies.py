@@ -1,4 +1,4 @@
-"""The bodies of admin calls: what is taken, and what is said of what is not."""
+"""The bodies of admin calls: what they accept, and how they refuse the rest."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_listings_are_not_verbose_by_default() -> None:
         (b'{"x": ' + b"[" * 50_000, "nested too deeply|not valid JSON"),
     ],
 )
-def test_a_bad_body_is_told_why(body: bytes, reason: str) -> None:
+def test_a_bad_body_is_refused_with_the_reason(body: bytes, reason: str) -> None:
     with pytest.raises(BadBodyError, match=reason):
         decode(body, bodies.NamedApplication)
 
@@ -53,5 +53,5 @@ def test_texts_arrive_as_they_were_sent(text: str) -> None:
     try:
         sent = msgspec.json.encode({"name": text})
     except UnicodeEncodeError:
-        return  # half a surrogate pair is no text that JSON can carry
+        return  # half a surrogate pair is not text that JSON can carry
     assert decode(sent, bodies.NamedApplication).name == text

@@ -1,4 +1,4 @@
-"""Key names: what is written can be read again, and nothing else is."""
+"""Key names: every written name can be read, and nothing else can."""
 
 from __future__ import annotations
 

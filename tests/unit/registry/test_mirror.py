@@ -1,4 +1,4 @@
-"""The mirror: which version serves, what each value changes, and that a full reading changes what differs."""
+"""The mirror: the serving version, the changes by each value, and the differences of a full reading."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_nothing_unregistered_serves() -> None:
     assert mirror.awaiting_promotion() == []
 
 
-def test_each_kind_of_value_tells_what_it_changed() -> None:
+def test_each_kind_of_value_returns_its_changes() -> None:
     mirror = Mirror()
     for entry, changes in (
         ((Database.APPLICATIONS, "a", APPLICATION.to_hash()), Changes(applications=frozenset("a"))),

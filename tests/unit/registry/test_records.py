@@ -1,4 +1,4 @@
-"""Records: each is read from the hash that it wrote, and an unreadable one says where."""
+"""Records: each is read from its own hash, and the error for an unreadable one names key and field."""
 
 from __future__ import annotations
 

@@ -1,10 +1,7 @@
-"""The barrier: who has written to the registry waits here until every live query frontend has applied it.
+"""The barrier: writers wait here until every live query frontend has applied their writes.
 
-Owns the subscription to the query frontends' acknowledgements, the task that follows it, and the bound on the
-waiting. What was written is not its business.
-
-A token goes to the frontends on the connection that they hear of changes on, and Redis keeps the order: who
-acknowledges a token has applied all that was written before it.
+A token goes to the frontends on the same connection as the events of changes, and Redis keeps the order: a
+frontend that acknowledges a token has applied all earlier writes. The wait is bounded.
 """
 
 from __future__ import annotations
@@ -25,7 +22,7 @@ from clipper_frontend.tasks import end_task
 
 logger = logging.getLogger("clipper.registry")
 
-#: Frontends acknowledge within milliseconds: who takes longer is stuck or gone, and its record expires.
+#: Frontends acknowledge within milliseconds: one that takes longer is stuck or gone, and its record expires.
 WAIT_LIMIT_S = 1.0
 FIRST_BACKOFF_S = 0.1
 MAX_BACKOFF_S = 2.0
@@ -55,17 +52,17 @@ class Barrier:
             await end_task(self._task)
 
     async def wait_until_open(self) -> None:
-        """Return when acknowledgements are heard, or at the latest after the limit of the waiting."""
+        """Return when acknowledgements can be received, at the latest after the wait limit."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(WAIT_LIMIT_S):
                 await self._opened.wait()
 
     async def pass_through(self, what: str) -> list[str]:
-        """Return once every live query frontend has applied what was written until now.
+        """Return once every live query frontend has applied all writes until now.
 
-        That takes at most the limit of the waiting, and nothing while acknowledgements cannot be heard. Who
-        then lags is returned, by its id, and logged with `what` was written; with no word from Redis nobody
-        is.
+        That takes at most the wait limit, and no time at all while acknowledgements cannot be received.
+        Returns the ids of the frontends that lag behind, which are logged with `what`, the name of the write.
+        If Redis gives no answer, there are none.
         """
         if not self._opened.is_set():
             return []
@@ -76,31 +73,35 @@ class Barrier:
                 waiting.expect(*await self._frontends.synchronize(token))
                 await waiting.done.wait()
         except RegistryUnavailable as exc:
-            logger.warning("%s is written; whether it is applied is not known: %s", what, exc)
+            logger.warning("%s was written, but its propagation could not be confirmed: %s", what, exc)
         except TimeoutError:
-            pass  # told below
+            pass  # logged below
         finally:
             del self._waiting[token]
         lagging = sorted(waiting.lagging)
         if lagging:
-            logger.warning("%s is written; not applied yet by query frontends %s", what, ", ".join(lagging))
+            logger.warning(
+                "%s was written, but these query frontends have not applied it yet: %s",
+                what,
+                ", ".join(lagging),
+            )
         return lagging
 
     async def _run(self) -> None:
         while True:
             try:
-                await self._hear()
+                await self._receive()
             except RegistryUnavailable as exc:
                 self._lose(str(exc))
-            except Exception as exc:  # the root of this task: a fresh start hears again
-                logger.exception("hearing of what query frontends have applied failed")
+            except Exception as exc:  # the root of this task: it starts again with a new link
+                logger.exception("could not receive the acknowledgements of query frontends")
                 self._lose(repr(exc))
             await asyncio.sleep(self._backoff_s)
             self._backoff_s = min(self._backoff_s * 2, MAX_BACKOFF_S)
 
-    async def _hear(self) -> None:
-        """Take in acknowledgements until the link is lost."""
-        link = MessageLink(self._settings, "hear what query frontends have applied")
+    async def _receive(self) -> None:
+        """Receive acknowledgements until the link is lost."""
+        link = MessageLink(self._settings, "receive query frontends' acknowledgements")
         try:
             await link.open()
             await link.subscribe(channels=(APPLIED_CHANNEL,))
@@ -119,12 +120,12 @@ class Barrier:
         for waiting in self._waiting.values():
             waiting.done.set()
         if trouble != self._last_trouble:
-            logger.warning("%s; until it is heard again, writes are answered without waiting", trouble)
+            logger.warning("%s; answering writes without waiting for query frontends, retrying", trouble)
             self._last_trouble = trouble
 
 
 class _Waiting:
-    """One token's acknowledgements, which may come before it is known from whom they are expected."""
+    """One token's acknowledgements, which may arrive before the ids of the live frontends are known."""
 
     def __init__(self) -> None:
         self.done = asyncio.Event()
@@ -134,22 +135,22 @@ class _Waiting:
 
     @property
     def lagging(self) -> set[str]:
-        """Return who lives and has not acknowledged."""
+        """Return the live frontends that have not acknowledged."""
         return set(self._live or ()) - self._acknowledged
 
     def expect(self, num_receivers: int, live: frozenset[str]) -> None:
-        """Wait for those who live, but for no more than the token went to."""
+        """Wait for the live frontends, but for no more of them than received the token."""
         self._num_receivers, self._live = num_receivers, live
         self._check()
 
     def acknowledge(self, frontend_id: str) -> None:
-        """Take in one acknowledgement."""
+        """Count one acknowledgement."""
         self._acknowledged.add(frontend_id)
         self._check()
 
     def _check(self) -> None:
         if self._live is None:
             return
-        # A frontend whose link to Redis is down has not got the token, and will read everything anew.
+        # A frontend whose link to Redis is down has not received the token, and will read everything again.
         if not self.lagging or len(self._acknowledged) >= self._num_receivers:
             self.done.set()

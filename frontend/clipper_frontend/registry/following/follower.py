@@ -1,7 +1,6 @@
-"""The follower: keeps a mirror of the registry equal to Redis, and tells a listener what changed.
+"""The follower, which keeps a mirror of the registry equal to Redis, and notifies a listener of changes.
 
-Owns one task, its subscription and its client. Routing and serving are the listener's; while Redis is away
-the mirror stays as it was.
+It runs one task with a subscription and a client. While Redis is away the mirror stays as it was.
 """
 
 from __future__ import annotations
@@ -20,16 +19,16 @@ from clipper_frontend.tasks import end_task
 
 logger = logging.getLogger("clipper.registry")
 
-#: Keys read at a time: reading and taking them over holds up queries for about a millisecond.
+#: Keys are read this many at a time, which holds up queries for about a millisecond.
 CHUNK_KEYS = 100
-#: Events can be missed without the link being lost (FLUSHALL sends none, CONFIG can stop them).
+#: Events can be missed although the link is not lost (FLUSHALL sends none, CONFIG can stop them).
 RESYNC_INTERVAL_S = 60.0
 FIRST_BACKOFF_S = 0.1
 MAX_BACKOFF_S = 2.0
 
 
 class RegistryListener(Protocol):
-    """Who is told of changes. All methods are called in the event loop and must return at once."""
+    """The recipient of changes. All methods are called in the event loop and must return at once."""
 
     def registry_changed(self, changes: Changes) -> None:
         """The follower's mirror has changed, in these names."""
@@ -41,9 +40,8 @@ class RegistryListener(Protocol):
 class Follower:
     """Follows one Redis from start() to close().
 
-    `mirror` is read by anybody and always the same object; `followed` is set once the first full reading is
-    done; `connected` tells whether changes arrive now. With a frontend id, those who ask whether
-    changes were taken over are told so under that id.
+    `mirror` is always the same object; `followed` is set once the first full reading is done; `connected` is
+    whether changes arrive now. With a frontend id, the follower acknowledges tokens under that id.
     """
 
     def __init__(
@@ -56,17 +54,17 @@ class Follower:
         self._listener = listener
         self._frontend_id = frontend_id
         self._redis = connect(settings)
-        self._scripts = Frontends(self._redis)
+        self._frontends = Frontends(self._redis)
         self._task: asyncio.Task[None] | None = None
         self._backoff_s = FIRST_BACKOFF_S
         self._last_trouble = ""
 
     def start(self) -> None:
-        """Start to follow, in a task of its own."""
+        """Begin to follow, in a task of its own."""
         self._task = asyncio.create_task(self._run(), name="registry-follower")
 
     async def close(self) -> None:
-        """Stop to follow, and close all connections."""
+        """Stop following, and close all connections."""
         if self._task is not None:
             await end_task(self._task)
         await self._redis.aclose()
@@ -77,14 +75,14 @@ class Follower:
                 await self._follow()
             except RegistryUnavailable as exc:
                 self._lose(str(exc))
-            except Exception as exc:  # the root of this task: a fresh start reads all anew
-                logger.exception("following the registry failed")
+            except Exception as exc:  # the root of this task: it starts again, and reads everything
+                logger.exception("could not follow the registry")
                 self._lose(repr(exc))
             await asyncio.sleep(self._backoff_s)
             self._backoff_s = min(self._backoff_s * 2, MAX_BACKOFF_S)
 
     async def _follow(self) -> None:
-        """Subscribe, read everything, and then whatever is touched, until the link is lost."""
+        """Subscribe, read everything, then read every touched key, until the link is lost."""
         subscription = Subscription(self._settings)
         try:
             await subscription.open()
@@ -101,29 +99,29 @@ class Follower:
             await subscription.close()
 
     async def _resync(self) -> None:
-        """Read everything in chunks, queries being served in between, and take over what differs."""
+        """Read everything in chunks, between which queries are served, and take over the differences."""
         fresh = Mirror()
         for database in FOLLOWED:
             cursor = ""
             while cursor != "0":
-                cursor, entries = await self._scripts.scan(database, cursor or "0", CHUNK_KEYS)
+                cursor, entries = await self._frontends.scan(database, cursor or "0", CHUNK_KEYS)
                 fresh.apply(entries)
-        self._tell(self.mirror.adopt(fresh))
+        self._notify(self.mirror.adopt(fresh))
 
     async def _take_over(self, heard: Heard) -> None:
-        self._tell(self.mirror.apply(await self._scripts.read(sorted(heard.touched))))
+        self._notify(self.mirror.apply(await self._frontends.read(sorted(heard.touched))))
         if self._frontend_id is not None:
             await self._acknowledge(heard.tokens, self._frontend_id)
 
     async def _acknowledge(self, tokens: list[str], frontend_id: str) -> None:
-        """Tell who asked; they wait for a bounded time only, so that it may fail."""
+        """Acknowledge tokens; that may fail, since writers wait for a bounded time only."""
         try:
             for token in tokens:
-                await self._scripts.acknowledge(token, frontend_id)
+                await self._frontends.acknowledge(token, frontend_id)
         except RegistryUnavailable as exc:
-            logger.warning("%s; the change itself was taken over", exc)
+            logger.warning("could not acknowledge a change, which was applied: %s", exc)
 
-    def _tell(self, changes: Changes) -> None:
+    def _notify(self, changes: Changes) -> None:
         if changes:
             self._listener.registry_changed(changes)
 
@@ -137,6 +135,6 @@ class Follower:
 
     def _lose(self, trouble: str) -> None:
         if trouble != self._last_trouble:
-            logger.warning("%s; what is known of it stays, and it is tried again", trouble)
+            logger.warning("%s; serving from the last known state, retrying", trouble)
             self._last_trouble = trouble
         self.connected = False

@@ -1,6 +1,6 @@
-"""A connection on which Redis sends messages: keyspace events, and what is published on channels.
+"""A connection on which Redis sends messages: keyspace events, and those that are published on channels.
 
-Owns the connection, and notices when it is lost or silent. What the messages mean is not its business.
+It notices when the connection is lost or silent.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _KINDS = frozenset({"message", "pmessage"})
 
 
 class MessageLink:
-    """One connection that hears messages. `purpose` says in errors what it is for."""
+    """One connection that receives messages. Errors name its `purpose`."""
 
     def __init__(self, settings: RedisSettings, purpose: str) -> None:
         self._purpose = purpose
@@ -33,12 +33,12 @@ class MessageLink:
         self._last_heard_s = _now_s()
 
     async def ask(self, *command: str) -> Any:
-        """Return a command's reply, before anything is subscribed to; raises Redis's own errors."""
+        """Return a command's reply; only before the first subscription. Raises Redis's own errors."""
         await self._send(*command)
         return await self._connection.read_response()
 
     async def subscribe(self, *, channels: tuple[str, ...] = (), patterns: tuple[str, ...] = ()) -> None:
-        """Hear from now on what is published there; raises RegistryUnavailable."""
+        """Receive the messages of these channels from now on; raises RegistryUnavailable."""
         with translated(self._purpose):
             for command, names in (("SUBSCRIBE", channels), ("PSUBSCRIBE", patterns)):
                 if names:
@@ -47,10 +47,10 @@ class MessageLink:
                     await self._connection.read_response()
 
     async def next_messages(self, limit: int) -> list[list[str]]:
-        """Return up to `limit` messages in the order of Redis; none when nothing came for a while.
+        """Return up to `limit` messages in the order of Redis; none if nothing arrived for a while.
 
         A message is ["message", channel, text] or ["pmessage", pattern, channel, text]. Raises
-        RegistryUnavailable when the connection is lost or silent.
+        RegistryUnavailable if the connection is lost or silent.
         """
         messages: list[list[str]] = []
         with translated(self._purpose):
@@ -63,7 +63,7 @@ class MessageLink:
                     messages.append(heard)
                 if len(messages) >= limit:
                     break
-                # What has arrived is read without waiting.
+                # Messages that have arrived are read without waiting.
                 heard = await self._connection.read_response(timeout=0)
         return messages
 

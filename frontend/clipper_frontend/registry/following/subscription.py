@@ -1,6 +1,6 @@
-"""A subscription to what happens in the registry: which keys were touched, and who asks how far this is.
+"""A subscription to the registry's events: touched keys, and tokens to acknowledge.
 
-Owns what the messages mean, and that Redis sends them. Reads no values.
+It configures Redis so that it sends the events. It reads no values.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ logger = logging.getLogger("clipper.registry")
 
 _PURPOSE = "follow the registry"
 _NEEDED_EVENTS = "AKE"
-#: A prolonged lifetime changes no value.
+#: The prolongation of a lifetime changes no value.
 _IGNORED_EVENTS = frozenset({"expire"})
 
 Touched = set[tuple[Database, str]]
 
 
 class Heard(NamedTuple):
-    """The keys that were touched, and the tokens to acknowledge once these have been read."""
+    """The keys that were touched, and the tokens to acknowledge once these keys have been read."""
 
     touched: Touched
     tokens: list[str]
 
 
 class Subscription:
-    """Hears of every touched key of the followed databases, and of synchronization tokens, in one order."""
+    """Receives every touched key of the followed databases, and synchronization tokens, in one order."""
 
     def __init__(self, settings: RedisSettings) -> None:
         self._link = MessageLink(settings, _PURPOSE)
@@ -48,14 +48,14 @@ class Subscription:
         await self._link.open()
         with translated(_PURPOSE):
             await self._ensure_events()
-        # The channel comes last: whoever hears a token hears of all keys touched before it.
+        # The channel comes last: a token arrives only after all keys that were touched before it.
         await self._link.subscribe(patterns=tuple(map(keyspace_pattern, FOLLOWED)))
         await self._link.subscribe(channels=(SYNC_CHANNEL,))
 
     async def next_heard(self, limit: int) -> Heard:
-        """Return what up to `limit` messages say; nothing when nothing happened for a while.
+        """Return the contents of up to `limit` messages; they are empty if nothing happened for a while.
 
-        Raises RegistryUnavailable when the connection is lost or silent.
+        Raises RegistryUnavailable if the connection is lost or silent.
         """
         heard = Heard(set(), [])
         for message in await self._link.next_messages(limit):
@@ -71,7 +71,7 @@ class Subscription:
         await self._link.close()
 
     async def _ensure_events(self) -> None:
-        """Make Redis tell of touched keys; where CONFIG is forbidden, say what must be set."""
+        """Make Redis send events of touched keys; if CONFIG is forbidden, log the setting that it needs."""
         try:
             reply = await self._link.ask("CONFIG", "GET", "notify-keyspace-events")
             flags = reply[1] if reply else ""
@@ -80,8 +80,8 @@ class Subscription:
                 await self._link.ask("CONFIG", "SET", "notify-keyspace-events", wanted)
         except ResponseError as exc:
             logger.warning(
-                "Redis does not let its CONFIG be used (%s): changes are followed only when its own "
-                "configuration has notify-keyspace-events %s",
+                "could not configure Redis (%s): changes are followed only if its own configuration has "
+                "notify-keyspace-events %s",
                 exc,
                 _NEEDED_EVENTS,
             )

@@ -1,2 +1,2 @@
--- Answers who asked how far a query frontend is.  ARGV: channel, text
+-- Publishes a query frontend's acknowledgement.  ARGV: channel, text
 redis.call('PUBLISH', ARGV[1], ARGV[2])

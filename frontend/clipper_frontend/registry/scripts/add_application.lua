@@ -1,4 +1,4 @@
--- ARGV: name, selection state of the default user, then the fields of its hash
+-- Adds an application.  ARGV: name, selection state of the default user, then the fields of its hash
 local name = ARGV[1]
 if exists(APPLICATIONS, name) then
   return refuse("application '%s' already exists", name)

@@ -1,6 +1,6 @@
--- Adds a batch of increments, once. Returns 1, or 0 where the batch was written or cancelled before.
--- ARGV: token, how long that is kept in s, the most users of a state, then for each addition: application, state
--- name, user, bucket, when it ends in s since the epoch (or ''), the number of counters, counter, increment …
+-- Adds a batch of increments, once. Returns 1, or 0 if the batch was written or cancelled before.
+-- ARGV: token, its lifetime in s, the maximum number of users of a state, then for each addition: application, state
+-- name, user, bucket, its end in s since the epoch (or ''), the number of counters, counter, increment …
 if not at(SELECTION_STATE, 'SET', 'selection_batch:' .. ARGV[1], 'written', 'NX', 'EX', ARGV[2]) then
   return 0
 end
@@ -11,7 +11,7 @@ while i <= #ARGV do
   local last = i + 5 + 2 * ARGV[i + 5]
   local key = state .. user .. ':' .. bucket
   for field = i + 6, last, 2 do
-    -- A counter that is full stays so.
+    -- A counter at its limit of 64 bits stays there.
     redis.pcall('HINCRBY', key, ARGV[field], ARGV[field + 1])
   end
   note_bucket(state .. user, bucket, expires_at)

@@ -8,7 +8,7 @@ if application then
   return refuse("Model with name '%s' is already linked to app '%s' using input type '%s'. The input type you "
     .. "provided for a new version of the model, '%s', is not compatible.", name, application, wanted, input_type)
 end
--- The version comes before the keys that point to it, since followers hear of them in this order.
+-- The version comes before the keys that point to it, since followers read them in this order.
 at(MODELS, 'DEL', name .. ':' .. version)
 at(MODELS, 'HSET', name .. ':' .. version, unpack(ARGV, 4))
 at(METADATA, 'SET', 'CURRENT_MODEL_VERSION:' .. name, version)

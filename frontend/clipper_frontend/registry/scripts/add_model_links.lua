@@ -1,4 +1,5 @@
--- ARGV: application, the names of the policies for several models, how many models, their names; then, where the
+-- Links an application to models.
+-- ARGV: application, the names of the policies for several models, the number of models, their names; then, if the
 -- policy changes with the links, the policy_config that is replaced, and the fields of the new policy
 local application, policies, count = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local last = 3 + count
@@ -38,7 +39,7 @@ local weighs = #ARGV > last
 if weighs and is_other_policy(application, ARGV[last + 1]) then
   return refuse_other_policy(application)
 end
--- The links come before the policy whose arms they are, since followers hear of them in this order.
+-- The links come before the policy that needs them, since followers read them in this order.
 at(LINKS, 'SADD', application, unpack(ARGV, 4, last))
 if weighs then
   at(APPLICATIONS, 'HSET', application, unpack(ARGV, last + 2))

@@ -1,4 +1,4 @@
--- ARGV: name
+-- Deletes an application with its links and its selection state.  ARGV: name
 local name = ARGV[1]
 if not exists(APPLICATIONS, name) then
   return refuse("Application '%s' does not exist", name)

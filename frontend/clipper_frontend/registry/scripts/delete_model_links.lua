@@ -1,5 +1,6 @@
--- ARGV: application, how many models, their names; then, where the policy changes with the links, the policy_config
--- that is replaced, and the fields of the new policy
+-- Deletes links of an application.
+-- ARGV: application, the number of models, their names; then, if the policy changes with the links, the
+-- policy_config that is replaced, and the fields of the new policy
 local application, last = ARGV[1], 2 + tonumber(ARGV[2])
 if not exists(APPLICATIONS, application) then
   return refuse("No app with name '%s' exists.", application)
@@ -12,7 +13,7 @@ end
 if last == 2 then
   return refuse("Please provide the names of the models to unlink from the application '%s'", application)
 end
--- The policy's arms go before the links that they need, since followers hear of them in this order.
+-- The policy's arms are deleted before the links that they need, since followers read them in this order.
 if #ARGV > last then
   if is_other_policy(application, ARGV[last + 1]) then
     return refuse_other_policy(application)

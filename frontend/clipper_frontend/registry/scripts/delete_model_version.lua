@@ -1,16 +1,16 @@
--- ARGV: name, version
+-- Unregisters a version.  ARGV: name, version
 local name, version = ARGV[1], ARGV[2]
 if not is_registered(name, version) then
   return refuse("Model with name '%s' and version '%s' does not exist", name, version)
 end
-local function delete_where_it_names_the_version(key)
+local function delete_if_it_names_the_version(key)
   if at(METADATA, 'GET', key) == version then
     at(METADATA, 'DEL', key)
     return true
   end
 end
-delete_where_it_names_the_version('SERVING_MODEL_VERSION:' .. name)
-if delete_where_it_names_the_version('CURRENT_MODEL_VERSION:' .. name) then
+delete_if_it_names_the_version('SERVING_MODEL_VERSION:' .. name)
+if delete_if_it_names_the_version('CURRENT_MODEL_VERSION:' .. name) then
   at(METADATA, 'DEL', 'SERVING_MODEL_VERSION:' .. name)
 end
 at(MODELS, 'DEL', name .. ':' .. version)

@@ -1,2 +1,2 @@
--- Makes the current version serve where it may, and returns the version that serves.  ARGV: name
+-- Makes the current version serve if it may, and returns the version that serves.  ARGV: name
 return promote(ARGV[1])

@@ -1,5 +1,5 @@
--- Writes a query frontend's record anew.  ARGV: id, the number of plain fields and values, these, then model,
--- version, RPC version of each version that is ready there
+-- Replaces a query frontend's record.
+-- ARGV: id, the number of plain fields and values, these, then model, version, RPC version of each ready version
 local key, plain = 'QUERY_FRONTEND:' .. ARGV[1], tonumber(ARGV[2])
 at(FRONTENDS, 'DEL', key)
 at(FRONTENDS, 'HSET', key, unpack(ARGV, 3, 2 + plain))

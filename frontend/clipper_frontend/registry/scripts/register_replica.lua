@@ -1,5 +1,5 @@
--- Gives an instance its replica number: the one it has, else the lowest free one. Returns the number.
--- ARGV: model, version, instance id, frontend id, then the fields of its hash but model_replica_id
+-- Gives an instance its replica number: the one that it has, else the lowest free one. Returns the number.
+-- ARGV: model, version, instance id, frontend id, then the fields of its hash except model_replica_id
 local instance, frontend = ARGV[3], ARGV[4]
 local prefix = ARGV[1] .. ',' .. ARGV[2] .. ','
 local taken, number = {}, nil

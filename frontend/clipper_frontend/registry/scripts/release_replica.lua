@@ -1,4 +1,5 @@
--- Ends a frontend's hold, and deletes the record that nobody holds any more.  ARGV: frontend id, key, instance id
+-- Ends a frontend's hold, and deletes the record if no frontend holds it any more.
+-- ARGV: frontend id, key, instance id
 local frontend, key, instance = ARGV[1], ARGV[2], ARGV[3]
 if is_instance(key, instance) then
   at(REPLICAS, 'HDEL', key, 'holder:' .. frontend)

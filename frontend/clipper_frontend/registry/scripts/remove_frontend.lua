@@ -1,4 +1,4 @@
--- Removes a query frontend's record; what only it was waited for may serve then.  ARGV: id
+-- Removes a query frontend's record, and promotes the versions that waited for it alone.  ARGV: id
 local prefix = 'CURRENT_MODEL_VERSION:'
 if at(FRONTENDS, 'DEL', 'QUERY_FRONTEND:' .. ARGV[1]) == 1 then
   for _, key in ipairs(at(METADATA, 'KEYS', prefix .. '*')) do

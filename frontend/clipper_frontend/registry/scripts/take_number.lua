@@ -1,4 +1,3 @@
--- Gives a query frontend a number that ids of queries begin with, and that no other one has had for two
--- million of them.
+-- Returns the number that a query frontend's query ids begin with. It repeats only after two million numbers.
 local NUMBERS = 2 ^ 21
 return at(FRONTENDS, 'INCR', 'QUERY_FRONTEND_NUMBER') % NUMBERS

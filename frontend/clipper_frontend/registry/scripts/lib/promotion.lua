@@ -1,9 +1,10 @@
--- Which version of a model serves. It becomes the current one, once, when that is ready everywhere.
+-- The version of a model that serves. It changes to the current one, once, when that is ready everywhere.
 
--- How long the query frontends that have a new version ready wait for the others.
+-- Query frontends that have a new version ready wait this long for the others.
 local PROMOTION_WAIT_MS = 10000
 
--- How many query frontends live, how many have a version ready, and whether by a replica of RPC version 3.
+-- The number of live query frontends, the number of those that have a version ready, and whether any of them has it
+-- by a replica of RPC version 3.
 local function readiness(model, version)
   local live, ready, version_3 = 0, 0, false
   for _, key in ipairs(at(FRONTENDS, 'KEYS', 'QUERY_FRONTEND:*')) do
@@ -22,7 +23,7 @@ local function may_serve(model, version)
   if ready == 0 then
     return false
   end
-  -- A replica of RPC version 3 knows one frontend: the others never get it.
+  -- A replica of RPC version 3 connects to one frontend only: the others never get it.
   if ready == live or version_3 then
     return true
   end
@@ -30,7 +31,7 @@ local function may_serve(model, version)
   return first_ready and now_ms() - first_ready > PROMOTION_WAIT_MS
 end
 
--- Applications follow the current version's input type, which a serving version of another type cannot answer.
+-- Applications have the current version's input type, so a version of another type could not answer their queries.
 local function same_type(model, one, other)
   local function input_type(version)
     return try(MODELS, 'HGET', model .. ':' .. version, 'input_type')
@@ -38,7 +39,7 @@ local function same_type(model, one, other)
   return input_type(one) == input_type(other)
 end
 
--- Makes the current version serve where it may, and returns the version that serves (false: none).
+-- Makes the current version serve if it may, and returns the version that serves (false: none).
 local function promote(model)
   local current = at(METADATA, 'GET', 'CURRENT_MODEL_VERSION:' .. model)
   local serving = at(METADATA, 'GET', 'SERVING_MODEL_VERSION:' .. model)
@@ -53,7 +54,7 @@ local function promote(model)
   return current
 end
 
--- Notes on a frontend's record that it has a version ready, and when the first of those that live had.
+-- Marks a version as ready in a frontend's record; the first live frontend to do so also records the time.
 local function mark_ready(frontend_key, model, version, rpc_version)
   local _, ready = readiness(model, version)
   if ready == 0 then

@@ -1,4 +1,4 @@
--- What every script begins with: the databases, and how a script refuses.
+-- The databases, refusals, and functions that the other files call.
 local MODELS, REPLICAS, FRONTENDS, APPLICATIONS, METADATA, LINKS = 2, 3, 4, 5, 6, 7
 local SELECTION_STATE = 1
 
@@ -8,7 +8,7 @@ local function at(database, ...)
   return redis.call(...)
 end
 
--- The same for what people may have edited by hand: false where the key holds another kind of value.
+-- The same for keys that people may have edited by hand: false if the key holds another kind of value.
 local function try(database, ...)
   redis.call('SELECT', database)
   local reply = redis.pcall(...)
@@ -19,7 +19,7 @@ local function exists(database, key)
   return at(database, 'EXISTS', key) == 1
 end
 
--- What a script returns that has written nothing because it may not; the text is for the user.
+-- The return value of a script that refuses, and has written nothing; the text is for the user.
 local function refuse(...)
   return redis.error_reply('REFUSED ' .. string.format(...))
 end
@@ -29,12 +29,12 @@ local function now_ms()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
--- Numbers of this size lose digits when Lua writes them by itself.
+-- Lua's own conversion would lose digits of numbers of this size.
 local function integer(number)
   return string.format('%.0f', number)
 end
 
--- The keys of a database that begin with `prefix`, whatever characters that has.
+-- The keys of a database that begin with `prefix`, which may contain any characters.
 local function keys_with_prefix(database, prefix)
   local literal = string.gsub(prefix, '[%*%?%[%]\\]', '\\%0')
   return at(database, 'KEYS', literal .. '*')
@@ -49,7 +49,7 @@ local function takes_one_model(application)
   return (at(APPLICATIONS, 'HGET', application, 'most_links') or '1') == '1'
 end
 
--- Whether a policy was changed since another was made of it, and how a script refuses then.
+-- Whether a policy has changed since the caller read it, and the refusal in that case.
 local function is_other_policy(application, policy_config)
   return (at(APPLICATIONS, 'HGET', application, 'policy_config') or '') ~= policy_config
 end
@@ -58,7 +58,7 @@ local function refuse_other_policy(application)
   return refuse("The policy of app '%s' was changed at the same time: nothing is done, try again", application)
 end
 
--- The first application linked to `model` whose input type is another one, with that type; nil where none is.
+-- The first application linked to `model` that has another input type, and that type; nil if there is none.
 local function linked_application_of_other_type(model, input_type)
   for _, application in ipairs(at(LINKS, 'KEYS', '*')) do
     if try(LINKS, 'SISMEMBER', application, model) == 1 then

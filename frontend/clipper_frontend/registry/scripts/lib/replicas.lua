@@ -1,8 +1,8 @@
--- Who holds a replica. Its record has a field holder:<frontend id> = when that hold ends, in ms since the epoch.
+-- The holders of a replica. Its record has a field holder:<frontend id> = the end of that hold in ms since the epoch.
 
 local REPLICA_LIFETIME_MS = 30000
 
--- Drops the holds that have ended from a replica's record, and returns how many are left.
+-- Removes the holds that have ended from a replica's record, and returns the number of those left.
 local function prune_holders(key)
   local now, left = now_ms(), 0
   local fields = at(REPLICAS, 'HGETALL', key)

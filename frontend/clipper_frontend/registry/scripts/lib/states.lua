@@ -1,10 +1,10 @@
--- What selection policies learn, in SELECTION_STATE, which is selected by who calls these.
+-- The state of selection policies, in the database SELECTION_STATE, which callers must have selected.
 
 local function state_prefix(application, state_name)
   return 'selection:' .. application .. ':' .. state_name .. ':'
 end
 
--- Makes a bucket end when it is to, and the set of buckets not before any of them.
+-- Sets the end of a bucket, and keeps the set of buckets at least as long as each of them.
 local function note_bucket(state_of_user, bucket, expires_at)
   local key, buckets = state_of_user .. ':' .. bucket, state_of_user .. ':buckets'
   local left = redis.call('TTL', buckets)
@@ -14,7 +14,7 @@ local function note_bucket(state_of_user, bucket, expires_at)
     redis.call('PERSIST', buckets)
   else
     redis.call('EXPIREAT', key, expires_at)
-    -- -2: there was none; -1: it never ends.
+    -- -2: there was no set; -1: it never ends.
     if left == -2 or (left >= 0 and now_ms() / 1000 + left < tonumber(expires_at)) then
       redis.call('EXPIREAT', buckets, expires_at)
     end
@@ -29,7 +29,7 @@ local function forget_user(state, user)
   redis.call('DEL', prefix .. 'buckets')
 end
 
--- Notes that a user gave feedback now, and forgets the users who did so longest ago, above `most`.
+-- Records that a user gave feedback now, and forgets the least recent users above `most`.
 local function note_user(state, user, most)
   local users = state .. ':users'
   redis.call('ZADD', users, integer(now_ms()), user)

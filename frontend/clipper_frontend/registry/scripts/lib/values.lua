@@ -1,4 +1,4 @@
--- The value of a key as {type, value}: a hash as field, value, field, value …; {'none'} for anything unknown.
+-- The value of a key as {type, value}: a hash as field, value, field, value …; {'none'} for any other type.
 local READERS = { hash = 'HGETALL', set = 'SMEMBERS', string = 'GET' }
 
 local function read(database, key)
