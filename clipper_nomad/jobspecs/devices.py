@@ -1,4 +1,4 @@
-"""What a model asks of its devices, read from text such as `${device.attr.memory} >= 8 GiB`."""
+"""The device requirements of a model, parsed from text such as `${device.attr.memory} >= 8 GiB`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from clipper_nomad.errors import ContainerManagerError
 from clipper_nomad.jobspecs.parameters import Constraint
 
 _WITHOUT_VALUE = ("is_set", "is_not_set")
-# Those of Nomad; of two that begin alike the longer one first.
+#: Nomad's operators; the longer of two with the same beginning comes first.
 _SYMBOLS = ("==", "=", "!=", ">=", "<=", ">", "<")
 _WORDS = (
     *("is", "not", "regexp", "version", "semver"),
@@ -22,7 +22,7 @@ _REQUIREMENT = re.compile(
 
 
 def parse_requirement(device: str, text: str) -> Constraint:
-    """Read `attribute operator value`. Raises ContainerManagerError, naming the device, for anything else."""
+    """Parse `attribute operator value`. Raises ContainerManagerError that names the device for others."""
     if match := _REQUIREMENT.fullmatch(text):
         operator = match["alone"] or match["symbol"] or match["word"]
         return Constraint(match["attribute"], match["value"] or "", operator)

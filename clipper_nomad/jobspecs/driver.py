@@ -1,4 +1,4 @@
-"""What a jobspec needs to know of a task driver, and nothing of what drivers there are."""
+"""The contract between jobspecs and task drivers."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from clipper_nomad.jobspecs.hcl import Value
 
 @dataclass(frozen=True)
 class Component:
-    """What is to run: a component's name, what it is packaged as, and its process' further arguments.
+    """A component to run: its name, its source, and further arguments of its process.
 
-    `source` is an image, or for a model and the drivers without images `<url>#sha256:<hex>`, or empty.
+    `source` is an image; for drivers without images, it is `<url>#sha256:<hex>` for a model, else empty.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Artifact:
 class Program:
     """A component in a driver's words. `Interpolated` text is Nomad's to fill in, all else is plain.
 
-    `ports` has the port inside the task for each label; a label that is not there listens on the host's.
+    `ports` has the port inside the task for each label; a missing label listens on the host's port.
     """
 
     config: Mapping[str, Value]
@@ -51,7 +51,7 @@ class Driver(Protocol):
 
     @property
     def mounts_volumes(self) -> bool:
-        """Tell whether a task sees a volume at the path where it is mounted."""
+        """Return whether a task sees a volume at the path where it is mounted."""
 
     def program(self, component: Component) -> Program:
-        """Return how `component` runs. Raises ContainerManagerError where its package is of no use here."""
+        """Return how `component` runs. Raises ContainerManagerError if the driver cannot run its source."""

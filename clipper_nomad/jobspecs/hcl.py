@@ -1,6 +1,6 @@
-"""Values as HCL. Owns all quoting: what goes in comes back the same from Nomad's parser.
+"""Values written as HCL: Nomad's parser reads back the same values.
 
-That is, in Unicode's normal form C, into which HCL brings all text.
+Text comes back in Unicode's normal form C, into which HCL brings all text.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
-#: What can be written: a map's keys may be any text.
+#: The values that can be written. A map's keys may be any text.
 Value: TypeAlias = "str | bool | int | float | Sequence[Value] | Mapping[str, Value]"
 
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _SPECIAL = re.compile(r'[\\"\x00-\x1f\x7f-\x9f\u2028\u2029]')
 _TEMPLATE = re.compile(r"([$%])(?=\{)")
-# Where Nomad fills something in when a task starts; no function and no expression of HCL.
+#: The variables that Nomad replaces when a task starts; not HCL's functions and expressions.
 _INTERPOLATION = re.compile(r"(\$\{[A-Za-z0-9_.-]+\})")
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
-_LONGEST_LINE = 90
+_MAX_LINE_LENGTH = 90
 
 
 class Interpolated(str):
@@ -27,7 +27,7 @@ class Interpolated(str):
 
 
 def hcl(value: Value) -> str:
-    """Write a value. Raises ValueError for what HCL has no word for."""
+    """Write a value. Raises ValueError for numbers that HCL cannot express."""
     if isinstance(value, str):
         return quote(value)
     if isinstance(value, bool):
@@ -40,24 +40,24 @@ def hcl(value: Value) -> str:
         return _in_lines("{", [f"{_key(name)} = {hcl(item)}" for name, item in value.items()], "", "}")
     items = [hcl(item) for item in value]
     line = f"[{', '.join(items)}]"
-    is_short = len(line) <= _LONGEST_LINE and "\n" not in line
+    is_short = len(line) <= _MAX_LINE_LENGTH and "\n" not in line
     return line if is_short else _in_lines("[", items, ",", "]")
 
 
 def quote(text: str) -> str:
-    """Write text in quotes; what would be a template or an escape there is escaped."""
+    """Write text in quotes, with templates and special characters escaped."""
     parts = _INTERPOLATION.split(text) if isinstance(text, Interpolated) else [text]
     # Every second part is an interpolation.
     return f'"{"".join(part if index % 2 else _escape(part) for index, part in enumerate(parts))}"'
 
 
 def has_interpolation(text: str) -> bool:
-    """Tell whether Nomad fills something into `text` when a task starts, however the text is quoted."""
+    """Return whether Nomad would replace a part of `text` when a task starts, however it is quoted."""
     return _INTERPOLATION.search(text) is not None
 
 
 def is_identifier(name: str) -> bool:
-    """Tell whether a name may stand without quotes."""
+    """Return whether a name may stand without quotes."""
     return _IDENTIFIER.fullmatch(name) is not None
 
 
@@ -76,7 +76,7 @@ def _escape_character(character: str) -> str:
 
 def _number(value: float) -> str:
     if not math.isfinite(value):
-        raise ValueError(f"{value} is no number in HCL")
+        raise ValueError(f"{value} is not a number in HCL")
     return repr(value)
 
 

@@ -1,6 +1,6 @@
-"""How HCL looks: indentation, alignment and blank lines, as `nomad fmt` would have them.
+"""The layout of HCL: indentation, alignment and blank lines, as by `nomad fmt`.
 
-Works on lines, since no value of ours spans several but in brackets. Changes no token.
+Works on lines, since only brackets span several of them. Changes no token.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""The words by which a cluster's jobs are found again: components, and the keys of a job's `meta`.
-
-Knows neither Nomad nor what the words are used for.
-"""
+"""The words by which a cluster's jobs are found again: components, and the keys of a job's `meta`."""
 
 from __future__ import annotations
 
@@ -18,6 +15,6 @@ VERSION = "clipper-nomad.version"
 MODEL_NAME = "clipper-nomad.model.name"
 MODEL_VERSION = "clipper-nomad.model.version"
 
-#: In the meta of a model's Consul service, whose keys Consul wants without dots.
+#: In the meta of a model's Consul service, whose keys may have no dots in Consul.
 SERVICE_MODEL = "model"
 SERVICE_MODEL_VERSION = "model_version"

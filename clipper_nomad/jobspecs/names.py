@@ -1,7 +1,7 @@
 """The ids of jobs and the names of Consul services.
 
-Ids join their parts with a dot, which no name of a cluster, model or version may contain; services end in a
-fixed word. So no two clusters share one.
+Ids join their parts with a dot, which names of clusters, models and versions cannot contain; services end in
+a fixed word. So no two clusters share one.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""What a cluster's four kinds of job are asked for: each a frozen dataclass, with its defaults.
-
-Owns the rules that hold among these values. Knows no HCL, and of Nomad only what the words mean.
-"""
+"""The parameters of a cluster's four kinds of job as frozen dataclasses, and the rules among them."""
 
 from __future__ import annotations
 
@@ -17,7 +14,7 @@ from clipper_nomad.types import Device, ModelVersion
 
 @dataclass(frozen=True)
 class Constraint:
-    """Where a job may run. `${...}` in `attribute` is Nomad's; not every operator needs both others."""
+    """A condition on a job's nodes. Nomad replaces `${...}` in `attribute`; some operators need no value."""
 
     attribute: str
     value: str = ""
@@ -26,7 +23,7 @@ class Constraint:
 
 @dataclass(frozen=True)
 class Affinity:
-    """Where a job had better run, or with a negative weight (-100 to 100) had better not."""
+    """A preference for nodes, or with a negative weight (-100 to 100) against them."""
 
     attribute: str
     value: str
@@ -36,7 +33,7 @@ class Affinity:
 
 @dataclass(frozen=True)
 class Spread:
-    """Over which nodes a job's allocations are spread: evenly, or by percent for each value in `targets`."""
+    """A spread of a job's allocations over nodes: even, or by the percentages of values in `targets`."""
 
     attribute: str
     weight: int = 50
@@ -79,7 +76,7 @@ class Scheduling:
 
 @dataclass(frozen=True)
 class TaskResources:
-    """What one task gets, and with `memory_max_mib` may use where its node has more to spare."""
+    """The resources of one task; it may use up to `memory_max_mib` if its node has memory to spare."""
 
     cpu_mhz: int
     memory_mib: int
@@ -96,13 +93,13 @@ class Timings:
     `reschedule_max_delay_s`. One whose liveness fails `liveness_failures` times in a row is restarted, but
     not within its first `liveness_grace_s`.
 
-    What is new must be ready for `min_healthy_s`, and be so within `healthy_deadline_s`, or the rollout
-    fails. For replicas `model_load_s` takes the place of that and of `liveness_grace_s`: it is to be longer
-    than the slowest model loads.
+    A new allocation must be ready for `min_healthy_s`, within `healthy_deadline_s`, or the rollout fails. For
+    replicas `model_load_s` replaces that deadline and `liveness_grace_s`: set it above your slowest model's
+    load time.
 
-    A stop: out of Consul, `shutdown_delay_s` for those who still know the address, SIGTERM,
-    `drain_timeout_s` for what is in work, and `kill_timeout_s` after SIGTERM the end. Nomad's clients allow
-    30 s of that unless their `max_kill_timeout` says more.
+    A stop: the task leaves Consul, `shutdown_delay_s` passes for clients that still know the address, then it
+    gets SIGTERM, has `drain_timeout_s` for its work, and is killed `kill_timeout_s` after SIGTERM. Nomad's
+    clients limit the last to 30 s unless their `max_kill_timeout` is higher.
     """
 
     min_healthy_s: int = 1
@@ -144,7 +141,7 @@ class Timings:
 class HostVolume:
     """A host volume, static or dynamic, for Redis' data; user 10001 writes there with the docker driver.
 
-    `is_sticky`: of several dynamic volumes of that name, the one that was used first is used again.
+    `is_sticky`: the first volume used is used again if there are several dynamic ones of that name.
     """
 
     source: str
@@ -153,9 +150,9 @@ class HostVolume:
 
 @dataclass(frozen=True)
 class Task:
-    """What runs, how, and with what: `source` is as the driver wants it, `environment` has plain values.
+    """The task of a job. `source` is in the driver's form, the values of `environment` are plain.
 
-    A value of `environment` wins over what the jobspec sets itself.
+    A value of `environment` wins over the jobspec's own.
     """
 
     driver: Driver
@@ -166,7 +163,7 @@ class Task:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """What all jobs have. `meta` are keys beside those of the module `meta`."""
+    """The parameters of every job. `meta` has keys beside those of the module `meta`."""
 
     component: ClassVar[str]
 
@@ -184,8 +181,8 @@ class Job:
 class RedisJob(Job):
     """The cluster's own Redis.
 
-    With no volume, its data is in the allocation, and moves with it as long as the node lives. A `password`
-    stands in the job, where all who may read the job can read it.
+    Without a volume, its data is in the allocation, and moves with it as long as the node lives. A `password`
+    is in the job, for everybody who may read the job.
     """
 
     component: ClassVar[str] = meta.REDIS
@@ -197,12 +194,12 @@ class RedisJob(Job):
         if self.count > 1:
             raise ContainerManagerError(
                 f"Cannot run {self.count} of Redis: each would have a state of its own. Ask for 1, or "
-                "use one that runs elsewhere, with redis_ip and redis_port."
+                "use an external one with redis_ip and redis_port."
             )
         if self.volume and not self.task.driver.mounts_volumes:
             raise ContainerManagerError(
                 f"Cannot give Redis the volume {self.volume.source!r}: the driver {self.task.driver.name} "
-                "mounts none. Use docker or exec, or no volume."
+                "mounts no volumes. Use docker or exec, or no volume."
             )
 
 
@@ -227,7 +224,7 @@ class ManagementFrontendJob(Job):
 
 @dataclass(frozen=True, kw_only=True)
 class ModelJob(Job):
-    """The replicas of one version of one model: as many as `count`."""
+    """The `count` replicas of one version of a model."""
 
     component: ClassVar[str] = meta.MODEL
 

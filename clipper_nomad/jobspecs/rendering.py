@@ -1,7 +1,7 @@
-"""From a job's parameters to its HCL, through the templates of the folder jobspecs/.
+"""The rendering of a job's parameters to HCL, through the templates of the folder jobspecs/.
 
-Owns finding the templates and what they may call. All that a template prints goes through `hcl` unless it is
-a macro's: no value gets into a jobspec unquoted.
+Everything that a template prints goes through `hcl` unless it is a macro's result: no value gets into a
+jobspec unquoted.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from clipper_nomad.jobspecs.names import job_id, service_name
 from clipper_nomad.jobspecs.parameters import AnyJob, Job, ModelJob, RedisJob
 
 _PACKAGE = Path(__file__).parents[1]
-# Installed, the wheel brought them; in a checkout they are beside.
+# In an installed wheel, then in a checkout.
 _FOLDERS = (_PACKAGE / "_jobspecs", _PACKAGE.parent / "jobspecs")
 
 
 def render(job: AnyJob) -> str:
-    """Return a job as HCL. Raises ContainerManagerError for what its driver or a device cannot be asked."""
+    """Return a job as HCL. Raises ContainerManagerError if its driver or a device cannot do what is asked."""
     template = _environment().get_template(f"{job.component}.nomad.hcl.j2")
     program = job.task.driver.program(Component(job.component, job.task.source, _arguments(job)))
     text = template.render(
@@ -46,7 +46,7 @@ def render(job: AnyJob) -> str:
 
 
 def render_all(jobs: Iterable[AnyJob]) -> dict[str, str]:
-    """Return the files of a cluster's jobs, by name: what would be submitted."""
+    """Return the files of a cluster's jobs, by name, as they would be submitted."""
     return {f"{job_id(job)}.nomad.hcl": render(job) for job in jobs}
 
 
@@ -63,7 +63,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
-        # What macros return is marked as HCL, and stays as it is.
+        # The results of macros are marked as HCL and not quoted again.
         autoescape=True,
         finalize=_as_hcl,
     )
@@ -130,11 +130,11 @@ def _own_environment(job: Job, program: Program, own: Mapping[str, str]) -> dict
 
 
 def _plain(what: str, text: str) -> str:
-    """Return `text`. Raises ContainerManagerError where Nomad would put something else into it."""
+    """Return `text`. Raises ContainerManagerError if Nomad would replace a part of it."""
     if has_interpolation(text) and not isinstance(text, Interpolated):
         raise ContainerManagerError(
-            f"Cannot pass on {what} as it is: Nomad replaces its ${{...}} when the task starts, and knows no "
-            "way to prevent that. Choose another value, or pass clipper_nomad.jobspecs.Interpolated(...) "
-            "where Nomad is to replace it."
+            f"Cannot pass on {what} as it is: Nomad replaces its ${{...}} when the task starts, and nothing "
+            "prevents that. Choose another value, or pass clipper_nomad.jobspecs.Interpolated(...) if "
+            "Nomad should replace it."
         )
     return text

@@ -1,7 +1,6 @@
-"""Where a cluster's services are, by their names in Consul.
+"""A cluster's services by their names in Consul: DNS first, then Consul's HTTP API.
 
-Owns the choice between DNS, which is asked first, and Consul's HTTP API, for machines whose resolver does not
-know Consul. Knows nothing of Nomad, nor of what the services are.
+The HTTP API is for machines whose resolver does not know Consul.
 """
 
 from __future__ import annotations
@@ -24,33 +23,32 @@ _DNS_PORT = 53
 
 
 class DNS(Protocol):
-    """Where services are, here and for containers."""
+    """The addresses of services, for this machine and for containers."""
 
     def lookup(self, service: str) -> list[HostPort]:
-        """Return where the service's passing instances are, sorted; without any, an empty list.
+        """Return the addresses of the service's passing instances, sorted.
 
-        Raises ContainerManagerError when nobody can be asked.
+        Raises ContainerManagerError if the lookup fails.
         """
 
     def srv_address(self, service: str) -> str:
-        """Return what containers are given as the service's address, `srv:NAME`."""
+        """Return the service's address for containers, `srv:NAME`."""
 
     @property
     def container_server(self) -> str | None:
-        """Return the DNS server that containers ask, as `host[:port]`; None is their system's resolver."""
+        """Return the DNS server that containers ask, as `host[:port]`; None: their system's resolver."""
 
 
 class ConsulDNS:
-    """Consul's DNS, over TCP, and its HTTP API where DNS knows nothing of Consul.
+    """Consul's DNS, over TCP, and its HTTP API if DNS does not know Consul.
 
-    `server` (`host[:port]`) is the DNS server that is asked here, else the system's resolver. Containers ask
-    `container_server`; without one they ask `server` too, unless that is this machine's loopback address,
-    which inside a container is the container itself. They then ask the resolver of their nodes, as they do
-    where `container_server` is "". The names are those of `datacenter`, else of the datacenter asked, below
-    `domain`.
+    This machine asks the DNS server `server` (`host[:port]`), by default the system's resolver. Containers
+    ask `container_server`, by default `server` too. If that is a loopback address, which means the container
+    itself there, or `container_server` is "", they ask the resolver of their nodes. Names are in
+    `datacenter`, by default that of the agent, below `domain`.
 
-    Consul answers DNS by the rights of its anonymous token; over HTTP, `access` says where and with which
-    token it is asked (default: CONSUL_*). DNS that says nothing costs `timeout_s` once: what was of use is
+    Consul answers DNS by the rights of its anonymous token; over HTTP, `access` has its address and token
+    (default: CONSUL_*). A DNS server that does not answer costs `timeout_s` once: the way that worked is
     remembered.
     """
 
@@ -77,7 +75,7 @@ class ConsulDNS:
             _check_server(setting, text)
 
     def near(self, host: str) -> Self:
-        """Return the same, with Consul's HTTP API at `host` unless `access` or CONSUL_HTTP_ADDR is set."""
+        """Return a copy with Consul's HTTP API at `host` unless `access` or CONSUL_HTTP_ADDR is set."""
         found = copy.copy(self)
         found._default_host = host
         found.__dict__.pop("catalog", None)
@@ -85,13 +83,13 @@ class ConsulDNS:
 
     @cached_property
     def catalog(self) -> ConsulCatalog:
-        """Return Consul's catalog, as it is asked where DNS says nothing."""
+        """Return Consul's catalog, for services that DNS does not know."""
         access = self._access or ConsulAccess.from_environment(self._default_host)
         return ConsulCatalog(access, datacenter=self._datacenter)
 
     @property
     def container_server(self) -> str | None:
-        """Return the DNS server that containers ask; None is the resolver of their nodes."""
+        """Return the DNS server that containers ask; None: the resolver of their nodes."""
         if self._container_server is not None:
             return self._container_server or None
         if self._server is None or _is_loopback(self._server):
@@ -103,9 +101,9 @@ class ConsulDNS:
         return str(self._srv_name(service))
 
     def lookup(self, service: str) -> list[HostPort]:
-        """Return where the service's passing instances are, sorted; without any, an empty list.
+        """Return the addresses of the service's passing instances, sorted.
 
-        Raises ContainerManagerError when neither DNS nor Consul's HTTP API can be asked, or ACLs refuse.
+        Raises ContainerManagerError if neither DNS nor Consul's HTTP API answers, or ACLs refuse.
         """
         if self._prefers_catalog:
             try:
@@ -115,15 +113,15 @@ class ConsulDNS:
         try:
             addresses = resolve(self._srv_name(service), self._server, self._timeout_s)
         except AddressError as error:
-            return self._lookup_otherwise(service, error)
+            return self._lookup_in_catalog(service, error)
         self._trusts_dns = True
         return sorted({HostPort(*address) for address in addresses}, key=lambda each: (each.host, each.port))
 
-    def _lookup_otherwise(self, service: str, dns_error: AddressError) -> list[HostPort]:
-        """Return what the catalog says, unless DNS has said in a way to be trusted that there is nothing.
+    def _lookup_in_catalog(self, service: str, dns_error: AddressError) -> list[HostPort]:
+        """Return the catalog's addresses, unless DNS can be trusted that there are none.
 
-        A resolver that does not know Consul says of any name that there is none; and Consul says so of
-        services that its anonymous token may not read.
+        A resolver that does not know Consul denies every name, and Consul denies services that its anonymous
+        token may not read.
         """
         denial = _denial(dns_error)
         if denial and self._trusts_dns:
@@ -143,7 +141,7 @@ class ConsulDNS:
         return addresses
 
     def _is_from_consul(self, denial: Message) -> bool:
-        """Return whether who says that there is no such name is in charge of Consul's domain."""
+        """Return whether a denial comes from the authority of Consul's domain."""
         domain = dns.name.from_text(self._domain)
         return any(rrset.rdtype == SOA and rrset.name == domain for rrset in denial.authority)
 
@@ -153,7 +151,7 @@ class ConsulDNS:
 
 
 def _denial(error: AddressError) -> Message | None:
-    """Return the answer that says that a name has no SRV records; None where there was no such answer."""
+    """Return the response that denies a name's SRV records; None if there was no response."""
     cause = error.__cause__
     found: Message | None = None
     if isinstance(cause, NXDOMAIN):

@@ -1,7 +1,4 @@
-"""A Nomad cluster's settings from CLIPPER_*, beside NOMAD_* and CONSUL_* of HashiCorp's own tools.
-
-Owns the variables' names. Asks nobody anything.
-"""
+"""A Nomad cluster's settings from CLIPPER_*, beside NOMAD_* and CONSUL_* of HashiCorp's own tools."""
 
 from __future__ import annotations
 
@@ -22,10 +19,10 @@ _DYNAMIC = "dynamic"
 
 
 def read_environment(environment: Mapping[str, str]) -> dict[str, Any]:
-    """Return the arguments of NomadContainerManager that CLIPPER_* name; what is not set is not there.
+    """Return the arguments of NomadContainerManager that CLIPPER_* set.
 
     CLIPPER_FABIO_ADDRESS, _HTTP_PORT, _TCP_PORT and _ROUTE_MANAGEMENT; CLIPPER_DNS (the DNS server for this
-    machine and for containers); CLIPPER_DATACENTERS (by comma); CLIPPER_REDIS_IP and CLIPPER_REDIS_PORT;
+    machine and for containers); CLIPPER_DATACENTERS (comma-separated); CLIPPER_REDIS_IP, CLIPPER_REDIS_PORT;
     CLIPPER_REDIS_VOLUME (a host volume's name, or `dynamic`) and CLIPPER_REDIS_PASSWORD; CLIPPER_DRIVER with
     CLIPPER_BIN_DIR, CLIPPER_ARTIFACT_DIR and CLIPPER_ARTIFACT_URL; CLIPPER_NODE_POOL. Raises
     ContainerManagerError that names the variable.

@@ -1,7 +1,6 @@
-"""What stands in front of a cluster's services: Fabio, which takes its routes from Consul, or nothing.
+"""The load balancer in front of a cluster's services: Fabio, which takes its routes from Consul, or none.
 
-Owns addresses, tags, and what of a shared load balancer a cluster takes for itself. Pure: it asks neither
-Consul nor Fabio.
+Pure: addresses, tags, and the conflicts between clusters that share a load balancer.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ DEFAULT_CLUSTER = "default-cluster"
 
 @dataclass(frozen=True)
 class Conflict:
-    """A part of the load balancer that another service has: `what` is such as `TCP port 7000`."""
+    """A part of the load balancer that another service uses; `what` is, for example, `TCP port 7000`."""
 
     what: str
     service: str
@@ -31,13 +30,13 @@ class LoadBalancer(Protocol):
     """A load balancer that takes its routes from the tags of services in Consul."""
 
     def query_address(self, cluster_name: str) -> str | None:
-        """Return where queries are sent, as `host:port/path`; None is the services' own addresses."""
+        """Return the address for queries, as `host:port/path`; None: the services' own addresses."""
 
     def management_address(self, cluster_name: str) -> str | None:
-        """Return where the management frontend is reached, as `host:port/path`; None is its own address."""
+        """Return the management frontend's address, as `host:port/path`; None: its own address."""
 
     def rpc_address(self) -> str | None:
-        """Return the `host:port` that model containers start from; None is the services' own addresses."""
+        """Return the `host:port` that model containers start from; None: the services' own addresses."""
 
     def query_tags(self, cluster_name: str) -> tuple[str, ...]:
         """Return the tags of the query frontends' REST service."""
@@ -51,19 +50,19 @@ class LoadBalancer(Protocol):
     def find_conflicts(
         self, cluster_name: str, tags: Mapping[str, Iterable[str]], own_services: Collection[str]
     ) -> tuple[Conflict, ...]:
-        """Return what other services have of the routes that this cluster would take.
+        """Return the routes of this cluster that other services have.
 
-        `tags` are those of every service in Consul, by its name; `own_services` are the cluster's names.
+        `tags` are the tags of every service in Consul, by its name; `own_services` are the cluster's names.
         """
 
 
 class FabioLoadBalancer:
-    """Fabio: queries by path on its HTTP proxy, and RPC on a TCP port of it that is the cluster's alone.
+    """Fabio: queries by path on its HTTP proxy, and RPC on a TCP port of its own for each cluster.
 
-    The default cluster is at `/clipper/`, another at `/clipper-<cluster>/`. Fabio has no route to the
-    management frontend unless `route_management` says so: anyone who reaches Fabio could change the cluster.
+    The default cluster is at `/clipper/`, another at `/clipper-<cluster>/`. Fabio has a route to the
+    management frontend only with `route_management`: anyone who reaches Fabio could change the cluster.
     That route is `/clipper.management/` or `/clipper-<cluster>.management/`: no cluster's name has a dot, so
-    no cluster, whatever it is called, is at that path. `tag_prefix` is Fabio's `registry.consul.tagprefix`.
+    no cluster is at that path. `tag_prefix` is Fabio's `registry.consul.tagprefix`.
     """
 
     def __init__(
@@ -85,11 +84,11 @@ class FabioLoadBalancer:
         return f"{self._http}{_path(cluster_name)}"
 
     def management_address(self, cluster_name: str) -> str | None:
-        """Return `host:port/clipper.management` or the like; None unless it is routed."""
+        """Return `host:port/clipper.management` or the like; None without such a route."""
         return f"{self._http}{_management_path(cluster_name)}" if self._route_management else None
 
     def rpc_address(self) -> str:
-        """Return Fabio's TCP port, behind which is any one of the query frontends."""
+        """Return Fabio's TCP port, which leads to any of the query frontends."""
         return str(self._tcp)
 
     def query_tags(self, cluster_name: str) -> tuple[str, ...]:
@@ -101,13 +100,13 @@ class FabioLoadBalancer:
         return (f"{self._tag_prefix}:{self._tcp.port} proto=tcp",)
 
     def management_tags(self, cluster_name: str) -> tuple[str, ...]:
-        """Return the route to the management frontend, if it has one."""
+        """Return the route to the management frontend, if there is one."""
         return (self._http_route(_management_path(cluster_name)),) if self._route_management else ()
 
     def find_conflicts(
         self, cluster_name: str, tags: Mapping[str, Iterable[str]], own_services: Collection[str]
     ) -> tuple[Conflict, ...]:
-        """Return who else has the cluster's TCP port, or a path at or below one of its own."""
+        """Return the other services at the cluster's TCP port, or at or below one of its paths."""
         paths = [_path(cluster_name)] + [_management_path(cluster_name)] * self._route_management
         found = [
             Conflict(what, service)
@@ -119,11 +118,11 @@ class FabioLoadBalancer:
         return tuple(dict.fromkeys(found))
 
     def _http_route(self, path: str) -> str:
-        # Routes match by bare prefix: one without its last slash would catch /clipper-b/ too.
+        # Routes match by prefix: without its last slash, that of /clipper would catch /clipper-b/ too.
         return f"{self._tag_prefix}{path}/ strip={path}"
 
     def _taken_by(self, tag: str, paths: list[str]) -> str | None:
-        """Return what of ours a tag's route takes: Fabio's routes begin with `host/path` or `host:port`."""
+        """Return the part of ours that a tag takes: Fabio's routes start with `host/path` or `host:port`."""
         route, *options = tag.strip().removeprefix(self._tag_prefix).split() or [""]
         if not tag.strip().startswith(self._tag_prefix):
             return None
@@ -131,13 +130,13 @@ class FabioLoadBalancer:
             is_ours = route.rpartition(":")[2] == str(self._tcp.port)
             return f"TCP port {self._tcp.port} of {self._tcp.host}" if is_ours else None
         host, slash, path = route.partition("/")
-        # A route for another host name takes no request that is sent to ours.
+        # A route for another host name takes no request to ours.
         is_ours = host in ("", self._http.host) and f"{slash}{path}".startswith(tuple(f"{p}/" for p in paths))
         return f"path {slash}{path} of {self._http}" if is_ours else None
 
 
 class NoLoadBalancer:
-    """No load balancer: everyone uses the services' own addresses, as Consul says them."""
+    """No load balancer: clients use the services' own addresses in Consul."""
 
     def query_address(self, cluster_name: str) -> None:
         """Return None: queries go to any of the query frontends."""

@@ -1,6 +1,6 @@
 """NomadContainerManager: a cluster as jobs on Nomad, found through Consul, behind a load balancer.
 
-Implements the managers' contract by handing each call to the part that owns it. All that lasts is in Nomad:
+Implements the managers' contract by handing each call to the responsible part. All lasting state is in Nomad:
 jobs with their meta, and Redis' volume.
 """
 
@@ -52,16 +52,17 @@ _LOOKUP_TIMEOUT_S = 15.0
 
 
 class NomadContainerManager(ContainerManager):
-    """Runs a cluster as jobs on Nomad: Redis, query frontends, management frontend, and one for each version.
+    """Runs a cluster as jobs on Nomad: Redis, query frontends, management frontend, and one job per version.
 
     `nomad_ip` (a host, `host:port` or a URL) is any agent of Nomad; it wins over the host of NOMAD_ADDR, and
-    all else of NOMAD_* and CONSUL_* (port, token, TLS, namespace, region) holds as for HashiCorp's own tools.
+    everything else in NOMAD_* and CONSUL_* (port, token, TLS, namespace, region) means what it does for
+    HashiCorp's own tools.
     `dns` finds services, by default in Consul, whose HTTP API is looked for at `nomad_ip` too.
-    `load_balancer` is what applications and model containers go through: FabioLoadBalancer(...), by default
-    nothing.
+    `load_balancer` is between the cluster and applications and model containers: FabioLoadBalancer(...), by
+    default none.
 
-    `datacenters` are those that jobs may run in, by default all. With `redis_ip` (and `redis_port`) a Redis
-    that runs elsewhere is used, whose content stays when the cluster ends. All else is in `settings`.
+    Jobs may run in `datacenters`, by default all. With `redis_ip` (and `redis_port`) an
+    external Redis is used, whose content stays when the cluster ends. Everything else is in `settings`.
     """
 
     def __init__(
@@ -109,7 +110,7 @@ class NomadContainerManager(ContainerManager):
 
     @classmethod
     def from_env(cls, cluster_name: str = "default-cluster", **arguments: Any) -> Self:
-        """Return a manager of what NOMAD_*, CONSUL_* and CLIPPER_* say; any argument wins over them."""
+        """Return a manager by NOMAD_*, CONSUL_* and CLIPPER_*; arguments win over them."""
         return cls(cluster_name=cluster_name, **{**read_environment(os.environ), **arguments})
 
     @classmethod
@@ -127,7 +128,7 @@ class NomadContainerManager(ContainerManager):
         return cls.from_env(options.cluster_name, **redis)
 
     def start_clipper(self, spec: ClusterSpec) -> None:
-        """Submit the cluster's jobs, or what differs of them, and return when the frontends are ready."""
+        """Submit the cluster's jobs that differ, and return when the frontends are ready."""
         if self._wanted.redis_ip is None and records.kept_in(self._settings) is None:
             warnings.warn(
                 "What the cluster's Redis holds (applications, models, links) ends with Redis' job: set "
@@ -135,7 +136,7 @@ class NomadContainerManager(ContainerManager):
                 ClipperWarning,
                 stacklevel=3,
             )
-        # Where nobody can be asked for services, that is told before anything is submitted.
+        # Raises, before anything is submitted, if services cannot be looked up.
         self._dns.lookup(service_name(self.cluster_name, "query"))
         self._fabio_routes.refuse_taken(self._wanted.rpc_address)
         self._frontends.start(
@@ -144,7 +145,7 @@ class NomadContainerManager(ContainerManager):
         self._connection.is_connected = True
 
     def connect(self) -> None:
-        """Attach to the cluster of this name, as it was started."""
+        """Connect to the cluster of this name, as it was started."""
         if self._cluster_jobs.read_record() is not None:
             self._connection.is_connected = True
         elif self._cluster_jobs.find():
@@ -158,7 +159,7 @@ class NomadContainerManager(ContainerManager):
         return self._connection.record().query_address or str(self._find("query")[0])
 
     def get_management_address(self) -> str:
-        """Return where the management frontend is now."""
+        """Return the management frontend's address now."""
         return self._connection.record().management_address or str(self._find("management")[0])
 
     def get_metric_address(self) -> str:
@@ -167,7 +168,7 @@ class NomadContainerManager(ContainerManager):
         return str(self._find("query")[0])
 
     def build(self, spec: BuildSpec) -> str:
-        """Build the version's image, pushed where a registry is set, or its archive; return what names it."""
+        """Build the version's image, pushed if a registry is set, or its archive; return its name or URL."""
         self._connection.record()
         return self._task_sources.build(spec)
 
@@ -178,38 +179,37 @@ class NomadContainerManager(ContainerManager):
         self._replicas.deploy(definitions, spec, self._task_sources.of_model(spec.image))
 
     def check_replicas(self, model: ModelVersion) -> None:
-        """Raise DeploymentError, with the last log lines, when a replica ends again and again."""
+        """Raise DeploymentError, with the last log lines, if a replica keeps failing."""
         self._connection.require()
         self._replicas.check(model)
 
     def get_num_replicas(self, model: ModelVersion) -> int:
-        """Return how many replicas are wanted; 0 for a version that is not deployed."""
+        """Return the number of replicas wanted; 0 for a version that is not deployed."""
         self._connection.record()
         return self._replicas.count_of(model)
 
     def get_replicas(self) -> Mapping[ModelVersion, int]:
-        """Return how many replicas are wanted of each deployed version."""
+        """Return the number of replicas wanted of each deployed version."""
         self._connection.record()
         return self._replicas.count()
 
     def set_num_replicas(self, model: ModelVersion, num_replicas: int) -> None:
         """Start replicas without waiting until they are ready, or drain some.
 
-        Where there is no room for all, as many run as there is room for, and ContainerManagerError says what
-        is lacking.
+        If there is no room for all, as many run as fit, and ContainerManagerError says what is missing.
         """
         self._connection.record()
         self._replicas.scale(model, num_replicas)
 
     def stop_models(self, models: Iterable[ModelVersion]) -> None:
-        """Drain and remove all replicas of these versions; versions that are not there are passed over."""
+        """Drain and remove all replicas of these versions; unknown versions are ignored."""
         self._connection.record()
         self._replicas.stop(set(models))
 
     def get_logs(self, logging_dir: Path) -> list[Path]:
         """Write the log of each allocation to `<logging_dir>/<cluster>-<component …>.log`.
 
-        Of those that have ended, as long as Nomad has them, the allocation's id is in the name.
+        Ended allocations, as long as Nomad has them, have their id in the name.
         """
         self._connection.record()
         logging_dir.mkdir(parents=True, exist_ok=True)
@@ -224,15 +224,15 @@ class NomadContainerManager(ContainerManager):
         return paths
 
     def tail_logs(self, model: ModelVersion, lines: int = 20) -> str:
-        """Return the last lines of each replica's log; empty where there is none."""
+        """Return the last lines of each replica's log; empty if there is none."""
         self._connection.record()
         return self._replicas.tail_logs(model, lines)
 
     def stop_all(self, *, graceful: bool = True, keep_state: bool = False) -> None:
-        """End all jobs: frontends, then models, then Redis, and with them the volume that was made for it.
+        """End all jobs: frontends, then models, then Redis, and the volume that was made for it.
 
         With `keep_state` the volume stays, and models' and Redis' jobs stay registered with a count of 0.
-        Raises ContainerManagerError, and ends nothing, where Redis has no volume that could keep it.
+        Raises ContainerManagerError, and ends nothing, if Redis has no volume that could keep its data.
         """
         record = self._connection.record()
         if keep_state and record.redis_ip is None and self._redis_state.find() is None:
@@ -245,7 +245,7 @@ class NomadContainerManager(ContainerManager):
         self._connection.is_connected = False
 
     def remove_leftovers(self) -> bool:
-        """Remove all that is left of a cluster, its state too, whether it runs or not and connected or not.
+        """Remove everything of a cluster, including its state, running or not, connected or not.
 
         Returns whether there was anything. Nothing is drained.
         """
@@ -256,7 +256,7 @@ class NomadContainerManager(ContainerManager):
         return True
 
     def render(self, spec: ClusterSpec, models: Iterable[DeploySpec] = ()) -> dict[str, str]:
-        """Return the jobspecs that would be submitted, by file name. Registers nothing, connected or not."""
+        """Return the jobspecs that would be submitted, by file name. Registers nothing."""
         definitions = self._definitions(self._wanted)
         images = self._task_sources.of_components(spec)
         jobs: list[AnyJob] = [
@@ -273,8 +273,8 @@ class NomadContainerManager(ContainerManager):
         srv = self._dns.srv_address(service_name(self.cluster_name, "rpc"))
         if self._settings.rpc_proxy_only and rpc_address is None:
             raise ContainerManagerError(
-                "rpc_proxy_only is set in NomadSettings, and there is no load balancer whose TCP proxy "
-                "models could go through: give one, such as FabioLoadBalancer(...)"
+                "rpc_proxy_only is set in NomadSettings, but there is no load balancer for models to go "
+                "through: give one, such as FabioLoadBalancer(...)"
             )
         seeds = (rpc_address,) if self._settings.rpc_proxy_only else (rpc_address, srv)
         return ClusterRecord(
@@ -300,7 +300,7 @@ class NomadContainerManager(ContainerManager):
         )
 
     def _find(self, service: Service) -> list[HostPort]:
-        """Return the passing instances of a service, once there is one."""
+        """Return the addresses of a service's passing instances, once there is one."""
         name = service_name(self.cluster_name, service)
         found: list[HostPort] = []
 
@@ -308,9 +308,9 @@ class NomadContainerManager(ContainerManager):
             found[:] = self._dns.lookup(name)
             return "" if found else f"no instance of {name} passes its checks in Consul"
 
-        if lacking := wait_until(look, lambda: None, _LOOKUP_TIMEOUT_S):
+        if missing := wait_until(look, lambda: None, _LOOKUP_TIMEOUT_S):
             raise ContainerManagerError(
-                f"Cannot tell where the {service} service of cluster {self.cluster_name!r} is: {lacking}. "
+                f"Could not find the {service} service of cluster {self.cluster_name!r}: {missing}. "
                 "See the job's allocations in Nomad."
             )
         return found

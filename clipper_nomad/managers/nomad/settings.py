@@ -1,7 +1,4 @@
-"""What a Nomad cluster is run with, beyond its addresses: one frozen record.
-
-Owns the settings' names, defaults and checks. Asks nobody anything.
-"""
+"""The settings of a Nomad cluster beyond its addresses: one frozen record, its defaults and its checks."""
 
 from __future__ import annotations
 
@@ -24,7 +21,7 @@ from clipper_nomad.jobspecs import (
 )
 from clipper_nomad.managers.nomad.drivers import DockerDriver, Driver
 
-# What a task gets where nobody says more. They are small: Nomad reserves them, and lets CPU be exceeded.
+# The defaults of tasks' resources. They are small: Nomad reserves them, but tasks may exceed their CPU.
 _REDIS = TaskResources(cpu_mhz=200, memory_mib=256)
 _QUERY_FRONTEND = TaskResources(cpu_mhz=500, memory_mib=384)
 _MANAGEMENT_FRONTEND = TaskResources(cpu_mhz=100, memory_mib=128)
@@ -46,9 +43,9 @@ _OLD_KEYWORDS = {
 
 @dataclass(frozen=True)
 class DynamicVolume:
-    """A host volume that Nomad makes on a node for Redis, and that ends with the cluster's state.
+    """A host volume that Nomad makes on a node for Redis, and deletes with the cluster's state.
 
-    `plugin` makes it (Nomad brings `mkdir`); `parameters` and `constraints` are the plugin's and the node's.
+    `plugin` makes it (Nomad brings `mkdir`); `parameters` and `constraints` are for the plugin and the node.
     Needs Nomad 1.10.
     """
 
@@ -59,20 +56,20 @@ class DynamicVolume:
 
 @dataclass(frozen=True)
 class NomadSettings:
-    """How jobs are run on Nomad. Times are in seconds, memory in MiB, CPU in MHz.
+    """How jobs run on Nomad. Times are in seconds, memory in MiB, CPU in MHz.
 
     `driver` runs the tasks: DockerDriver(), or ExecDriver() and RawExecDriver() on nodes where this project
-    is installed; a model is an archive then, written to `artifact_dir` and fetched by the nodes from
-    `artifact_url`, which serves that folder over HTTP. `images` says where images come from and go to.
+    is installed; then a model is an archive, written to `artifact_dir` and fetched by the nodes from
+    `artifact_url`, which serves that folder over HTTP. `images` has the registry and the base of images.
 
     `scheduling` holds for all jobs, `model_scheduling` for those of models besides: its constraints and
     affinities are added, and anything else in it wins. The keywords at the end are the old way of giving
     parts of the two; each warns.
     `redis_volume` keeps Redis' data: a HostVolume that the nodes' configuration names, or a DynamicVolume;
-    without one the data ends with Redis' job. `redis_password` is that of the cluster's own Redis or of the
-    one at `redis_ip`.
+    without one the data ends with Redis' job. `redis_password` is the password of the cluster's own Redis or
+    of the one at `redis_ip`.
 
-    `placement_timeout_s` is how long a job may wait for a place before that is an error, `start_timeout_s`
+    `placement_timeout_s` is how long a job may wait for nodes before that is an error, `start_timeout_s`
     how long the frontends may take to be ready. With `rpc_proxy_only`, models reach query frontends
     through the load balancer alone. `cpu_mhz_per_core` turns Resources.cpu, in cores, into Nomad's MHz.
     """

@@ -185,9 +185,9 @@ def test_packages_of_too_many_files_are_told(
 @pytest.mark.parametrize(
     ("directory", "url", "problem"),
     [
-        (None, "http://files", "artifact_dir not set"),
-        ("/tmp/x", None, "artifact_url not set"),
-        (None, None, "artifact_dir and artifact_url not set"),
+        (None, "http://files", "without artifact_dir: "),
+        ("/tmp/x", None, "without artifact_url: "),
+        (None, None, "without artifact_dir and artifact_url: "),
         ("/tmp/x", "file:///tmp/x", "refuse file://"),
         ("/tmp/x", "files:8080", "artifact_url is 'files:8080'"),
     ],

@@ -81,19 +81,19 @@ CASES = {
         says=r"(?s)Replica 0 of model version sums:2 keeps failing: .*Failed to pull `.*/team/sums.*"
         "(not found|unknown)",
         tells=(
-            "^Replica 0 of model version sums:2 on clipper-[a-z0-9]+ says: Downloading image",
+            "^Replica 0 of model version sums:2 on clipper-[a-z0-9]+ reports: Downloading image",
             "^Replica 0 of model version sums:2 on clipper-[a-z0-9]+ did not start: Failed to pull",
         ),
     ),
     "no such device": Broken(
         options={"devices": (Device("nvidia/gpu"),)},
-        says=r"no place for any of its 1 replicas: .*missing device nvidia/gpu \(count 1\) on 1 node",
-        tells=(r"^Model version sums:2 waits for a place: .*missing device nvidia/gpu",),
+        says=r"could place none of its 1 replicas .*missing device nvidia/gpu \(count 1\) on 1 node",
+        tells=(r"^Model version sums:2 waits for a node: .*missing device nvidia/gpu",),
     ),
     "too much memory": Broken(
         options={"resources": Resources(memory=9_000_000)},
-        says="no place for any of its 1 replicas: .*not enough memory left on 1 node",
-        tells=("^Model version sums:2 waits for a place: .*memory",),
+        says="could place none of its 1 replicas .*not enough memory left on 1 node",
+        tells=("^Model version sums:2 waits for a node: .*memory",),
     ),
     "never ready": Broken(
         function=loading("import time; print('reading weights', flush=True); time.sleep(600)"),

@@ -74,20 +74,20 @@ def test_scaling_past_the_devices_raises_and_the_rest_runs_on(served: Served) ->
         told() as lines,
         pytest.raises(
             ContainerManagerError,
-            match=r"files:1 was to have 9 replicas, and there is room for 2, which it has now: "
+            match=r"Only 2 of 9 replicas of model version files:1 fit \(it has 2 now\): "
             r"7 allocations are not placed: of 1 node, "
             r"not enough devices left of nomad/file/mock \(count 1\)",
         ),
     ):
         served.connection.set_num_replicas("files", 9, 1)
-    assert any("Model version files:1 waits for a place: " in line for line in lines)
+    assert any("Model version files:1 waits for a node: " in line for line in lines)
     assert plan.devices == 2
     assert served.manager.get_num_replicas(FILES) == plan.devices
     assert before.items() <= served.job_allocations(FILES).items()
     assert assigned(served) == ["device-0", "device-1"]
     assert not served.ask(2.0)["default"]
     # Once more: nothing changes, and it is said again.
-    with pytest.raises(ContainerManagerError, match="there is room for 2"):
+    with pytest.raises(ContainerManagerError, match="Only 2 of 9 replicas"):
         served.connection.set_num_replicas("files", 3, 1)
     assert served.manager.get_num_replicas(FILES) == plan.devices
     served.connection.set_num_replicas("files", 1, 1)
@@ -97,7 +97,7 @@ def test_scaling_past_the_devices_raises_and_the_rest_runs_on(served: Served) ->
 def test_a_deploy_for_which_no_device_is_left_leaves_nothing(served: Served) -> None:
     other = ModelVersion("other", "1")
     image = served.build(row_sums())
-    with pytest.raises(DeploymentError, match=r"no place for any .*nomad/file/mock \(count 2\)"):
+    with pytest.raises(DeploymentError, match=r"could place none .*nomad/file/mock \(count 2\)"):
         served.connection.deploy_model("other", 1, "doubles", image, devices=[Device(MOCK, 2)])
     assert served.job_allocations(other) == {}
     assert len(assigned(served)) == 1

@@ -140,7 +140,7 @@ def connect(running: RawExecHarness, artifact_url: str | None) -> ClipperConnect
 
 def test_a_model_without_a_place_for_its_archive_is_refused_at_once(running: RawExecHarness) -> None:
     connection = connect(running, None)
-    with pytest.raises(BuildError, match="artifact_url not set"):
+    with pytest.raises(BuildError, match="without artifact_url: "):
         python_deployer.deploy_python_closure(connection, "sums", 1, "doubles", row_sums())
     assert connection.get_all_models() == []
 

@@ -83,5 +83,5 @@ def test_a_model_without_an_image_is_an_archive_that_is_fetched_and_checked() ->
     "package", ["", "resnet:2", "http://x/y.tar.gz", "http://x#sha256:12", f"#sha256:{'0a' * 32}"]
 )
 def test_a_model_that_is_no_archive_is_refused(package: str) -> None:
-    with pytest.raises(ContainerManagerError, match="is no <url>#sha256:<hex>"):
+    with pytest.raises(ContainerManagerError, match="is not a <url>#sha256:<hex>"):
         ExecDriver().program(Component("model", package))

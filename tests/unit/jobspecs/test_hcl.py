@@ -54,7 +54,7 @@ def test_values_of_each_kind(value: object, written: str) -> None:
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
 def test_what_is_no_number_is_refused(number: float) -> None:
-    with pytest.raises(ValueError, match="no number"):
+    with pytest.raises(ValueError, match="not a number"):
         hcl(number)
 
 

@@ -81,7 +81,7 @@ def test_more_than_one_redis_is_refused() -> None:
 
 def test_a_volume_is_refused_where_the_driver_mounts_none() -> None:
     job = redis_job()
-    with pytest.raises(ContainerManagerError, match="raw_exec mounts none"):
+    with pytest.raises(ContainerManagerError, match="raw_exec mounts no volumes"):
         replace(job, volume=HostVolume("redis"), task=replace(job.task, driver=RawExecDriver()))
 
 

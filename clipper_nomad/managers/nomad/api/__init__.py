@@ -1,4 +1,4 @@
 """Nomad's own nouns: jobs, allocations, deployments, placements, logs, volumes.
 
-Imported by cluster and manager. It imports clients alone, and knows nothing of Clipper.
+Imported by cluster. It imports clients alone.
 """

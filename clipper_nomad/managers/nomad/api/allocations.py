@@ -1,10 +1,8 @@
-"""Allocations as Nomad describes them, in the few words that the manager asks about.
+"""Allocations as Nomad lists them, and the judgement whether they keep failing. Pure.
 
-Owns the reading of Nomad's JSON, and the judgement whether what it describes keeps failing. Pure.
-
-Of clocks: how long a run took is told by two times of one client, whichever its clock. How long the present
-run has lasted is the server's time (`now`) less the client's time of the start or the server's time of the
-last change, whichever was first: a client whose clock is ahead does not make it look as if just started.
+Clock skew: the duration of an ended run is the difference of two timestamps of the same client. The present
+run began at its start by the client's clock or at the last change by the server's, if earlier: so a
+run on a client whose clock is ahead does not look as if it had just started.
 """
 
 from __future__ import annotations
@@ -16,14 +14,14 @@ from dataclasses import dataclass
 from typing import Any
 
 _TERMINAL = frozenset({"complete", "failed", "lost"})
-# Docker's engine counts what ran for so long as started well, and so do all managers.
+#: Docker's engine counts a run of this length as a good start, and so do all managers.
 _STARTED_WELL_S = 10.0
-# The first end may be that of a replica which had long served; a second, while it is not well, is a pattern.
-_ENDS_THAT_ARE_A_PATTERN = 2
+#: One end may be that of a replica that had served for long; a second one is a pattern.
+_MIN_ENDS_OF_A_PATTERN = 2
 
 _TERMINATED = "Terminated"
 _STARTED = "Started"
-# Events that say why a task did not start.
+#: The events of a task that did not start.
 _START_FAILURES = frozenset(
     {
         "Driver Failure",
@@ -35,7 +33,7 @@ _START_FAILURES = frozenset(
     }
 )
 _ENDS = _START_FAILURES | {_TERMINATED}
-# What Nomad does to every task.
+#: The events of every task.
 _ROUTINE = frozenset({"Received", "Task Setup"})
 _RESTART_SIGNALED = "Restart Signaled"
 _BEYOND_MICROSECONDS = re.compile(r"(\.\d{6})\d+")
@@ -45,7 +43,7 @@ _SIGNALS = {4: "SIGILL", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE", 9: "SIGKILL", 1
 
 @dataclass(frozen=True)
 class Event:
-    """What happened to a task: Nomad's word for it, and its text. `at` is by the client's clock."""
+    """An event of a task: Nomad's word for it, and its text. `at` is by the client's clock."""
 
     type: str
     at: datetime.datetime
@@ -54,7 +52,7 @@ class Event:
 
     @property
     def is_routine(self) -> bool:
-        """Return whether it happens to every task, and says nothing of this one."""
+        """Return whether every task has such an event."""
         return self.type in _ROUTINE
 
     @property
@@ -68,8 +66,8 @@ class Allocation:
     """An allocation of a job with one task. Statuses are Nomad's words.
 
     `restarts` counts those of the task here, `earlier_ends` the ends of the failed allocations that this one
-    replaces. `is_healthy` is the deployment's judgement of the present run, None where there is none.
-    `last_run_s` is how long the last run took that has ended; 0 where the task did not even start.
+    replaces. `is_healthy` is the deployment's judgement of the present run, None if there is none.
+    `last_run_s` is the duration of the last run that ended; 0 if the task did not even start.
     """
 
     id: str
@@ -92,48 +90,48 @@ class Allocation:
 
     @property
     def is_terminal(self) -> bool:
-        """Return whether it is over for good: nothing of it runs or will run again."""
+        """Return whether it has ended for good."""
         return self.client_status in _TERMINAL
 
     @property
     def is_wanted(self) -> bool:
-        """Return whether Nomad wants it to run, and has put no other in its place."""
+        """Return whether Nomad wants it to run and has not replaced it."""
         return self.desired_status == "run" and not self.has_replacement
 
     @property
     def num_ends(self) -> int:
-        """Return how often this replica's task has ended, in the allocations before this one too."""
+        """Return how often this replica's task has ended, including earlier allocations."""
         if self.is_running or self.last_run_s is None:
             return self.earlier_ends + self.restarts
-        # Nomad counts a restart when it decides on it, thus before the task runs again.
+        # Nomad counts a restart when it decides on it, so before the task runs again.
         return self.earlier_ends + (self.restarts + 1 if self.is_terminal else max(self.restarts, 1))
 
     def has_ended(self) -> bool:
-        """Return whether its task came to an end, whether or not it runs again."""
+        """Return whether its task has ended, even if it runs again."""
         return self.num_ends > 0
 
     def keeps_failing(self, now: datetime.datetime, *, is_ready: bool = False) -> bool:
-        """Return whether it ended at its start, or more than once, and is not well now.
+        """Return whether it ended at its start, or more than once, and is not healthy now.
 
-        `now` is the time by Nomad's clock. `is_ready` tells that its check passes, which Consul knows and
-        Nomad does not. One that was asked to stop, or that another has replaced, does not fail.
+        `now` is the time by Nomad's clock. `is_ready`: its check passes, which Consul knows and Nomad
+        does not. An allocation that was asked to stop, or was replaced, does not fail.
         """
         if not self.is_wanted or is_ready:
             return False
         if self.is_running:
-            if self.num_ends < _ENDS_THAT_ARE_A_PATTERN or self.is_healthy:
+            if self.num_ends < _MIN_ENDS_OF_A_PATTERN or self.is_healthy:
                 return False
             return self._running_for_s(now) < _STARTED_WELL_S
         if self.last_run_s is None:
             return False
-        return self.last_run_s < _STARTED_WELL_S or self.num_ends >= _ENDS_THAT_ARE_A_PATTERN
+        return self.last_run_s < _STARTED_WELL_S or self.num_ends >= _MIN_ENDS_OF_A_PATTERN
 
     def _running_for_s(self, now: datetime.datetime) -> float:
         since = self.changed_at if self.started_at is None else min(self.started_at, self.changed_at)
         return (now - since).total_seconds()
 
     def describe_end(self) -> str:
-        """Return how its task ended the last time, as far as that is known; empty where it has not ended."""
+        """Return how its task ended the last time, as far as Nomad knows; empty if it has not ended."""
         if self.client_status == "lost":
             return f"its node {self.node_name} was lost"
         for number, event in reversed(list(enumerate(self.events))):
@@ -142,7 +140,7 @@ class Allocation:
         return self.client_description if self.client_status == "failed" else ""
 
     def describe_event(self, number: int) -> str:
-        """Return what one of its events says of it, as in `ended: exit status 1`."""
+        """Return one of its events as a predicate, such as `ended: exit status 1`."""
         event = self.events[number]
         if event.type == _STARTED:
             return "was started"
@@ -150,13 +148,13 @@ class Allocation:
             return f"did not start: {event.message or event.type}"
         if event.type == _TERMINATED:
             return f"ended: {_describe(event, self.events[:number])}"
-        return f"says: {event.message}" if event.message else ""
+        return f"reports: {event.message}" if event.message else ""
 
 
 def read_all(listed: Iterable[Mapping[str, Any]]) -> list[Allocation]:
-    """Return what Nomad's list of a job's allocations says, by index and age.
+    """Return the allocations of Nomad's list for a job, by index and age.
 
-    An allocation that replaces others which failed counts their ends as its own earlier ones.
+    An allocation that replaces failed ones counts their ends as its own earlier ends.
     """
     stubs = sorted(listed, key=lambda stub: int(stub["CreateIndex"]))
     ends: dict[str, int] = {}
@@ -204,13 +202,13 @@ def _read_event(event: Mapping[str, Any]) -> Event:
 
 
 def _last_run_s(stub: Mapping[str, Any], events: Sequence[Event]) -> float | None:
-    """Return how long the last run took, 0 where it did not start, None where none has ended."""
+    """Return the duration of the last run that ended: 0 if it did not start, None if there is none."""
     for number, event in reversed(list(enumerate(events))):
         if event.type in _START_FAILURES:
             return 0.0
         if event.type == _TERMINATED:
             starts = [each.at for each in events[:number] if each.type == _STARTED]
-            # Nomad keeps ten events: a start that is not among them was long before.
+            # Nomad keeps ten events: a start that is not among them was long ago.
             return (event.at - starts[-1]).total_seconds() if starts else _STARTED_WELL_S
     return 0.0 if stub["ClientStatus"] == "failed" else None
 
@@ -225,7 +223,7 @@ def _read_health(status: Mapping[str, Any], started_at: datetime.datetime | None
 
 
 def _describe(event: Event, before: Sequence[Event]) -> str:
-    """Return how a task ended, by the event of its end and those before it."""
+    """Return how a task ended, by its last event and the earlier ones."""
     details = event.details
     if event.type != _TERMINATED:
         return event.message or event.type
@@ -243,7 +241,7 @@ def _describe(event: Event, before: Sequence[Event]) -> str:
 
 
 def parse_time(text: str | None) -> datetime.datetime | None:
-    """Return a time as Nomad writes it, None where there is none (Go's zero time)."""
+    """Parse a time as Nomad writes it; None for Go's zero time."""
     if not text or text.startswith("0001-"):
         return None
     return datetime.datetime.fromisoformat(_BEYOND_MICROSECONDS.sub(r"\1", text))

@@ -1,7 +1,4 @@
-"""Deployments: how far a version of a job has come, followed and ended.
-
-Owns the reading of Nomad's JSON about them. Knows no job but by its id.
-"""
+"""Nomad's deployments: the progress of a version of a job, followed and ended."""
 
 from __future__ import annotations
 
@@ -21,7 +18,7 @@ _FAILING_TIMEOUT_S = 15.0
 
 @dataclass(frozen=True)
 class NomadDeployment:
-    """How far a version of a job has come. `index` is what waiting for a change begins from."""
+    """The progress of a version of a job. `index` is the one from which to wait for a change."""
 
     id: str
     job_id: str
@@ -42,7 +39,7 @@ class NomadDeployments:
         self._api = api
 
     def latest(self, job_id: str) -> NomadDeployment | None:
-        """Return a job's latest deployment, or None where it has none."""
+        """Return a job's latest deployment, or None if it has none."""
         attempt = f"Cannot read the deployment of the job {job_id}"
         answer = self._api.get(attempt, f"job/{quoted(job_id)}/deployment")
         return None if answer.body is None else _read(answer.body)
@@ -54,7 +51,7 @@ class NomadDeployments:
         return _read(self._api.wait_for_change(attempt, path, deployment.index, timeout_s).body)
 
     def fail(self, deployment_id: str) -> None:
-        """Mark an active deployment as failed; one that has ended is left alone."""
+        """Mark an active deployment as failed; one that has ended stays as it is."""
         try:
             self._api.ask(
                 f"Cannot fail the deployment {deployment_id}",
@@ -66,7 +63,7 @@ class NomadDeployments:
                 raise
 
     def end(self, job_id: str, grace_s: float) -> None:
-        """Return when a job has no active deployment: one that does not end within `grace_s` is failed."""
+        """Return when a job has no active deployment; fail one that does not end within `grace_s`."""
         deployment = self.latest(job_id)
         if deployment is None:
             return
@@ -76,8 +73,8 @@ class NomadDeployments:
         self.fail(deployment.id)
         if self._wait_until_ended(deployment, _FAILING_TIMEOUT_S).is_active:
             raise ContainerManagerError(
-                f"The deployment {deployment.id} of the job {job_id} does not end, though it was failed: "
-                "look at it in Nomad (nomad deployment status), and try again"
+                f"The deployment {deployment.id} of the job {job_id} did not end after it was failed: "
+                "inspect it (nomad deployment status), and try again"
             )
 
     def _wait_until_ended(self, deployment: NomadDeployment, timeout_s: float) -> NomadDeployment:

@@ -1,7 +1,6 @@
-"""Jobs on Nomad: applied, found, read, scaled, stopped.
+"""Jobs on Nomad: registered, found, read, scaled, stopped.
 
-Owns the order in which Nomad is asked, so that nobody's change is lost and nothing is left half-way. Knows
-jobs by id, meta and JSON; never what a job is for, nor how it was rendered.
+The order of requests makes sure that nobody's change is lost and nothing is left half-way.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from clipper_nomad.managers.nomad.clients.session import RefusedError
 _CHANGED_MEANWHILE = "Enforcing job modify index"
 _BLOCKED_BY_DEPLOYMENT = "scaling blocked due to active deployment"
 _SCALING_TIMEOUT_S = 60.0
-# A deployment that is about to succeed is not failed for the sake of a scaling.
+#: The time for a deployment to succeed before a scaling has it failed.
 _DEPLOYMENT_GRACE_S = 5.0
 _UNCHANGED = "None"
 _EVALUATION_GOES_ON = "pending"
@@ -31,9 +30,9 @@ _EVALUATION_GOES_ON = "pending"
 
 @dataclass(frozen=True)
 class Plan:
-    """What registering a job would do. `index` is the job's at that moment, 0 for a new one.
+    """The effect that registering a job would have. `index` is the job's at that moment, 0 for a new one.
 
-    `num_placed` counts what would be started; `failures` say, by group, why more would not be.
+    `num_placed` counts what would be started; `failures` are, by group, the reasons why more would not.
     """
 
     index: int
@@ -69,7 +68,7 @@ class Jobs:
         return job
 
     def plan(self, job: Mapping[str, Any]) -> Plan:
-        """Return what registering `job` would do."""
+        """Return the effect of registering `job`."""
         job_id = job["ID"]
         answer = self._api.ask(
             f"Cannot plan the job {job_id}",
@@ -80,13 +79,13 @@ class Jobs:
         return Plan(
             index=answer["JobModifyIndex"],
             is_change=(answer.get("Diff") or {}).get("Type") != _UNCHANGED,
-            # What Nomad wants to place, less what it cannot.
+            # The allocations that Nomad wants to place, minus those that it cannot.
             num_placed=sum(map(_num_wanted, updates)) - sum(each.num_unplaced for each in failures.values()),
             failures=failures,
         )
 
     def plan_count(self, job_id: str, count: int) -> Plan:
-        """Return what scaling a job to `count` would do: how many it would place, and what is lacking."""
+        """Return the effect of scaling a job to `count`."""
         job = self._read_existing(job_id)
         groups = [{**group, "Count": count} for group in job["TaskGroups"]]
         return self.plan({**job, "TaskGroups": groups})
@@ -94,7 +93,7 @@ class Jobs:
     def apply(self, hcl: str) -> str | None:
         """Register a rendered job and return its evaluation's id; return None if that changes nothing.
 
-        Raises ContainerManagerError where somebody else has changed the job meanwhile: theirs stays.
+        Raises ContainerManagerError if somebody else has changed the job meanwhile: their change stays.
         """
         job = self.parse(hcl)
         plan = self.plan(job)
@@ -125,18 +124,18 @@ class Jobs:
     # -- finding ---------------------------------------------------------------------------------------------
 
     def now(self) -> datetime.datetime:
-        """Return the time by the clock of the agent that is asked, in whole seconds."""
+        """Return the time by the agent's clock, in whole seconds."""
         return self._api.get("Cannot ask for the time", "status/leader").now
 
     def find(self, meta: Mapping[str, str]) -> list[JobSummary]:
         """Return the jobs that have all of `meta`, by id."""
         listed = self._api.ask("Cannot list the jobs", lambda: self._api.client.jobs.get_jobs(meta=True))
         matching = sorted(each["ID"] for each in listed if meta.items() <= (each.get("Meta") or {}).items())
-        # The list has no counts. What went away meanwhile is passed over.
+        # The list has no counts. Jobs that have gone meanwhile are left out.
         return [_summarize(job) for job in map(self.read, matching) if job is not None]
 
     def read(self, job_id: str) -> dict[str, Any] | None:
-        """Return a job's JSON, or None where there is none."""
+        """Return a job's JSON, or None if there is none."""
         try:
             return self._read_existing(job_id)
         except RefusedError as error:
@@ -151,13 +150,13 @@ class Jobs:
         return job
 
     def allocations(self, job_id: str) -> list[Allocation]:
-        """Return a job's allocations by index and age, those too that have ended until Nomad forgets them."""
+        """Return a job's allocations by index and age, including ended ones until Nomad forgets them."""
         return allocations.read_all(self._list_allocations(job_id, 0, 0)[0])
 
     def _list_allocations(
         self, job_id: str, index: int, timeout_s: float
     ) -> tuple[list[dict[str, Any]], int]:
-        """Return what Nomad lists, once it has changed since `index` (0: at once), and the index of that."""
+        """Return Nomad's list once it has changed since `index` (0: at once), and the list's index."""
         attempt = f"Cannot list the allocations of the job {job_id}"
         path = f"job/{quoted(job_id)}/allocations"
         answer = (
@@ -172,7 +171,7 @@ class Jobs:
     def scale(self, job_id: str, count: int, message: str) -> str:
         """Scale a job's one group, with a scaling event of this message; return the evaluation's id.
 
-        Nomad does not scale while a deployment is active: it is given some seconds to end, then it is failed.
+        Nomad does not scale while a deployment is active: it gets some seconds to end, then it is failed.
         """
         group = self._read_existing(job_id)["TaskGroups"][0]["Name"]
         body = {
@@ -198,11 +197,11 @@ class Jobs:
     def stop(self, job_ids: Collection[str], *, timeout_s: float, graceful: bool = True) -> None:
         """Deregister and purge jobs, all at once, and return when each of their allocations has ended.
 
-        Unknown ids are passed over. With `graceful` false shutdown delays are left out. Raises
-        ContainerManagerError that names what still runs after `timeout_s`.
+        Unknown ids are ignored. Without `graceful`, there are no shutdown delays. Raises
+        ContainerManagerError that names the allocations that still run after `timeout_s`.
         """
         deadline_s = time.monotonic() + timeout_s
-        # Purged at once, a job's allocations are forgotten while they still run.
+        # If jobs were purged first, Nomad would forget their allocations while they still run.
         stopping = {job_id: self._deregister(job_id, graceful=graceful) for job_id in job_ids}
         for evaluation_id in filter(None, stopping.values()):
             self.wait_evaluated(evaluation_id, deadline_s - time.monotonic())
@@ -210,7 +209,7 @@ class Jobs:
         if running:
             raise ContainerManagerError(
                 f"Cannot stop {', '.join(job_ids)}: after {timeout_s:g} s these allocations still run: "
-                f"{', '.join(running)}. Nomad goes on ending them; see whether their nodes answer "
+                f"{', '.join(running)}. Nomad goes on ending them; check that their nodes answer "
                 "(nomad node status), and try again."
             )
         for job_id in job_ids:
@@ -231,7 +230,7 @@ class Jobs:
         return str(answer["EvalID"])
 
     def _wait_until_ended(self, job_id: str, deadline_s: float) -> list[str]:
-        """Return the names of the allocations that have not ended in time."""
+        """Return the names of the allocations that have not ended by the deadline."""
         index = 0
         while True:
             listed, index = self._list_allocations(job_id, index, deadline_s - time.monotonic())
@@ -255,7 +254,7 @@ class Jobs:
         return placements.read(body.get("FailedTGAllocs"), job)
 
     def deployment(self, job_id: str) -> NomadDeployment | None:
-        """Return a job's latest deployment, or None where it has none."""
+        """Return a job's latest deployment, or None if it has none."""
         return self._deployments.latest(job_id)
 
 

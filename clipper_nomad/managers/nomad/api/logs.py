@@ -1,7 +1,4 @@
-"""What allocations logged, read from their nodes through Nomad.
-
-Owns the asking for the ends and the whole of log files. Knows nothing of what is in them.
-"""
+"""The logs of allocations, read from their nodes through Nomad: whole, or their last lines."""
 
 from __future__ import annotations
 
@@ -13,10 +10,10 @@ from clipper_nomad.managers.nomad.clients.nomad import NomadAPI, quoted
 from clipper_nomad.managers.nomad.clients.session import RefusedError
 
 _STREAMS = ("stdout", "stderr")
-# Longer lines than these are rare in logs: what is asked for the last n of them.
+#: Log lines are rarely longer: the last n lines are looked for in n times as many bytes.
 _BYTES_PER_LINE = 512
-_LEAST_BYTES = 16384
-# Nomad's word when it knows an allocation, and its node has no log of it (yet, or any more).
+_MIN_BYTES = 16384
+#: Nomad's status if an allocation's node has no log of it (yet, or any more).
 _NO_LOG = frozenset({404})
 _NO_NODE = ("Unknown allocation", "not found", "No path to node", "no such file", "not started")
 
@@ -30,14 +27,14 @@ class Logs:
     def tail(self, allocation: Allocation, lines: int) -> str:
         """Return the last lines of a task's stdout, then of its stderr: at most `lines` of each.
 
-        Empty where it has written nothing, never started, or where its node cannot be reached.
+        Empty if it has written nothing or never started, or if its node cannot be reached.
         """
-        num_bytes = max(_LEAST_BYTES, lines * _BYTES_PER_LINE)
+        num_bytes = max(_MIN_BYTES, lines * _BYTES_PER_LINE)
         ends = [_last_lines(b"".join(self._read(allocation, each, num_bytes)), lines) for each in _STREAMS]
         return "".join(ends)
 
     def write(self, allocation: Allocation, path: Path) -> None:
-        """Write all that is kept of a task's stdout, then of its stderr, into a file."""
+        """Write everything that Nomad keeps of a task's stdout, then of its stderr, into a file."""
         with path.open("wb") as file:
             for stream in _STREAMS:
                 for part in self._read(allocation, stream, None):

@@ -1,7 +1,4 @@
-"""Why Nomad's scheduler could not place allocations of a job.
-
-Owns the reading of Nomad's AllocMetric, and its wording. Pure.
-"""
+"""The reasons why Nomad's scheduler could not place allocations of a job, in words. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +10,7 @@ from typing import Any
 MISSING_VOLUMES = "missing compatible host volumes"
 _MISSING_DRIVERS = "missing drivers"
 _MISSING_DEVICES = "missing devices"
-# Nomad's word for nodes that it did not look at again, since one of their class had been filtered out.
+#: Nomad's word for nodes that it skipped, since one of their class had been filtered out.
 _SAME_CLASS = "computed class ineligible"
 _SAME_CLASS_IN_WORDS = "of a class that was filtered out before"
 
@@ -23,7 +20,7 @@ class Failure:
     """Why allocations of a group were not placed. `num_unplaced` is how many.
 
     `filtered` (by constraint) and `exhausted` (by dimension) count nodes, `nodes_available` by datacenter.
-    `drivers` and `devices` are what the group asks for: Nomad itself does not say which of them is missing.
+    `drivers` and `devices` are what the group requests: Nomad itself does not say which of them is missing.
     """
 
     num_unplaced: int
@@ -39,12 +36,12 @@ class Failure:
     devices: tuple[str, ...] = ()
 
     def describe(self) -> str:
-        """Return the reason in one sentence, with the dimension, driver or device that is lacking."""
+        """Return the reason in one sentence, with the dimension, driver or device that is missing."""
         unplaced = "1 allocation is" if self.num_unplaced == 1 else f"{self.num_unplaced} allocations are"
         return f"{unplaced} not placed: {'; '.join(self._reasons()) or 'Nomad gives no reason'}"
 
     def _reasons(self) -> list[str]:
-        reasons = self._where_there_is_no_node()
+        reasons = self._no_node_reasons()
         reasons += [f"{self._name(what)} on {_nodes(count)}" for what, count in _most(self.filtered)]
         reasons += [f"node class {name} on {_nodes(count)}" for name, count in _most(self.classes_filtered)]
         reasons += [f"{self._exhausted(what)} on {_nodes(count)}" for what, count in _most(self.exhausted)]
@@ -53,7 +50,7 @@ class Failure:
             reasons[0] = f"of {_nodes(self.nodes_evaluated)}, {reasons[0]}"
         return reasons
 
-    def _where_there_is_no_node(self) -> list[str]:
+    def _no_node_reasons(self) -> list[str]:
         if self.nodes_evaluated:
             return []
         if not self.nodes_in_pool:
@@ -79,7 +76,7 @@ class Failure:
 
 
 def read(failed: Mapping[str, Mapping[str, Any]] | None, job: Mapping[str, Any] | None) -> dict[str, Failure]:
-    """Return what `FailedTGAllocs` of a plan or an evaluation says, by group; `job` is the job's JSON."""
+    """Return the failures in a plan's or evaluation's `FailedTGAllocs`, by group; `job` is the job's JSON."""
     groups = {group["Name"]: group for group in (job or {}).get("TaskGroups") or ()}
     return {name: _read_one(metric, groups.get(name) or {}) for name, metric in (failed or {}).items()}
 
@@ -103,7 +100,7 @@ def _read_one(metric: Mapping[str, Any], group: Mapping[str, Any]) -> Failure:
 
 
 def _describe_device(asked: Mapping[str, Any]) -> str:
-    """Return what is asked for, as in `nvidia/gpu (count 1, ${device.attr.memory} >= 8 GiB)`."""
+    """Return the requested device, as in `nvidia/gpu (count 1, ${device.attr.memory} >= 8 GiB)`."""
     wanted = [f"count {asked.get('Count', 1)}"]
     wanted += [
         " ".join(filter(None, (each["LTarget"], each["Operand"], each["RTarget"])))
@@ -113,7 +110,7 @@ def _describe_device(asked: Mapping[str, Any]) -> str:
 
 
 def _most(counts: Mapping[str, int]) -> list[tuple[str, int]]:
-    """Return the pairs, what concerns most nodes first."""
+    """Return the pairs, those with the most nodes first."""
     return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
 
 

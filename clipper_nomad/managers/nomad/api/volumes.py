@@ -1,7 +1,4 @@
-"""Dynamic host volumes: folders that Nomad makes on a node, and that outlive the jobs that mount them.
-
-Owns their making, finding and deleting. Knows nothing of what is kept in them.
-"""
+"""Dynamic host volumes: folders that Nomad makes on a node, and that outlive the jobs that mount them."""
 
 from __future__ import annotations
 
@@ -21,7 +18,7 @@ _PAUSE_S = 0.5
 
 @dataclass(frozen=True)
 class VolumeRequest:
-    """A volume to be made. `constraints` are (attribute, operator, value), as in a jobspec.
+    """A volume to make. `constraints` are (attribute, operator, value), as in a jobspec.
 
     `parameters` are the plugin's: `mkdir` takes `mode` (octal), `uid` and `gid`. Nomad chooses among
     the nodes of `node_pool` that have the plugin and meet the constraints.
@@ -36,7 +33,7 @@ class VolumeRequest:
 
 @dataclass(frozen=True)
 class Volume:
-    """A volume that is there. `state` is Nomad's word: pending, ready, unavailable, deleted."""
+    """An existing volume. `state` is Nomad's word: pending, ready, unavailable, deleted."""
 
     id: str
     name: str
@@ -58,7 +55,7 @@ class Volumes:
     def create(self, request: VolumeRequest, timeout_s: float) -> Volume:
         """Make a volume, and return when it is ready.
 
-        Raises ContainerManagerError, with Nomad's words, where no node can have it. The plugin mkdir is part
+        Raises ContainerManagerError, with Nomad's words, if no node can have it. The plugin mkdir is part
         of Nomad since 1.10.
         """
         attempt = f"Cannot make the volume {request.name}"
@@ -75,7 +72,7 @@ class Volumes:
                 {"LTarget": attribute, "Operand": operator, "RTarget": value}
                 for attribute, operator, value in request.constraints
             ],
-            # What a jobspec asks for that says nothing of it.
+            # The capability that a jobspec requests by default.
             "RequestedCapabilities": [{"AttachmentMode": "file-system", "AccessMode": "single-node-writer"}],
             "Parameters": dict(request.parameters),
         }
@@ -90,7 +87,7 @@ class Volumes:
             if left_s <= 0:
                 raise ContainerManagerError(
                     f"{attempt}: after {timeout_s:g} s it is {volume.state} on the node {volume.node_id}. "
-                    f"See what that node says (nomad volume status -type host {volume_id})."
+                    f"Look at it with `nomad volume status -type host {volume_id}`."
                 )
             answer = self._api.wait_for_change(attempt, path, answer.index, left_s)
         return volume
@@ -98,7 +95,7 @@ class Volumes:
     def delete(self, name: str, timeout_s: float) -> None:
         """Delete the volumes of this name with all that is in them, if there are any.
 
-        One that an allocation still claims is asked for again until `timeout_s` is over.
+        If an allocation still claims one, deleting it is tried again until `timeout_s` is over.
         """
         deadline_s = time.monotonic() + timeout_s
         for volume in self.find(name):
@@ -106,7 +103,7 @@ class Volumes:
                 time.sleep(_PAUSE_S)
 
     def _try_to_delete(self, volume: Volume, *, is_last: bool) -> bool:
-        """Return whether a volume is gone; one that is in use is not, and is an error the last time."""
+        """Delete a volume and return whether it is gone; if it is in use, raise only the last time."""
         attempt = f"Cannot delete the volume {volume.name}"
         try:
             self._api.send(attempt, "DELETE", f"volume/host/{quoted(volume.id)}")

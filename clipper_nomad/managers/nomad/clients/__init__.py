@@ -1,4 +1,4 @@
 """HTTP clients of Nomad and Consul: addresses, tokens, TLS, sessions.
 
-Any room may import it. It imports no other room, and knows no job.
+Any room may import it. It imports no other room.
 """

@@ -1,6 +1,6 @@
-"""Where Nomad and Consul are and what they ask for: NOMAD_* and CONSUL_* as HashiCorp's own tools read them.
+"""Addresses and credentials of Nomad and Consul, from NOMAD_* and CONSUL_* as HashiCorp's tools read them.
 
-Owns the reading of the environment. Knows nothing of HTTP: it opens no file and no connection.
+Opens no file and no connection.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ _DEFAULT_NOMAD = "http://127.0.0.1:4646"
 _NOMAD_PORT = 4646
 _DEFAULT_CONSUL_HOST = "127.0.0.1"
 _CONSUL_PORT = 8500
-# What Go's strconv.ParseBool takes.
+#: The values that Go's strconv.ParseBool takes.
 _TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 _FALSE = frozenset({"", "0", "f", "F", "FALSE", "false", "False"})
 
 
 @dataclass(frozen=True)
 class TLS:
-    """What is trusted and shown over TLS. Paths are as they were given; `server_name` is whom to expect."""
+    """The certificates to trust and to present. Paths are as given; `server_name` is the name to expect."""
 
     ca_cert: str | None = None
     ca_path: str | None = None
@@ -36,7 +36,7 @@ class TLS:
 
 @dataclass(frozen=True)
 class NomadAccess:
-    """How Nomad's API is reached. `address` is a URL without a slash at its end."""
+    """The way to Nomad's API. `address` is a URL without a slash at its end."""
 
     address: str
     namespace: str = "default"
@@ -47,7 +47,7 @@ class NomadAccess:
 
     @property
     def host(self) -> str:
-        """Return the host that is asked."""
+        """Return the host in the address."""
         return urlsplit(self.address).hostname or ""
 
     @classmethod
@@ -59,15 +59,15 @@ class NomadAccess:
         region: str | None = None,
         environment: Mapping[str, str] = os.environ,
     ) -> Self:
-        """Read NOMAD_*, where what is given as an argument wins.
+        """Read NOMAD_*; arguments win.
 
-        `nomad_ip` is a host, `host:port` or a URL; what it leaves out (scheme, port) is NOMAD_ADDR's. Raises
-        ContainerManagerError that names what cannot be understood.
+        `nomad_ip` is a host, `host:port` or a URL; its missing parts (scheme, port) are NOMAD_ADDR's. Raises
+        ContainerManagerError that names a value that cannot be parsed.
         """
         namespace = namespace or environment.get("NOMAD_NAMESPACE") or "default"
         if namespace == "*":
             raise ContainerManagerError(
-                "NOMAD_NAMESPACE is '*', and a cluster runs in one namespace: set NOMAD_NAMESPACE to that "
+                "NOMAD_NAMESPACE is '*', but a cluster runs in one namespace: set NOMAD_NAMESPACE to that "
                 "one, or give it as namespace="
             )
         return cls(
@@ -89,7 +89,7 @@ class NomadAccess:
 
 @dataclass(frozen=True)
 class ConsulAccess:
-    """How Consul's HTTP API is reached. The token is the text itself, or in a file to be read when needed."""
+    """The way to Consul's HTTP API. The token is the text itself, or in a file that is read when needed."""
 
     host: str = _DEFAULT_CONSUL_HOST
     port: int = _CONSUL_PORT
@@ -108,9 +108,9 @@ class ConsulAccess:
     def from_environment(
         cls, default_host: str | None = None, environment: Mapping[str, str] = os.environ
     ) -> Self:
-        """Read CONSUL_*; `default_host` is asked where CONSUL_HTTP_ADDR is not set.
+        """Read CONSUL_*; `default_host` is used if CONSUL_HTTP_ADDR is not set.
 
-        Raises ContainerManagerError that names what cannot be understood.
+        Raises ContainerManagerError that names a value that cannot be parsed.
         """
         scheme = "https" if _read_bool("CONSUL_HTTP_SSL", environment) else "http"
         given = environment.get("CONSUL_HTTP_ADDR") or _bracketed(default_host or _DEFAULT_CONSUL_HOST)
@@ -145,7 +145,7 @@ def _nomad_address(nomad_ip: str | None, nomad_addr: str) -> str:
 
 
 def _split(setting: str, text: str, scheme: str) -> SplitResult:
-    """Return the parts of an address, which may lack its scheme."""
+    """Return the parts of an address, whose scheme may be missing."""
     if text.startswith("unix:"):
         raise ContainerManagerError(
             f"{setting} is {text!r}, a Unix socket, which is not supported: set {setting} to an http:// or "
@@ -158,7 +158,7 @@ def _split(setting: str, text: str, scheme: str) -> SplitResult:
         is_understood = False
     if not is_understood:
         raise ContainerManagerError(
-            f"{setting} is {text!r}, which is no address: give a host, host:port, or a URL such as "
+            f"{setting} is {text!r}, which is not an address: give a host, host:port, or a URL such as "
             "https://HOST:PORT"
         )
     return parts
@@ -170,13 +170,13 @@ def _join(scheme: str, host: SplitResult, port: int | None, path: str) -> str:
 
 
 def _bracketed(host: str) -> str:
-    """Return a bare IPv6 address as URLs write it, and anything else as it is."""
+    """Return a bare IPv6 address in brackets, and anything else as it is."""
     is_bare_ipv6 = host.count(":") > 1 and "[" not in host and "/" not in host
     return f"[{host}]" if is_bare_ipv6 else host
 
 
 def _port_of(given: str, scheme: str, default: int) -> int:
-    """Return the port of an address that names none: a URL has its scheme's."""
+    """Return the port of an address without one: for a URL, that of its scheme."""
     if "://" not in given:
         return default
     return 443 if scheme == "https" else 80
@@ -194,5 +194,5 @@ def _read_bool(name: str, environment: Mapping[str, str], *, default: bool = Fal
     if text == "":
         return default
     if text not in _TRUE | _FALSE:
-        raise ContainerManagerError(f"{name} is {text!r}, which is neither true nor false: set one of these")
+        raise ContainerManagerError(f"{name} is {text!r}, which is not a boolean: set it to true or false")
     return text in _TRUE

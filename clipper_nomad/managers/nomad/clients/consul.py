@@ -1,7 +1,6 @@
-"""What Consul's HTTP API says of services: passing instances, failing checks, and the tags of all services.
+"""Consul's HTTP API: passing instances, failing checks, and the tags of all services.
 
-Owns how it is asked (py-consul; what that lacks is set on its session) and what its refusals mean. Knows
-nothing of clusters, and never writes.
+Reads only, through py-consul; settings that py-consul does not have are made on its session.
 """
 
 from __future__ import annotations
@@ -24,22 +23,22 @@ from clipper_nomad.managers.nomad.clients.tls import TLSAdapter
 
 _TIMEOUT_S = 5.0
 _DEFAULT_POLICY = "X-Consul-Default-ACL-Policy"
-# Consul says so to those with a token only.
+#: Consul sends this header only to requests with a token.
 _FILTERED = "X-Consul-Results-Filtered-By-ACLs"
 _NEEDED = "a token whose policy has read for service_prefix and node_prefix"
-# Answers of something else than Consul may be whole pages.
+#: Responses of something other than Consul may be whole pages.
 _MAX_DETAIL_LENGTH = 300
 
 
 class ConsulUnreachableError(ContainerManagerError):
-    """Nothing that is Consul answered."""
+    """No Consul answered."""
 
 
 @dataclass(frozen=True)
 class FailingInstance:
-    """An instance of a service, and the names of its checks that do not pass.
+    """An instance of a service, and the names of its failing checks.
 
-    `output` is what the first of them got when it began to fail; empty for one that has failed ever since.
+    `output` is the first check's output when it began to fail; empty if it has failed from the start.
     """
 
     address: HostPort
@@ -48,7 +47,7 @@ class FailingInstance:
 
 
 class ConsulCatalog:
-    """Consul's catalog, asked over HTTP, which may take `timeout_s` to connect, and to answer."""
+    """Consul's catalog over HTTP. `timeout_s` limits connecting, and each wait for a response."""
 
     def __init__(
         self, access: ConsulAccess, *, datacenter: str | None = None, timeout_s: float = _TIMEOUT_S
@@ -58,9 +57,9 @@ class ConsulCatalog:
         self._timeout_s = timeout_s
 
     def passing(self, service: str) -> list[HostPort]:
-        """Return where the instances whose checks all pass are, sorted.
+        """Return the addresses of the instances whose checks all pass, sorted.
 
-        Raises ContainerManagerError when Consul is not reached, or its ACLs keep the answer back.
+        Raises ContainerManagerError if Consul cannot be reached, or its ACLs hide the answer.
         """
         entries = self._ask(
             f"the instances of {service!r}", lambda client: client.health.service(service, passing=True)
@@ -70,9 +69,9 @@ class ConsulCatalog:
         )
 
     def failing(self, service: str, meta: Mapping[str, str]) -> list[FailingInstance]:
-        """Return those of a service's instances with all of `meta` whose checks do not all pass, by place.
+        """Return a service's instances with all of `meta` that fail a check, sorted by address.
 
-        Raises ContainerManagerError when Consul is not reached, or its ACLs keep the answer back.
+        Raises ContainerManagerError if Consul cannot be reached, or its ACLs hide the answer.
         """
         entries = self._ask(f"the checks of {service!r}", lambda client: client.health.service(service))
         found = []
@@ -85,9 +84,9 @@ class ConsulCatalog:
         return sorted(found, key=lambda each: (each.address.host, each.address.port))
 
     def service_tags(self) -> dict[str, tuple[str, ...]]:
-        """Return the tags of every service that may be seen, passing or not, by the service's name.
+        """Return the tags of every visible service, passing or not, by the service's name.
 
-        Raises ContainerManagerError when Consul is not reached, or its ACLs keep the answer back.
+        Raises ContainerManagerError if Consul cannot be reached, or its ACLs hide the answer.
         """
         found: Mapping[str, list[str]] = self._ask(
             "the services and their tags", lambda client: client.catalog.services()
@@ -95,7 +94,7 @@ class ConsulCatalog:
         return {name: tuple(tags) for name, tags in found.items()}
 
     def _ask(self, what: str, question: Callable[[Any], tuple[str, Any]]) -> Any:
-        """Return what was found; raise where there is nothing because nothing may be seen."""
+        """Return the answer; raise if it is empty because ACLs hide everything."""
         with self._translated(what), self._open() as client:
             headers: dict[str, str] = {}
             client.http.session.hooks["response"].append(
@@ -103,16 +102,16 @@ class ConsulCatalog:
             )
             _, found = question(client)
             if not found and self._sees_nothing(client, headers):
-                raise consul.ACLPermissionDenied("ACLs hide what there is")
+                raise consul.ACLPermissionDenied("ACLs hide the answer")
             return found
 
     def _sees_nothing(self, client: Any, headers: Mapping[str, str]) -> bool:
-        """Return whether an answer is empty because of ACLs: Consul hides what may not be read."""
+        """Return whether an answer is empty because of ACLs: Consul hides what a token may not read."""
         if headers.get(_FILTERED.lower()) == "true":
             return True
         if client.token or headers.get(_DEFAULT_POLICY.lower()) != "deny":
             return False
-        # Consul lists its own servers as a service: who may read services at large sees that one.
+        # Consul lists its own servers as a service, visible to all that may read services at large.
         _, services = client.catalog.services()
         return not services
 
@@ -126,11 +125,11 @@ class ConsulCatalog:
             dc=self._datacenter,
             connections_timeout=self._timeout_s,
         )
-        # By itself the client prefers what the environment says to what it is given.
+        # The client would prefer a token in the environment to its argument.
         client.token = self._token()
         session: requests.Session = client.http.session
         with session:
-            # As Go's tools do: what is on this machine is asked directly, for the rest proxies are honoured.
+            # As Go's tools do: no proxy for this machine itself, the environment's proxies for others.
             session.trust_env = not is_loopback(access.host)
             if access.http_auth:
                 session.auth = access.http_auth
@@ -139,7 +138,7 @@ class ConsulCatalog:
             yield client
 
     def _token(self) -> str | None:
-        """Return the token; one in a file wins, as for Consul's own client."""
+        """Return the token; one in a file wins, as in Consul's own client."""
         path = self._access.token_file
         if path is None:
             return self._access.token
@@ -181,13 +180,13 @@ class ConsulCatalog:
 
 
 def _address(entry: Mapping[str, Any]) -> HostPort:
-    """Return where an instance is; one without an address of its own is at its node's."""
+    """Return an instance's address: its own, else its node's."""
     service = entry["Service"]
     return HostPort(service["Address"] or entry["Node"]["Address"], service["Port"])
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether `host` is the machine that asks itself, whichever that is."""
+    """Return whether `host` is the local machine, on whichever machine that is."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
@@ -196,7 +195,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _detail(error: BaseException) -> str:
-    """Return what went wrong, in one line: of a request that failed, what lies at the bottom."""
+    """Return an error's text in one line: of a failed request, the text of the innermost cause."""
     while isinstance(error, (requests.RequestException, urllib3.exceptions.HTTPError)):
         cause = error.__cause__ or error.__context__
         if cause is None:

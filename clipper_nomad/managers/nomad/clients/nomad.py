@@ -1,7 +1,7 @@
-"""Nomad's HTTP API: python-nomad, and a small client on the same session for what that lacks.
+"""The client of Nomad's HTTP API: python-nomad, and a few requests of our own on the same session.
 
-Owns the one session, the blocking queries, and waiting out an election. Errors come out as
-ContainerManagerError that say what was asked (`attempt`), what is wrong and what to do. Knows no job.
+Has the one session, the blocking queries, and the waits for an election. Errors come out as
+ContainerManagerError that say what was asked (`attempt`), what is wrong and what to do.
 """
 
 from __future__ import annotations
@@ -32,20 +32,20 @@ from clipper_nomad.managers.nomad.clients.session import (
 
 _T = TypeVar("_T")
 _TIMEOUT_S = (5.0, 30.0)
-# An election takes Nomad some seconds, and so does the restart of an agent.
+#: An election takes some seconds, and so does the restart of an agent.
 _PATIENCE_S = 15.0
 _PAUSE_S = 0.25
-# What an agent says while there is no leader, or while it has just started.
+#: The errors of an agent while there is no leader, or just after its start.
 _PASSING = ("No cluster leader", "No path to region", "Not ready to serve consistent reads")
-# A blocking query's `wait`: a client that has gone is noticed after this time. Nomad adds up to a sixteenth.
-_LONGEST_WAIT_S = 20.0
+#: A blocking query's `wait`: Nomad notices a vanished client after this time. It adds up to a sixteenth.
+_MAX_WAIT_S = 20.0
 
 
 @dataclass(frozen=True)
 class NomadResponse:
-    """An answer's JSON, the index from which to wait for a change of it, and the time by Nomad's clock.
+    """A response's JSON, the index from which to wait for a change, and the time by Nomad's clock.
 
-    The time comes in whole seconds, from the agent that answered.
+    The time is in whole seconds, by the clock of the agent that answered.
     """
 
     body: Any
@@ -56,7 +56,7 @@ class NomadResponse:
 class NomadAPI:
     """Nomad's API at one address, in one namespace.
 
-    `client` is python-nomad's, to be called within ask().
+    `client` is python-nomad's; call it within ask().
     """
 
     def __init__(self, access: NomadAccess) -> None:
@@ -64,14 +64,14 @@ class NomadAPI:
         self._session = NomadSession(access)
         weakref.finalize(self, self._session.close)
         self.client = nomad.Nomad(session=self._session, timeout=_TIMEOUT_S, **read_settings(access))
-        # What has never answered is told at once; what did answer may be starting again.
+        # An agent that has never answered is an error at once; one that did may be restarting.
         self._has_answered = False
 
     def ask(self, attempt: str, call: Callable[[], _T], *, is_read: bool = True) -> _T:
         """Return what `call`, which uses `client`, returns.
 
-        What finds no leader or no agent is asked again for some seconds; when it is no read (`is_read`), only
-        where it has certainly not arrived. Raises RefusedError for an answer that is no success.
+        Without a leader or an agent, the call is tried again for some seconds; a write (not `is_read`) only
+        if it has certainly not arrived. Raises RefusedError if Nomad refuses.
         """
         deadline_s = time.monotonic() + _PATIENCE_S
         while True:
@@ -87,24 +87,24 @@ class NomadAPI:
                 return result
 
     def get(self, attempt: str, path: str, **params: object) -> NomadResponse:
-        """Return what is at `path`, which begins behind `/v1/`."""
+        """Return the resource at `path`, which begins after `/v1/`."""
         return self.ask(attempt, lambda: self._read(path, params))
 
     def wait_for_change(
         self, attempt: str, path: str, index: int, timeout_s: float, **params: object
     ) -> NomadResponse:
-        """Return what is at `path` once it has changed since `index`, or as it is after `timeout_s`."""
-        wait_s = max(0.001, min(timeout_s, _LONGEST_WAIT_S))
+        """Return the resource at `path` once it has changed since `index`, or as it is after `timeout_s`."""
+        wait_s = max(0.001, min(timeout_s, _MAX_WAIT_S))
         blocking = {**params, "index": max(index, 1), "wait": f"{wait_s * 1000:.0f}ms"}
         return self.ask(attempt, lambda: self._read(path, blocking))
 
     def send(self, attempt: str, method: str, path: str, body: object = None, **params: object) -> Any:
-        """Send a change to `path` and return what is answered."""
+        """Send a change to `path` and return the response's JSON."""
         return self.ask(attempt, lambda: self._request(method, path, params, json=body).json(), is_read=False)
 
     @contextlib.contextmanager
     def stream(self, attempt: str, path: str, **params: object) -> Iterator[Iterator[bytes]]:
-        """Give what is at `path` in pieces, as they come."""
+        """Yield the resource at `path` in pieces, as they come."""
         response = self.ask(attempt, lambda: self._request("GET", path, params, stream=True))
         with response, self._translated(attempt):
             yield response.iter_content(65536)
@@ -127,7 +127,7 @@ class NomadAPI:
         )
         if response.status_code != requests.codes.ok:
             with response:
-                # Read now, since what a stream left unread is lost when it is closed.
+                # Read the text now: closing a stream loses its unread part.
                 _ = response.content
                 raise nomad.api.exceptions.BaseNomadException(response)
         return response
@@ -142,7 +142,7 @@ class NomadAPI:
 
     @contextlib.contextmanager
     def _translated(self, attempt: str) -> Iterator[None]:
-        """Raise what python-nomad and requests raise as ContainerManagerError."""
+        """Translate errors of python-nomad and requests into ContainerManagerError."""
         try:
             yield
         except nomad.api.exceptions.BaseNomadException as error:

@@ -1,7 +1,7 @@
-"""The one HTTP session in which Nomad is asked, and what its failures mean.
+"""The HTTP session of all requests to Nomad, and the meaning of its failures.
 
-Owns token, authentication and proxies, for python-nomad and our own requests alike: what python-nomad
-reads from the environment by itself is overruled here. Knows nothing of what is asked.
+Sets token, authentication and proxies, for python-nomad and our own requests alike, and overrules what
+python-nomad reads from the environment by itself.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from clipper_nomad.managers.nomad.clients.tls import TLSAdapter
 
 _TOKEN_HEADER = "X-Nomad-Token"
 _HTTP_TO_HTTPS = "Client sent an HTTP request to an HTTPS server"
-#: The capabilities in its namespace that the manager's token needs, and more where Redis has a volume.
+#: The capabilities in its namespace that the manager's token needs, and those for Redis' volume.
 CAPABILITIES = ("list-jobs", "read-job", "submit-job", "read-logs")
 VOLUME_CAPABILITIES = ("host-volume-create", "host-volume-delete")
 
 
 class RefusedError(ContainerManagerError):
-    """Nomad answered, and not with what was asked: its HTTP `status` and its own `text`."""
+    """Nomad refused a request, with this HTTP `status` and `text`."""
 
     def __init__(self, msg: str, status: int, text: str) -> None:
         super().__init__(msg)
@@ -34,16 +34,16 @@ class RefusedError(ContainerManagerError):
 
 
 class NomadSession(requests.Session):
-    """A session that sends to one Nomad, with its token, and trusts what `access` says."""
+    """A session with one Nomad: its token, its TLS settings, its namespace and region."""
 
     def __init__(self, access: NomadAccess) -> None:
         super().__init__()
         self._access = access
         self.auth = access.http_auth
-        # As Go's tools do: what is on this machine is asked directly, for the rest proxies are honoured.
+        # As Go's tools do: no proxy for this machine itself, the environment's proxies for others.
         self.trust_env = not _is_loopback(access.host)
         self.headers["User-Agent"] = "clipper-nomad"
-        # Some of python-nomad's requests leave these out.
+        # Some of python-nomad's requests omit these.
         self.params = {"namespace": access.namespace}
         if access.region:
             self.params["region"] = access.region
@@ -74,11 +74,11 @@ def describe_refusal(attempt: str, access: NomadAccess, response: requests.Respo
     status = response.status_code
     where = f"{attempt}: Nomad at {access.address}"
     if _HTTP_TO_HTTPS in text:
-        msg = f"{where} speaks HTTPS, and was asked over HTTP: set NOMAD_ADDR to an https:// address"
+        msg = f"{where} speaks HTTPS but was asked over HTTP: set NOMAD_ADDR to an https:// address"
     elif status in (401, 403):
         msg = f"{where} refuses ({status} {text or response.reason}): {_advise_token(access)}"
     else:
-        msg = f"{where} says ({status}): {text or response.reason}"
+        msg = f"{where} answered {status}: {text or response.reason}"
     return RefusedError(msg, status, text)
 
 
@@ -105,7 +105,7 @@ def describe_failure(
             f"put {access.host} into NO_PROXY, or correct the proxy"
         )
     if isinstance(error, requests.exceptions.InvalidJSONError):
-        return ContainerManagerError(f"{where} answers, and not as Nomad does: is NOMAD_ADDR right?")
+        return ContainerManagerError(f"{where} does not answer as Nomad does: check NOMAD_ADDR")
     is_cut_off = access.address.startswith("https://") and isinstance(
         cause, (ConnectionResetError, BrokenPipeError)
     )
@@ -113,18 +113,18 @@ def describe_failure(
         return ContainerManagerError(f"{where}: {_describe_tls(cause, access)}")
     if isinstance(error, requests.exceptions.Timeout):
         return ContainerManagerError(
-            f"{where} does not answer in time ({cause}). Is the address right, and does the network let you "
-            "reach it? (nomad_ip, NOMAD_ADDR)"
+            f"{where} does not answer in time ({cause}). Check the address (nomad_ip, NOMAD_ADDR), and "
+            "that the network lets you reach it."
         )
     return ContainerManagerError(
-        f"{where} cannot be reached ({cause}). Does Nomad run there, and is the address right? "
-        "(nomad_ip, NOMAD_ADDR)"
+        f"{where} cannot be reached ({cause}). Check that Nomad runs there, and the address "
+        "(nomad_ip, NOMAD_ADDR)."
     )
 
 
 def _describe_tls(cause: BaseException, access: NomadAccess) -> str:
     reason = getattr(cause, "verify_message", "") or getattr(cause, "reason", "") or str(cause)
-    # A name that was set is compared by urllib3, whose error is no SSLError.
+    # urllib3 compares a name that was set, and its error is not an SSLError.
     if "match" in reason:
         return (
             f"its certificate is for another name ({reason}). Set NOMAD_TLS_SERVER_NAME to the name in "
@@ -138,15 +138,15 @@ def _describe_tls(cause: BaseException, access: NomadAccess) -> str:
         )
     if "WRONG_VERSION_NUMBER" in reason or "HTTP_REQUEST" in reason:
         return f"it does not speak HTTPS ({reason}): set NOMAD_ADDR to an http:// address"
-    # An alert that says so may come too late to be read: then the connection is just closed.
+    # The alert may come too late to be read: then the connection is just closed.
     return (
-        f"it ends the connection ({reason}), as it does where it asks for a client's certificate: set "
+        f"it ends the connection ({reason}), as it does if it requires a client's certificate: set "
         "NOMAD_CLIENT_CERT and NOMAD_CLIENT_KEY to one that its CA signed"
     )
 
 
 def _find_cause(error: BaseException) -> BaseException:
-    """Return what lies at the bottom of an error; requests and urllib3 wrap it several times."""
+    """Return the innermost cause of an error; requests and urllib3 wrap it several times."""
     reason = getattr(error, "reason", None)
     for inner in (reason, *error.args, error.__cause__, error.__context__):
         if isinstance(inner, BaseException) and inner is not error:
@@ -155,7 +155,7 @@ def _find_cause(error: BaseException) -> BaseException:
 
 
 def read_settings(access: NomadAccess) -> Mapping[str, Any]:
-    """Return what python-nomad's client is made with."""
+    """Return the arguments of python-nomad's client."""
     return {
         "address": access.address,
         "namespace": access.namespace,

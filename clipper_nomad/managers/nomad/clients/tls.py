@@ -1,7 +1,4 @@
-"""TLS for `requests` by the rules of Nomad and Consul, rather than those of `requests`.
-
-Owns how a TLS record becomes connections. Knows neither of the two but by the prefix of its variables.
-"""
+"""TLS for `requests` by the rules of Nomad and Consul, rather than those of `requests`."""
 
 from __future__ import annotations
 
@@ -18,9 +15,9 @@ from clipper_nomad.managers.nomad.clients.access import TLS
 
 
 class TLSAdapter(HTTPAdapter):
-    """Connections by `tls`, whatever a single request says of `verify` and `cert`.
+    """Connections by `tls`, whatever a single request sets for `verify` and `cert`.
 
-    Raises ContainerManagerError, naming the variables that start with `prefix` (`NOMAD`, `CONSUL`), when
+    Raises ContainerManagerError, naming the variables that start with `prefix` (`NOMAD`, `CONSUL`), if
     certificates cannot be read.
     """
 
@@ -33,21 +30,21 @@ class TLSAdapter(HTTPAdapter):
         super().__init__()
 
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
-        """Leave the connection as its context has it."""
+        """Leave verification to the connection's context."""
 
     def build_connection_pool_key_attributes(
         self, request: requests.PreparedRequest, verify: Any, cert: Any = None
     ) -> tuple[Any, Any]:
-        """Return where to connect to, and our own rules."""
+        """Return the host, and the pool's arguments for our context."""
         host, _ = super().build_connection_pool_key_attributes(request, verify, cert)
         return host, dict(self._tls)
 
 
 def _make_context(tls: TLS, prefix: str) -> ssl.SSLContext:
-    """Return a context that trusts the given authorities alone, else what this machine trusts."""
+    """Return a context that trusts the given authorities alone, else those of this machine."""
     ca_file = tls.ca_cert or (None if tls.ca_path else os.environ.get("REQUESTS_CA_BUNDLE"))
     try:
-        # `cadata` takes a folder's files whatever they are called; `capath` wants names made of hashes.
+        # `cadata` takes a folder's files under any names; `capath` wants names made of hashes.
         context = ssl.create_default_context(cafile=ca_file, cadata=None if ca_file else _read_folder(tls))
         if tls.client_cert:
             context.load_cert_chain(tls.client_cert, tls.client_key)

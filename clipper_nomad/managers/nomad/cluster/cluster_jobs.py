@@ -1,7 +1,7 @@
 """The jobs of one cluster: found by their meta, put to sleep and woken.
 
-A job asleep is registered with a count of 0, and its meta says how many are wanted when it wakes: so Nomad
-itself keeps what a stopped cluster is to come back with. Knows of models no more than their names.
+A job asleep is registered with a count of 0, and its meta holds the count to wake with: so Nomad itself
+keeps everything that a stopped cluster comes back with.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ class ClusterJobs:
         self.cluster_name = cluster_name
 
     def find(self, component: str | None = None) -> list[JobSummary]:
-        """Return the cluster's jobs, asleep or not, or one component's; what was stopped is not there."""
+        """Return the cluster's jobs, asleep or not, or one component's, without stopped ones."""
         wanted = {} if component is None else {meta.COMPONENT: component}
         return [job for job in self._find(wanted) if not job.is_stopped]
 
     def find_all(self) -> list[JobSummary]:
-        """Return the cluster's jobs, with those that were stopped and that Nomad has not forgotten."""
+        """Return the cluster's jobs, including stopped ones that Nomad has not forgotten yet."""
         return self._find({})
 
     def _find(self, wanted: Mapping[str, str]) -> list[JobSummary]:
-        # Nomad lists jobs without their counts, so that each one which is returned costs a request.
+        # Nomad lists jobs without their counts, so each returned job costs a request.
         return self.jobs.find({meta.CLUSTER: self.cluster_name, **wanted})
 
     def models(self) -> dict[ModelVersion, JobSummary]:
@@ -45,7 +45,7 @@ class ClusterJobs:
         return {model_of(job): job for job in self.find(meta.MODEL)}
 
     def model(self, model: ModelVersion) -> JobSummary | None:
-        """Return the job of a model version, None where it is not deployed."""
+        """Return the job of a model version, or None if it is not deployed."""
         wanted = {
             meta.COMPONENT: meta.MODEL,
             meta.MODEL_NAME: model.name,
@@ -54,19 +54,19 @@ class ClusterJobs:
         return next((job for job in self._find(wanted) if not job.is_stopped), None)
 
     def read_record(self) -> ClusterRecord | None:
-        """Return how the cluster was started, None where it does not run."""
+        """Return how the cluster was started, or None if it does not run."""
         found = self.find(meta.MANAGEMENT_FRONTEND)
         return records.read_cluster(found[0].meta) if found else None
 
     def find_neighbours(self) -> list[JobSummary]:
-        """Return the jobs that carry how the other clusters of this namespace were started."""
+        """Return the management frontends' jobs of the other clusters in this namespace."""
         found = self.jobs.find({meta.COMPONENT: meta.MANAGEMENT_FRONTEND})
         return [
             job for job in found if not job.is_stopped and job.meta.get(meta.CLUSTER) != self.cluster_name
         ]
 
     def put_to_sleep(self, jobs: Iterable[JobSummary], timeout_s: float) -> None:
-        """Stop all allocations of these jobs, keep what is wanted, and return when they have ended."""
+        """Stop all allocations of these jobs, keep the counts, and return when they have ended."""
         for summary in jobs:
             job = self._read(summary.id)
             job["Meta"] = {**(job.get("Meta") or {}), records.KEPT_COUNT: str(summary.count)}
@@ -76,23 +76,23 @@ class ClusterJobs:
             self.wait_ended(summary.id, 0, timeout_s)
 
     def wake(self, summary: JobSummary) -> None:
-        """Start as many allocations of a job asleep as are wanted of it."""
+        """Start the allocations that a sleeping job had before."""
         job = self._read(summary.id)
         job["TaskGroups"][0]["Count"] = int(job["Meta"].pop(records.KEPT_COUNT))
         self.jobs.put(job, job["JobModifyIndex"])
 
     def restore(self, before: Mapping[str, Any]) -> None:
-        """Make a job what it was before, unless it is that already."""
+        """Register a job as it was before, unless it is unchanged."""
         plan = self.jobs.plan(before)
         if plan.is_change:
             self.jobs.put(before, plan.index)
 
     def wait_ended(self, job_id: str, num_kept: int, timeout_s: float) -> None:
         """Return when no more than `num_kept` allocations of a job are left. Raises ContainerManagerError."""
-        lacking = wait_until(functools.partial(self._too_many, job_id, num_kept), lambda: None, timeout_s)
-        if lacking:
+        missing = wait_until(functools.partial(self._too_many, job_id, num_kept), lambda: None, timeout_s)
+        if missing:
             raise ContainerManagerError(
-                f"After {timeout_s:g} s, {lacking}: see what keeps it with `nomad job status`"
+                f"After {timeout_s:g} s, {missing}: look for the cause with `nomad job status`"
             )
 
     def _too_many(self, job_id: str, num_kept: int) -> str:
@@ -102,22 +102,24 @@ class ClusterJobs:
     def _read(self, job_id: str) -> dict[str, Any]:
         job = self.jobs.read(job_id)
         if job is None:
-            raise ContainerManagerError(f"Job {job_id} is gone: somebody else stopped it meanwhile")
+            raise ContainerManagerError(
+                f"Job {job_id} is gone: somebody else has stopped it. Start it again."
+            )
         return job
 
 
 def model_of(job: JobSummary) -> ModelVersion:
-    """Return which model version a job serves."""
+    """Return the model version that a job serves."""
     return ModelVersion(job.meta[meta.MODEL_NAME], job.meta[meta.MODEL_VERSION])
 
 
 def is_asleep(job: JobSummary) -> bool:
-    """Tell whether a job was put to sleep."""
+    """Return whether a job was put to sleep."""
     return records.KEPT_COUNT in job.meta
 
 
 def component_name(job: JobSummary, allocation: Allocation) -> str:
-    """Return what an allocation is of its cluster: `redis`, `query-frontend.0`, `model.sums.1.0`."""
+    """Return an allocation's name within its cluster: `redis`, `query-frontend.0`, `model.sums.1.0`."""
     component = job.meta[meta.COMPONENT]
     if component == meta.MODEL:
         model = model_of(job)

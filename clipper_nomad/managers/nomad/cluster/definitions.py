@@ -1,6 +1,6 @@
-"""Which jobs a cluster is made of: environments, places, resources, tags.
+"""The jobs of a cluster as its manager wants them: environments, scheduling, resources, tags.
 
-Pure: from what is wanted to what the jobspecs take. Registers nothing and asks nobody.
+Pure: from specs, settings and a record to the parameters of jobspecs.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _FRONTEND_SETTINGS = ("CLIPPER_LOG_LEVEL",)
 
 @dataclass(frozen=True)
 class ComponentImages:
-    """What the tasks of a cluster run: image names that mean one image for good, empty where none is used."""
+    """The immutable names of the images that components run; empty for drivers without images."""
 
     redis: str = ""
     query_frontend: str = ""
@@ -51,7 +51,7 @@ class Definitions:
     location: Location
 
     def redis(self, images: ComponentImages, volume: HostVolume | None) -> RedisJob:
-        """Return the job of the cluster's own Redis, whose state is in `volume`."""
+        """Return the job of the cluster's own Redis, which keeps its state in `volume`."""
         kept_in = records.kept_in(self.settings)
         return RedisJob(
             cluster_name=self.cluster_name,
@@ -86,7 +86,7 @@ class Definitions:
         )
 
     def management_frontend(self, images: ComponentImages) -> ManagementFrontendJob:
-        """Return the management frontend's job, which also carries how the cluster was started."""
+        """Return the management frontend's job, whose meta carries the cluster's record."""
         task = self._task(
             images.management_frontend,
             self.settings.management_frontend_resources,
@@ -104,7 +104,7 @@ class Definitions:
         )
 
     def model(self, spec: DeploySpec, source: str) -> ModelJob:
-        """Return the job of a model version, whose package is an image or an archive."""
+        """Return the job of a model version, whose source is an image or an archive."""
         resources = model_resources(
             spec.resources, spec.devices, self.settings.model_resources, self.settings.cpu_mhz_per_core
         )
@@ -144,11 +144,11 @@ class Definitions:
         return self.dns.srv_address(service_name(self.cluster_name, "redis"))
 
     def _redis_credentials(self) -> dict[str, str]:
-        """Return what a Redis elsewhere asks for, from the environment as the frontends read it."""
+        """Return the credentials of an external Redis, from the environment as the frontends read it."""
         found = {}
         if self.record.redis_ip:
             found = {name: value for name, value in os.environ.items() if name.startswith("CLIPPER_REDIS_")}
-            # Where Redis is, is an argument; and one elsewhere has no volume of ours.
+            # Its address is an argument of the manager, and an external Redis has no volume of ours.
             for name in ("CLIPPER_REDIS_IP", "CLIPPER_REDIS_PORT", "CLIPPER_REDIS_VOLUME"):
                 found.pop(name, None)
         if self.settings.redis_password is not None:
@@ -159,7 +159,7 @@ class Definitions:
 def model_resources(
     wanted: Resources, devices: tuple[Device, ...], default: TaskResources, cpu_mhz_per_core: int
 ) -> TaskResources:
-    """Return what a replica asks of a node: what was asked for, else what the settings say."""
+    """Return the resources of one replica: those of the deployment, else those of the settings."""
     return TaskResources(
         cpu_mhz=default.cpu_mhz if wanted.cpu is None else max(1, round(wanted.cpu * cpu_mhz_per_core)),
         memory_mib=wanted.memory or default.memory_mib,
@@ -169,12 +169,12 @@ def model_resources(
 
 
 def _seed_environment(record: ClusterRecord) -> dict[str, str]:
-    """Return where a container finds its first query frontend; it is told of the others there."""
+    """Return where a container finds its first query frontend, which then announces the others."""
     found = {"CLIPPER_RPC_ADDRESS": ",".join(record.rpc_seeds), **_dns_environment(record)}
     if record.rpc_proxy_only:
         found["CLIPPER_RPC_PROXY_ONLY"] = "1"
     if record.rpc_address:
-        # Containers of RPC version 3 know these two instead.
+        # Containers of RPC version 3 read these two instead.
         found["CLIPPER_IP"], _, found["CLIPPER_PORT"] = record.rpc_address.rpartition(":")
     return found
 

@@ -1,7 +1,4 @@
-"""What of a shared load balancer a cluster takes for itself, and who has it already.
-
-Owns the refusal. Knows routes as the load balancer and Consul's catalog tell them.
-"""
+"""The routes that a cluster takes on a shared load balancer, and the refusal of routes that are taken."""
 
 from __future__ import annotations
 
@@ -35,14 +32,14 @@ class FabioRoutes:
         self._catalog = catalog
 
     def refuse_taken(self, rpc_address: str | None) -> None:
-        """Raise ContainerManagerError where another cluster or service has a route that this one takes."""
+        """Raise ContainerManagerError if another cluster or service has a route that this one takes."""
         if self._load_balancer.query_address(self._cluster_name) is None and rpc_address is None:
             return
         self._refuse_neighbour(rpc_address)
         try:
             tags = self._catalog.service_tags()
         except ContainerManagerError as error:
-            logger.warning("Whether another service has this cluster's routes is not known: %s", error)
+            logger.warning("Could not check for conflicting Fabio routes: %s", error)
             return
         own = [service_name(self._cluster_name, service) for service in _SERVICES]
         for conflict in self._load_balancer.find_conflicts(self._cluster_name, tags, own):
@@ -52,7 +49,7 @@ class FabioRoutes:
             )
 
     def _refuse_neighbour(self, rpc_address: str | None) -> None:
-        """Look at Nomad too: a cluster that is just starting is not in Consul yet."""
+        """Refuse an RPC port of another cluster's jobs: a cluster that is starting is not in Consul yet."""
         for job in self._cluster_jobs.find_neighbours():
             if rpc_address is not None and records.read_rpc_address(job.meta) == rpc_address:
                 raise ContainerManagerError(

@@ -1,7 +1,7 @@
-"""Starting a cluster's Redis and frontends on Nomad, and rolling the frontends of one that runs.
+"""The start of a cluster's Redis and frontends on Nomad, and the rolling of frontends that run.
 
-Owns the order, the waits for readiness, and what is undone when a start or a roll fails. Knows of models only
-that those asleep wake with the rest.
+Defines the order, the waits for readiness, and what is undone if a start or a roll fails. Models that are
+asleep wake with the rest.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from clipper_nomad.waiting import wait_until
 
 _STOP_TIMEOUT_S = 60.0
 _EVALUATION_TIMEOUT_S = 10.0
-# A node tells Nomad of its volumes after 5 to 10 s. One that is made again under the name of one that was
-# just deleted counts as ready at once, and is on no node until then.
+#: A node reports its volumes to Nomad after 5 to 10 s. A volume with the name of a volume that was just
+#: deleted counts as ready at once, but no node has it until that report.
 _NEW_VOLUME_TIMEOUT_S = 20.0
-# What no roll can change.
+#: The attributes of a record that no roll can change, and their names for users.
 _FIXED = {
     "query_address": "the query address",
     "management_address": "the management address",
@@ -65,7 +65,7 @@ class _Submitted:
 
 @dataclass(frozen=True)
 class _Look:
-    """What Nomad says of a submitted job at one moment; of its deployment only where it was changed."""
+    """The state of a submitted job at one moment; `deployment` is None if the job was not changed."""
 
     submitted: _Submitted
     wanted: list[Allocation]
@@ -73,7 +73,7 @@ class _Look:
 
 
 class Frontends:
-    """The jobs of one cluster that are no models."""
+    """The jobs of one cluster other than models."""
 
     def __init__(
         self,
@@ -93,9 +93,9 @@ class Frontends:
     def start(
         self, definitions: Definitions, spec: ClusterSpec, find_images: Callable[[], ComponentImages]
     ) -> None:
-        """Make the cluster what is wanted, and return when its frontends are ready.
+        """Submit the jobs that differ from the definitions, and return when the frontends are ready.
 
-        What is so already is left alone. When it fails, all is as it was.
+        If that fails, all jobs are restored to what they were.
         """
         record = definitions.record
         before = self._cluster_jobs.read_record()
@@ -109,7 +109,7 @@ class Frontends:
             ]
             submitted = [self._submit(job, undo) for job in jobs]
             self._wake_models(undo)
-            # Last, since Nomad takes seconds to make a volume, and frontends wait for Redis anyway.
+            # Last: Nomad takes seconds to make a volume, and frontends wait for Redis anyway.
             submitted += self._submit_missing_redis(definitions, images, undo)
             self._wait_ready(submitted, record)
             undo.forget()
@@ -117,7 +117,7 @@ class Frontends:
     def _submit_missing_redis(
         self, definitions: Definitions, images: ComponentImages, undo: Undo
     ) -> list[_Submitted]:
-        """Submit Redis' job unless it runs or Redis is elsewhere, with the volume for it made."""
+        """Submit Redis' job, and make its volume, unless it runs or Redis is external."""
         if definitions.record.redis_ip or any(
             not is_asleep(job) for job in self._cluster_jobs.find(meta.REDIS)
         ):
@@ -152,26 +152,26 @@ class Frontends:
                     undo.add(functools.partial(self._cluster_jobs.restore, before))
 
     def _wait_ready(self, submitted: list[_Submitted], record: ClusterRecord) -> None:
-        """Wait for all. Raises ContainerManagerError when one has no place, keeps ending, or is late."""
-        # Until the scheduler has seen a change, Nomad tells of what was before it.
+        """Wait for all. Raises ContainerManagerError if one is not placed, keeps failing, or is late."""
+        # Until the scheduler has seen a change, Nomad reports the state before it.
         for evaluation_id in filter(None, (each.evaluation_id for each in submitted)):
             self._jobs.wait_evaluated(evaluation_id, _EVALUATION_TIMEOUT_S)
         started_s = time.monotonic()
         looks: list[_Look] = []
 
-        def find_lacking() -> str:
+        def find_missing() -> str:
             looks[:] = map(self._look, submitted)
-            return self._find_lacking(looks, record)
+            return self._find_missing(looks, record)
 
-        lacking = wait_until(
-            find_lacking,
-            lambda: self._require_well(looks, waited_s=time.monotonic() - started_s),
+        missing = wait_until(
+            find_missing,
+            lambda: self._require_healthy(looks, waited_s=time.monotonic() - started_s),
             self._settings.start_timeout_s,
         )
-        if lacking:
+        if missing:
             logs = [self._watch.describe_log(each) for look in looks for each in look.wanted]
             raise ContainerManagerError(
-                f"The cluster was not ready within {self._settings.start_timeout_s:g} s: {lacking}. "
+                f"The cluster was not ready within {self._settings.start_timeout_s:g} s: {missing}. "
                 + "\n".join(logs)
             )
 
@@ -180,19 +180,19 @@ class Frontends:
         deployment = self._jobs.deployment(submitted.id) if submitted.evaluation_id else None
         return _Look(submitted, wanted, deployment)
 
-    def _find_lacking(self, looks: list[_Look], record: ClusterRecord) -> str:
-        """Return what is not ready yet, empty when all is."""
+    def _find_missing(self, looks: list[_Look], record: ClusterRecord) -> str:
+        """Return what is not ready yet; empty if all is."""
         for each in looks:
-            if lacking := _find_unsettled(each):
-                return lacking
+            if missing := _find_unsettled(each):
+                return missing
         reached: tuple[tuple[str, Service, str | None], ...] = (
             (meta.MANAGEMENT_FRONTEND, "management", record.management_address),
             (meta.QUERY_FRONTEND, "query", record.query_address),
         )
         jobs = {look.submitted.job.component: look.submitted.job for look in looks}
         for component, service, address in reached:
-            if lacking := self._find_unanswering(jobs[component], service, address):
-                return lacking
+            if missing := self._find_unanswering(jobs[component], service, address):
+                return missing
         return ""
 
     def _find_unanswering(self, job: AnyJob, service: Service, address: str | None) -> str:
@@ -204,7 +204,7 @@ class Frontends:
         host, _, port = host_port.rpartition(":")
         return health.unready_reason(host.strip("[]"), int(port), f"/{path}" if path else "")
 
-    def _require_well(self, looks: list[_Look], *, waited_s: float) -> None:
+    def _require_healthy(self, looks: list[_Look], *, waited_s: float) -> None:
         for look in looks:
             names = {each.id: f"The allocation {each.name}" for each in look.wanted}
             if failing := self._watch.describe_failing(look.wanted, names):
@@ -213,23 +213,23 @@ class Frontends:
             self._require_placed(look, waited_s)
 
     def _require_placed(self, look: _Look, waited_s: float) -> None:
-        """Tell why allocations have no place, and raise ContainerManagerError when that goes on."""
+        """Log why allocations are not placed; raise ContainerManagerError if that lasts."""
         submitted = look.submitted
         if len(look.wanted) >= submitted.job.count:
             return
-        lacking = self._watch.find_unplaced(submitted.id, submitted.job.count, submitted.id)
+        missing = self._watch.find_unplaced(submitted.id, submitted.job.count, submitted.id)
         timeout_s = self._settings.placement_timeout_s
-        if submitted.has_new_volume and placements.MISSING_VOLUMES in lacking:
+        if submitted.has_new_volume and placements.MISSING_VOLUMES in missing:
             timeout_s = max(timeout_s, _NEW_VOLUME_TIMEOUT_S)
-        if lacking and waited_s >= timeout_s:
+        if missing and waited_s >= timeout_s:
             raise ContainerManagerError(
-                f"{submitted.id} was not started: within {timeout_s:g} s Nomad found no place for it: "
-                f"{lacking}"
+                f"{submitted.id} was not started: Nomad could not place it within {timeout_s:g} s: "
+                f"{missing}. Give the cluster what is missing, or ask for less in NomadSettings."
             )
 
 
 def _find_unsettled(look: _Look) -> str:
-    """Return why not all allocations of a job are of its latest form and running."""
+    """Return why not all allocations of a job run its latest version; empty if they do."""
     job, wanted = look.submitted.job, look.wanted
     running = [each for each in wanted if each.is_running and each.is_healthy is not False]
     if len(running) < job.count or len(wanted) > job.count:
@@ -240,7 +240,7 @@ def _find_unsettled(look: _Look) -> str:
 
 
 def _require_deployment(look: _Look) -> None:
-    """Raise ContainerManagerError when Nomad has given up what was applied."""
+    """Raise ContainerManagerError if Nomad has given up the job's deployment."""
     if look.deployment is not None and look.deployment.status == "failed":
         raise ContainerManagerError(
             f"The deployment of {look.submitted.id} failed: {look.deployment.description}"

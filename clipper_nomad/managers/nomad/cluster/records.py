@@ -1,7 +1,7 @@
-"""What a cluster's jobs carry in their meta beside their names: how the cluster was started, what a model is.
+"""The records in the meta of a cluster's jobs: how it was started, and what keeps Redis' data.
 
-Owns the records and their form (JSON in one meta value each), so that any process can go on from the jobs
-alone. Holds no secret: meta is read by whoever may list jobs.
+Each is JSON in one meta value, so that any process can continue from the jobs alone. They hold no secret:
+whoever may list jobs can read meta.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from clipper_nomad.jobspecs import meta
 from clipper_nomad.managers.nomad.settings import DynamicVolume, NomadSettings
 
 RECORD = "clipper-nomad.settings"
-#: How many were wanted when the cluster was stopped with its state kept; a job that has it is asleep.
+#: The count of a job when the cluster was stopped with its state kept; a job with this key is asleep.
 KEPT_COUNT = "clipper-nomad.kept_count"
-#: What keeps Redis' data, on Redis' job: `dynamic`, or `host volume NAME`; missing where nothing does.
+#: What keeps Redis' data, on Redis' job: `dynamic`, or `host volume NAME`; missing if nothing does.
 VOLUME = "clipper-nomad.volume"
 DYNAMIC_VOLUME = "dynamic"
 HOST_VOLUME = "host volume "
@@ -28,7 +28,7 @@ HOST_VOLUME = "host volume "
 class ClusterRecord:
     """How a cluster was started. Addresses are `host:port`, the query one with its path; None is none.
 
-    `query_address` and `rpc_address` are the load balancer's. `rpc_seeds` are where containers start from.
+    `query_address` and `rpc_address` are the load balancer's. Containers start from `rpc_seeds`.
     """
 
     version: str
@@ -44,7 +44,7 @@ class ClusterRecord:
 
 @dataclass(frozen=True)
 class _StableRecord:
-    """What of a record any version of this project can read."""
+    """The part of a record that every version of this project can read."""
 
     rpc_address: str | None = None
 
@@ -55,7 +55,7 @@ def of_cluster(record: ClusterRecord) -> dict[str, str]:
 
 
 def read_cluster(job_meta: Mapping[str, str]) -> ClusterRecord:
-    """Return the record that a job carries. Raises ContainerManagerError when it is not understood."""
+    """Return the record that a job carries. Raises ContainerManagerError if it cannot be read."""
     try:
         return msgspec.json.decode(job_meta.get(RECORD, ""), type=ClusterRecord)
     except msgspec.DecodeError as error:
@@ -75,7 +75,7 @@ def read_rpc_address(job_meta: Mapping[str, str]) -> str | None:
 
 
 def kept_in(settings: NomadSettings) -> str | None:
-    """Return what Redis' job says of its volume; None where its data ends with it."""
+    """Return what keeps Redis' data, for the meta of its job; None if the data ends with the job."""
     if isinstance(settings.redis_volume, DynamicVolume):
         return DYNAMIC_VOLUME
     return None if settings.redis_volume is None else f"{HOST_VOLUME}{settings.redis_volume.source}"

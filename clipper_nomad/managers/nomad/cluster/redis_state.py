@@ -1,7 +1,6 @@
-"""Where the data of a cluster's own Redis is kept on Nomad, and how it ends.
+"""The data of a cluster's own Redis on Nomad: its volume is made, deleted or emptied.
 
-Owns the dynamic volume's making and deleting, and the emptying of one that is not ours to delete. Knows
-nothing of what is in Redis.
+A dynamic volume is the cluster's own and is deleted with its state; any other volume is only emptied.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ logger = logging.getLogger("clipper")
 
 _VOLUME_TIMEOUT_S = 30.0
 _FLUSH_TIMEOUT_S = 10.0
-# Redis' image runs as this user and group.
+#: Redis' image runs as this user and group.
 _OWNER = {"uid": "10001", "gid": "10001", "mode": "0750"}
 
 
@@ -39,21 +38,21 @@ class RedisState:
 
     @property
     def mount(self) -> HostVolume | None:
-        """Return the volume that a new Redis' job mounts."""
+        """Return the volume that a new job of Redis mounts."""
         volume = self._settings.redis_volume
         return HostVolume(self._service) if isinstance(volume, DynamicVolume) else volume
 
     def find(self) -> str | None:
-        """Return what Redis' job says of its volume; without a job, what the settings say."""
+        """Return what keeps Redis' data, by the meta of its job; without a job, by the settings."""
         jobs = [job for job in self._cluster_jobs.find_all() if job.meta[meta.COMPONENT] == meta.REDIS]
         return jobs[0].meta.get(records.VOLUME) if jobs else records.kept_in(self._settings)
 
     def has_volume(self) -> bool:
-        """Tell whether there is a volume that provide() made."""
+        """Return whether there is a volume that provide() made."""
         return self.find() == records.DYNAMIC_VOLUME and bool(self._volumes.find(self._service))
 
     def provide(self) -> bool:
-        """Make the volume where it is to be made and is missing; return whether that was done."""
+        """Make the dynamic volume if the settings have one and it is missing; return whether it was made."""
         volume = self._settings.redis_volume
         if not isinstance(volume, DynamicVolume) or self._volumes.find(self._service):
             return False
@@ -68,11 +67,11 @@ class RedisState:
         return True
 
     def remove_volume(self) -> None:
-        """Delete the volume that provide() made, with the data; nothing runs on it any more."""
+        """Delete the volume that provide() made, with its data; no allocation uses it any more."""
         self._volumes.delete(self._service, _VOLUME_TIMEOUT_S)
 
     def empty(self, volume: str) -> None:
-        """Delete the data in a volume that stays, while Redis runs; warn where Redis cannot be asked."""
+        """Delete the data in a volume that stays, while Redis runs; warn if Redis cannot be reached."""
         addresses = self._dns.lookup(self._service)
         try:
             if not addresses:
@@ -86,7 +85,7 @@ class RedisState:
                 client.flushall()
         except redis.RedisError as error:
             logger.warning(
-                "The data in %s stays, since Redis could not be asked to delete it: %s",
+                "Could not delete Redis' data, which stays in %s: %s",
                 volume,
                 error,
             )

@@ -1,7 +1,6 @@
-"""The replicas of a cluster's models on Nomad: one job for each version, its count the replicas wanted.
+"""The replicas of a cluster's models on Nomad: one job per version, whose count is the replicas wanted.
 
-Owns deploying, scaling, judging and draining them. A version is deployed while its job is registered. Knows
-models by name and version, and what runs them as a package that the driver takes.
+Deploys, scales, checks and drains them. A version is deployed while its job is registered.
 """
 
 from __future__ import annotations
@@ -43,23 +42,23 @@ class Replicas:
 
     @property
     def stop_timeout_s(self) -> float:
-        """Return how long a stop may take: the longest drain, and what Nomad needs around it."""
+        """Return how long a stop may take: the longest drain, and a margin for Nomad."""
         timings = self._settings.timings
         return timings.shutdown_delay_s + timings.kill_timeout_s + _STOP_MARGIN_S
 
     def count(self) -> dict[ModelVersion, int]:
-        """Return how many replicas are wanted of each deployed version."""
+        """Return the number of replicas wanted of each deployed version."""
         return {model: job.count for model, job in self._cluster_jobs.models().items()}
 
     def count_of(self, model: ModelVersion) -> int:
-        """Return how many replicas are wanted of a version; 0 where it is not deployed."""
+        """Return the number of replicas wanted of a version; 0 if it is not deployed."""
         job = self._cluster_jobs.model(model)
         return 0 if job is None else job.count
 
     def deploy(self, definitions: Definitions, spec: DeploySpec, source: str) -> None:
-        """Register the job of a version that is not there, and return when its replicas have nodes.
+        """Register the job of a new version, and return when its replicas have nodes.
 
-        Where only some have, the others wait for room and that is told; where none has, the job is removed.
+        If only some have, that is logged and the others wait for room; if none has, the job is removed.
         """
         if self._cluster_jobs.model(spec.model):
             raise messages.already_deployed(spec.model)
@@ -75,40 +74,39 @@ class Replicas:
 
     def _require_placed(self, job_id: str, evaluation_id: str, spec: DeploySpec) -> None:
         what = f"Model version {spec.model}"
-        lacking = self._watch.await_placed(
+        missing = self._watch.await_placed(
             job_id, evaluation_id, spec.num_replicas, self._settings.placement_timeout_s, what
         )
-        if lacking and not self._wanted(job_id):
+        if missing and not self._wanted(job_id):
             raise DeploymentError(
-                f"Model version {spec.model} was not deployed: within "
-                f"{self._settings.placement_timeout_s:g} s Nomad found no place for any of its "
-                f"{spec.num_replicas} replicas: {lacking}. Ask for less, or give the cluster what is missing."
+                f"Model version {spec.model} was not deployed: Nomad could place none of its "
+                f"{spec.num_replicas} replicas within {self._settings.placement_timeout_s:g} s: {missing}. "
+                "Request fewer resources, or give the cluster what is missing."
             )
 
     def scale(self, model: ModelVersion, num_replicas: int) -> None:
         """Start replicas, or drain some and return when they have ended.
 
-        Raises ContainerManagerError, with as many running as there is room for, when there is not enough.
+        If there is not room for all, as many run as fit, and ContainerManagerError says what is missing.
         """
         job = self._cluster_jobs.model(model)
         if job is None:
             raise messages.not_deployed(model)
         if num_replicas == job.count:
             return
-        lacking, possible = "", num_replicas
+        missing, possible = "", num_replicas
         if num_replicas > job.count:
-            lacking = self._watch.await_room(
+            missing = self._watch.await_room(
                 job.id, num_replicas, self._settings.placement_timeout_s, f"Model version {model}"
             )
-            if lacking:
+            if missing:
                 possible = len(self._wanted(job.id)) + self._jobs.plan_count(job.id, num_replicas).num_placed
         if possible != job.count:
             self._scale(job, possible, f"clipper-nomad: {model} from {job.count} to {possible} replicas")
-        if lacking:
+        if missing:
             raise ContainerManagerError(
-                f"Model version {model} was to have {num_replicas} replicas, and there is room for "
-                f"{possible}, which it has now: {lacking}. Give the cluster more nodes, or the model less "
-                "resources."
+                f"Only {possible} of {num_replicas} replicas of model version {model} fit (it has {possible} "
+                f"now): {missing}. Give the cluster more nodes, or request fewer resources for the model."
             )
 
     def _scale(self, job: JobSummary, num_replicas: int, message: str) -> None:
@@ -118,12 +116,12 @@ class Replicas:
             self._cluster_jobs.wait_ended(job.id, num_replicas, self.stop_timeout_s)
 
     def stop(self, models: Collection[ModelVersion]) -> None:
-        """Drain and remove all replicas of these versions; those that are not there are passed over."""
+        """Drain and remove all replicas of these versions; unknown ones are ignored."""
         ids = [model_job_id(self._cluster_name, model) for model in models]
         self._jobs.stop(ids, timeout_s=self.stop_timeout_s)
 
     def check(self, model: ModelVersion) -> None:
-        """Raise DeploymentError when a replica ended at its start, or more than once, and is not well."""
+        """Raise DeploymentError if a replica keeps failing: it ended at its start, or more than once."""
         job = self._cluster_jobs.model(model)
         if job is None:
             return
@@ -133,11 +131,11 @@ class Replicas:
             raise DeploymentError(failing)
         service_meta = {meta.SERVICE_MODEL: model.name, meta.SERVICE_MODEL_VERSION: model.version}
         service = service_name(self._cluster_name, "model")
-        if self._watch.tell_failing_checks(service, service_meta, f"Model version {model}"):
-            self._watch.tell_logs(allocations, names)
+        if self._watch.log_failing_checks(service, service_meta, f"Model version {model}"):
+            self._watch.log_running(allocations, names)
 
     def tail_logs(self, model: ModelVersion, lines: int) -> str:
-        """Return the last lines of each replica's log, under a heading where there are several."""
+        """Return the last lines of each replica's log, under a heading if there are several."""
         job = self._cluster_jobs.model(model)
         replicas = _latest(self._jobs.allocations(job.id)) if job else {}
         return messages.join_logs(
@@ -149,5 +147,5 @@ class Replicas:
 
 
 def _latest(allocations: Collection[Allocation]) -> Mapping[int, Allocation]:
-    """Return each replica's allocation: the one that is wanted, where there is one."""
+    """Return each replica's allocation, preferably the one that Nomad wants to run."""
     return {each.index: each for each in sorted(allocations, key=lambda each: (each.index, each.is_wanted))}

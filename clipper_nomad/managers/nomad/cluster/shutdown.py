@@ -1,7 +1,7 @@
-"""The end of a cluster on Nomad: in which order its jobs go, and what becomes of its state.
+"""The end of a cluster on Nomad: the order in which its jobs end, and the fate of its state.
 
-Frontends go first, so that no query meets models that are leaving; Redis goes last. Where nothing is to be
-drained, all go at once.
+Frontends end first, so that no query meets models that are leaving; Redis ends last. Without draining, all
+end at once.
 """
 
 from __future__ import annotations

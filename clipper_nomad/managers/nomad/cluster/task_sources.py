@@ -1,6 +1,6 @@
-"""Where what the tasks of a cluster run comes from: images that mean one image for good, or archives.
+"""The images or archives that a cluster's tasks run: found by name, or built.
 
-Owns the choice by the driver, and asks a Docker engine only where a name is to be looked up.
+Image names are made immutable, which may ask a Docker engine.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from clipper_nomad.types import BuildSpec, ClusterSpec
 
 
 class TaskSources:
-    """Finds and builds what one cluster's driver runs."""
+    """Finds and builds the images or archives of one cluster, by its driver."""
 
     def __init__(self, cluster_name: str, settings: NomadSettings) -> None:
         self._cluster_name = cluster_name
@@ -26,7 +26,7 @@ class TaskSources:
         return self._settings.driver.name == "docker"
 
     def of_components(self, spec: ClusterSpec) -> ComponentImages:
-        """Return what Redis and the frontends run. Raises ContainerManagerError for an image not found."""
+        """Return the images of Redis and the frontends. Raises ContainerManagerError if one is not found."""
         if not self._runs_images:
             return ComponentImages()
         return ComponentImages(
@@ -38,11 +38,11 @@ class TaskSources:
         )
 
     def of_model(self, image: str) -> str:
-        """Return what a model version runs, given what build() returned or any image's name."""
+        """Return the source of a model version, given what build() returned or any image's name."""
         return self._pin(image) if self._runs_images else image
 
     def build(self, spec: BuildSpec) -> str:
-        """Build a model's image, pushed where a registry is set, or its archive."""
+        """Build a model's image, pushed if a registry is set, or its archive."""
         settings = self._settings
         if self._runs_images:
             return build_model_image(connect_engine(), spec, self._cluster_name, settings.images)
@@ -58,7 +58,7 @@ class TaskSources:
             client = connect_engine()
         except ContainerManagerError as error:
             raise ContainerManagerError(
-                f"Cannot tell which image {reference} is now, so that all nodes run the same: {error.msg} Or "
+                f"Cannot look up the image {reference}, so that all nodes run the same one: {error.msg} Or "
                 "name it by its digest, <repository>@sha256:<hex>."
             ) from error
         return pin_image(client, reference, self._settings.images)

@@ -1,4 +1,4 @@
-"""The task drivers: each knows its own `config` stanza."""
+"""The task drivers, each with its own `config` stanza."""
 
 from clipper_nomad.managers.nomad.drivers.base import Driver
 from clipper_nomad.managers.nomad.drivers.docker import DockerDriver, RegistryAuth

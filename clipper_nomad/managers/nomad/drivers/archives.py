@@ -1,7 +1,6 @@
 """A model as an archive that nodes fetch, for the drivers that run no images.
 
-Owns the archive (`model/`, the model's folder, and `packages/`, what pip installed for it), its name, and
-where it is written and fetched. Knows neither jobs nor what is in the model's folder.
+An archive has `model/`, the model's folder, and `packages/`, which pip installed for it.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from clipper_nomad.images.context import Context
 from clipper_nomad.managers.nomad.drivers.pip_cache import PackageCache
 from clipper_nomad.types import BuildSpec
 
-# An archive of many gigabytes is worth the time that a better level takes to no one.
+#: Higher levels are not worth their time on multi-gigabyte archives.
 _GZIP_LEVEL = 6
 _END_OF_TAR = bytes(1024)
 _NAME_DIGITS = 16
@@ -28,23 +27,23 @@ _NAME_DIGITS = 16
 
 @dataclass(frozen=True)
 class ArtifactStore:
-    """A folder here, and the URL at which Nomad's clients fetch what is in it."""
+    """A local folder, and the URL from which Nomad's clients fetch its files."""
 
     directory: Path
     url: str
 
     @classmethod
     def parse(cls, artifact_dir: str | Path | None, artifact_url: str | None) -> ArtifactStore:
-        """Return the store that the settings name. Raises BuildError that says which one is wrong."""
+        """Return the store of these settings. Raises BuildError that names the wrong one."""
         if artifact_dir is None or not artifact_url:
-            lacking = " and ".join(
+            missing = " and ".join(
                 name
                 for name, value in (("artifact_dir", artifact_dir), ("artifact_url", artifact_url))
                 if not value
             )
             raise BuildError(
-                f"Cannot build a model for this driver with {lacking} not set. Set artifact_dir to a folder, "
-                "and artifact_url to the http:// or https:// address at which Nomad's clients fetch from it."
+                f"Cannot build a model for this driver without {missing}: set artifact_dir to a folder, "
+                "and artifact_url to the http:// or https:// address of that folder for Nomad's clients."
             )
         parts = urlsplit(artifact_url)
         if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
@@ -59,9 +58,8 @@ def build_archive(spec: BuildSpec, store: ArtifactStore, packages: PackageCache 
     """Write the model's archive into the store; return `<url>/<name>.tar.gz#sha256:<hex>`.
 
     pip installs the packages by its own configuration, for this Python version and platform, which the nodes
-    must have too. An archive is
-    named by its content and never changed or removed: versions that run may be fetched again at any time.
-    Raises BuildError, with pip's last lines, when a package cannot be had, or what was not read or written.
+    must have too. An archive is named by its content and never changed or removed: nodes may fetch it again
+    at any time. Raises BuildError, with pip's last lines, if a package or a file is not available.
     """
     installed = (packages or PackageCache.default()).provide(spec.pkgs_to_install)
     try:
@@ -80,7 +78,7 @@ def build_archive(spec: BuildSpec, store: ArtifactStore, packages: PackageCache 
 
 
 def _write(file: IO[bytes], model_folder: Path, installed: Path) -> None:
-    """Write an archive of two gzip members: the packages as they were packed once, and the model."""
+    """Write an archive of two gzip members: the packages, packed once for all models, and the model."""
     with installed.open("rb") as packed:
         shutil.copyfileobj(packed, file)
     with gzip.GzipFile("", "wb", _GZIP_LEVEL, file, mtime=0) as member:
@@ -95,8 +93,8 @@ def _digest(file: IO[bytes]) -> str:
 
 
 def _publish(written: Path, target: Path) -> None:
-    """Give the archive its name in one step, readable by the server that hands it out."""
+    """Give the archive its name atomically, readable by the web server."""
     if not target.exists():
         written.chmod(0o644)
-        # A link, since whoever opened the temporary file removes it.
+        # A link, since the temporary file is removed by the function that opened it.
         target.hardlink_to(written)

@@ -13,7 +13,7 @@ from clipper_nomad.managers.nomad.drivers.base import CONTAINER_PORTS, Component
 
 @dataclass(frozen=True)
 class RegistryAuth:
-    """What a registry asks for. It stands in the job, where all who may read the job can read it."""
+    """The credentials of a registry. They are in the job, for everybody who may read the job."""
 
     username: str
     password: str = field(repr=False)
@@ -24,8 +24,8 @@ class DockerDriver:
     """Containers on each node's Docker engine.
 
     `image_pull_timeout_s` is in whole seconds. With `force_pull`, a tag is looked up again at each start.
-    With the `network_mode` of `host`, tasks listen on the host's ports. `config` is more of the
-    driver's own settings, and wins over what is set here.
+    With the `network_mode` of `host`, tasks listen on the host's ports. `config` has more of the
+    driver's own settings, and wins.
     """
 
     auth: RegistryAuth | None = None
@@ -38,13 +38,13 @@ class DockerDriver:
     mounts_volumes = True
 
     def program(self, component: Component) -> Program:
-        """Return the container of a component. Raises ContainerManagerError where there is no image."""
+        """Return the container of a component. Raises ContainerManagerError if it has no image."""
         if not component.source:
             raise ContainerManagerError(
                 f"Cannot run {component.name} with the docker driver: there is no image of it. Give one."
             )
         ports = {} if self.network_mode == "host" else CONTAINER_PORTS[component.name]
-        # As process 1, a program that is still starting would not hear that it is to stop.
+        # As process 1, a program that is still starting would miss SIGTERM.
         config: dict[str, Value] = {"image": component.source, "init": True}
         if ports:
             config["ports"] = list(ports)
@@ -60,7 +60,7 @@ class DockerDriver:
         return Program({**config, **self.config}, ports)
 
     def _port_arguments(self, component: str) -> tuple[str, ...]:
-        """Return what tells a process its port where the host's is its own: all but Redis read variables."""
+        """Return the arguments that set the port on the host's network: only Redis reads no variables."""
         if self.network_mode == "host" and component == meta.REDIS:
             return ("--port", Interpolated("${NOMAD_PORT_redis}"))
         return ()

@@ -1,6 +1,6 @@
 """The exec and raw_exec drivers: programs that are installed on the nodes.
 
-A model is an archive of its folder (`model/`) and of what pip installed for it (`packages/`).
+A model is an archive of its folder (`model/`) and of its pip packages (`packages/`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _COMMANDS: Mapping[str, str] = {
     meta.MANAGEMENT_FRONTEND: "clipper-management-frontend",
     meta.MODEL: "clipper-container",
 }
-# What Redis' image says of itself, and the port that the image has for itself alone.
+#: The arguments that Redis' image sets by itself, and the port.
 _REDIS_ARGUMENTS = (
     *("--port", Interpolated("${NOMAD_PORT_redis}")),
     *("--bind", "*", "-::*"),
@@ -32,7 +32,7 @@ _REDIS_ARGUMENTS = (
 
 @dataclass(frozen=True)
 class ExecDriver:
-    """Programs in a chroot of their own. `bin_dir` is where they are on the nodes; None: on their PATH."""
+    """Programs in a chroot of their own. `bin_dir` is their folder on the nodes; None: the PATH."""
 
     bin_dir: str | None = None
 
@@ -40,7 +40,7 @@ class ExecDriver:
     mounts_volumes = True
 
     def program(self, component: Component) -> Program:
-        """Return the command of a component. Raises ContainerManagerError for a model that is no archive."""
+        """Return the command of a component. Raises ContainerManagerError if a model is not an archive."""
         config: dict[str, Value] = {"command": self._command(component.name)}
         arguments = (*(_REDIS_ARGUMENTS if component.name == meta.REDIS else ()), *component.arguments)
         if arguments:
@@ -61,7 +61,7 @@ class ExecDriver:
 
 @dataclass(frozen=True)
 class RawExecDriver(ExecDriver):
-    """Programs with no isolation, as the user that Nomad's client runs as. It sees no volumes."""
+    """Programs with no isolation, as the user of Nomad's client. They see no volumes."""
 
     name = "raw_exec"
     mounts_volumes = False

@@ -1,7 +1,7 @@
-"""The packages of models, installed by pip and packed once for all models that need the same.
+"""A cache of the pip packages of models, packed once for all models with the same requirements.
 
-Owns the cache of packed packages, which is bounded. Knows nothing of models and archives beyond the form: a
-gzip member that holds entries of a tar below `packages/`, without the tar's end.
+An entry is a gzip member that holds a tar's entries below `packages/`, without the tar's end. The cache is
+bounded.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _RUNTIME = "clipper-container"
 _GZIP_LEVEL = 6
 _KEPT_BYTES = 4 << 30
 _ABANDONED_S = 24 * 3600.0
-# Nomad's default of decompression_file_count_limit, less what a model's folder may have.
+#: Nomad's default of decompression_file_count_limit, minus a margin for the model's folder.
 _MAX_FILES = 4000
 
 _logger = logging.getLogger("clipper")
@@ -44,7 +44,7 @@ _logger = logging.getLogger("clipper")
 
 @dataclass(frozen=True)
 class PackageCache:
-    """Packed packages in `directory`: of what was used longest ago is forgotten what exceeds `kept_bytes`."""
+    """Packed pip packages in `directory`; the least recently used are evicted above `kept_bytes`."""
 
     directory: Path
     kept_bytes: int = _KEPT_BYTES
@@ -56,9 +56,9 @@ class PackageCache:
         return cls((Path(base) if base else Path.home() / ".cache") / "clipper-nomad" / "packages")
 
     def provide(self, packages: Collection[str]) -> Path:
-        """Return the packed packages of these requirements, installed now unless they are here.
+        """Return the packed packages of these requirements, installed now unless they are cached.
 
-        Raises BuildError with pip's last lines; all of them are in a log in the cache.
+        Raises BuildError with pip's last lines; the whole output is in a log in the cache.
         """
         requirements = parse_requirements(packages)
         constraints = _runtime_constraints()
@@ -69,7 +69,7 @@ class PackageCache:
                 packed.touch()
             else:
                 self._install(requirements, constraints, packed)
-                self._forget(packed)
+                self._evict(packed)
         except OSError as error:
             raise BuildError(
                 f"Cannot pack {', '.join(requirements)} in {self.directory}: {error}. Set XDG_CACHE_HOME to "
@@ -85,7 +85,7 @@ class PackageCache:
                 _logger.info("Installing %s for the model", ", ".join(requirements))
                 constraints_path = Path(temporary) / "constraints.txt"
                 constraints_path.write_text("".join(f"{line}\n" for line in constraints))
-                # Bytecode would double the number of files, and holds the time of its making.
+                # Bytecode would double the number of files, and contains timestamps.
                 arguments = ("--no-compile", "--target", target, "--constraint", constraints_path)
                 log_path = packed.with_name(packed.name.replace(".tar.gz", ".log"))
                 run_install(_python_with_pip(Path(temporary)), requirements, log_path, arguments)
@@ -94,14 +94,14 @@ class PackageCache:
             new.replace(packed)
         if num_files > _MAX_FILES:
             _logger.warning(
-                "The packages %s are %d files. Nomad's clients unpack 4096 at most, unless configured with a "
+                "The packages %s have %d files. Nomad's clients unpack 4096 at most: configure them with a "
                 "higher `client { artifact { decompression_file_count_limit = … } }`.",
                 ", ".join(requirements),
                 num_files,
             )
 
-    def _forget(self, kept: Path) -> None:
-        """Remove what is too much, old logs, and what a build that was killed has left."""
+    def _evict(self, kept: Path) -> None:
+        """Evict entries above the limit, old logs, and the leftovers of killed builds."""
         room = self.kept_bytes - kept.stat().st_size
         for path in sorted(self.directory.glob("*.tar.gz"), key=_used_at, reverse=True):
             if path != kept:
@@ -119,13 +119,13 @@ def _used_at(path: Path) -> float:
 
 
 def _digest(requirements: Collection[str], constraints: Collection[str]) -> str:
-    """Return what names packages for this Python version and platform."""
+    """Return the name of these packages for this Python version and platform."""
     where = [sys.implementation.cache_tag, platform.python_version(), sysconfig.get_platform()]
     return hashlib.sha256(json.dumps([where, [*requirements], [*constraints]]).encode()).hexdigest()[:24]
 
 
 def _is_fixed(text: str) -> bool:
-    """Return whether a requirement is one by name: what a URL or a path leads to may have changed."""
+    """Return whether a requirement is by name: the content of a URL or a path may have changed."""
     try:
         return Requirement(text).url is None
     except InvalidRequirement:
@@ -133,7 +133,7 @@ def _is_fixed(text: str) -> bool:
 
 
 def _runtime_constraints() -> tuple[str, ...]:
-    """Return what the runtime needs: it is on the nodes, and finds the model's packages before its own."""
+    """Return the runtime's requirements: on the nodes, it finds the model's packages before its own."""
     needs = importlib.metadata.requires(_RUNTIME) or []
     return tuple(sorted(need for need in needs if not _is_of_an_extra(Requirement(need))))
 
@@ -143,7 +143,7 @@ def _is_of_an_extra(need: Requirement) -> bool:
 
 
 def _python_with_pip(directory: Path) -> str | Path:
-    """Return this interpreter; where it has no pip, one of the same version that has, in `directory`."""
+    """Return this interpreter, or if it has no pip, a new one of the same version in `directory`."""
     if importlib.util.find_spec("pip"):
         return sys.executable
     environment = directory / "environment"
@@ -151,16 +151,16 @@ def _python_with_pip(directory: Path) -> str | Path:
     result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if result.returncode != 0:
         raise BuildError(
-            f"This Python environment has no pip, and none can be made: {result.stdout.strip()}. Install pip "
+            f"This Python environment has no pip, and a new one failed: {result.stdout.strip()}. Install pip "
             f"for {sys.executable}."
         )
     return environment / "bin" / "python"
 
 
 def _pack(folder: Path, target: Path) -> int:
-    """Pack `folder` as `packages/`, the same byte by byte whenever its content is; return how many files.
+    """Pack `folder` as `packages/`, reproducibly; return the number of files.
 
-    Folders have no entries of their own, but for the first: nodes count those too.
+    Only the top folder has an entry of its own: nodes count those too.
     """
     files = sorted(_files(folder))
     with target.open("wb") as file, gzip.GzipFile("", "wb", _GZIP_LEVEL, file, mtime=0) as member:

@@ -143,7 +143,7 @@ def test_one_that_served_for_long_and_waits_for_its_restart_does_not_keep_failin
         ("crashing", "ended: exit status 3"),
         ("running", "was started"),
         ("image_missing", "did not start: Failed to pull `clipper.iris-nope:1`"),
-        ("image_missing", "says: Downloading image"),
+        ("image_missing", "reports: Downloading image"),
         ("out_of_memory", "ended: it took more memory than its limit"),
     ],
 )
