@@ -74,7 +74,7 @@ def parse_settings(argv: Sequence[str] | None = None) -> QuerySettings:
         feedback=FeedbackLimits(
             memory_bytes=args.feedback_memory_bytes,
             lifetime_s=args.feedback_lifetime_s,
-            most_users=args.most_users,
+            max_users=args.most_users,
         ),
     )
 
@@ -99,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
         ("--max-body-bytes", limits.max_body_bytes, "a longer request body is refused"),
         ("--max-inputs", 10_000, "a request with more inputs is refused"),
         ("--feedback-memory-bytes", feedback.memory_bytes, "memory for answers that feedback may come for"),
-        ("--most-users", feedback.most_users, "users of an application who have learnt state of their own"),
+        ("--most-users", feedback.max_users, "users of an application who have learnt state of their own"),
     ):
         add_setting(parser, flag, parse=_count, default=default, help=text)
     for flag, default_s, text in (

@@ -1,4 +1,4 @@
-"""Feedback while frontends are killed and Redis goes away: Redis holds what was acknowledged, once."""
+"""Feedback while frontends are killed and Redis goes away: all that is acknowledged is in Redis, once."""
 
 from __future__ import annotations
 
@@ -74,9 +74,9 @@ class Client:
             del self.open[query_id]
 
 
-@pytest.mark.parametrize("most_on_their_way", [0, CLIENTS])
+@pytest.mark.parametrize("max_in_flight", [0, CLIENTS])
 async def test_one_of_two_frontends_is_killed_and_redis_holds_what_was_acknowledged(
-    cluster: Cluster, most_on_their_way: int
+    cluster: Cluster, max_in_flight: int
 ) -> None:
     doomed, survivor = cluster.frontends
     query_ids = await _ask(cluster, CLIENTS * PER_CLIENT)
@@ -85,7 +85,7 @@ async def test_one_of_two_frontends_is_killed_and_redis_holds_what_was_acknowled
     together = asyncio.Barrier(CLIENTS)
 
     async def kill() -> None:
-        if not most_on_their_way:
+        if not max_in_flight:
             await together.wait()
         doomed.kill()
 
@@ -102,14 +102,14 @@ async def test_one_of_two_frontends_is_killed_and_redis_holds_what_was_acknowled
     acknowledged = answers["accepted"] + answers["duplicate"]
     assert acknowledged + answers["late"] == CLIENTS * PER_CLIENT
     in_redis = counters(cluster, "vote")
-    # What was on its way Redis may have, though nobody is left to say so: one feedback of each client.
-    assert acknowledged <= in_redis["rounds"] <= acknowledged + most_on_their_way
+    # Redis may have what was in flight without an acknowledgement: one feedback of each client.
+    assert acknowledged <= in_redis["rounds"] <= acknowledged + max_in_flight
     assert in_redis["count:right"] == in_redis["count:wrong"] == in_redis["rounds"]
     assert in_redis["loss:wrong"] == in_redis["rounds"] * 1_000_000
 
 
 async def _ask(cluster: Cluster, count: int) -> list[int]:
-    """Ask so many queries, by turns of both frontends, and return their ids."""
+    """Ask `count` queries, of both frontends in turn, and return their ids."""
     connections = [Connection(frontend.rest) for frontend in cluster.frontends]
     ids = []
     for number in range(count):
@@ -157,10 +157,10 @@ def test_without_redis_feedback_is_refused_and_counts_once_when_it_is_sent_again
     assert counters(cluster, "vote")["rounds"] == len(query_ids)
 
 
-def test_what_a_silent_redis_was_told_counts_once_whether_it_hears_of_it_or_not(cluster: Cluster) -> None:
+def test_feedback_sent_to_a_silent_redis_counts_once_whether_it_arrives_or_not(cluster: Cluster) -> None:
     here = cluster.frontend
     query_ids = [query(here, "vote", float(number)) for number in range(8)]
-    # From now on Redis has the script, and the connection is in use: what it is told it will do.
+    # From now on Redis has the script and an open connection: it runs what it receives after the pause.
     assert _settled(here, query(here, "vote", 100.0)) == ACCEPTED["feedback"]
     cluster.redis.pause()
     with ThreadPoolExecutor(len(query_ids)) as pool:

@@ -18,13 +18,13 @@ async def test_the_other_frontend_serves_on() -> None:
     with Cluster(2, share_port=True) as cluster:
         cluster.serve(row_sums(), slo_s=1.0)
         async with SteadyLoad(cluster.frontend.rest, connections=connections) as load:
-            # Both are served by then: the kernel deals the connections out among the two.
+            # By then both serve: the kernel distributes the connections between the two.
             await load.more(400)
             settled_s = time.perf_counter()
             assert count_queries(cluster.frontends[1], "app") > 0
             cluster.frontends[1].kill()
             await load.more(1000)
-        # What the dead frontend had in its hands is lost with its connections, one query on each at most.
+        # Queries in flight at the dead frontend are lost, at most one on each of its connections.
         assert len(load.lost) <= connections
         assert [answer for answer in load.since(settled_s) if answer.is_default] == []
 

@@ -13,7 +13,7 @@ from tests.support.frontends.load import SteadyLoad
 from tests.support.models import hanging_sums, sleeping_sums
 
 NOISE_S = 0.05
-#: What a busy machine may take from all of a test's processes at once, a few times.
+#: How long a busy machine may stall all of a test's processes, a few times.
 STALL_S = 0.5
 STALLED_FRACTION = 0.1
 #: Always busy under the tests' load, so that a kill catches a batch in flight.
@@ -27,7 +27,7 @@ def cluster() -> Iterator[Cluster]:
 
 
 def assert_in_time(load: SteadyLoad, slo_s: float) -> None:
-    """Check that queries are answered within the SLO, as far as the machine lets them."""
+    """Check that queries are answered within the SLO, except for stalls of the machine."""
     latencies_s = [answer.latency_s for answer in load.answers]
     late_s = [each for each in latencies_s if each > slo_s + NOISE_S]
     assert len(late_s) <= STALLED_FRACTION * len(latencies_s), late_s

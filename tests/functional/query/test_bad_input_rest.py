@@ -1,4 +1,4 @@
-"""What no client should send to the query frontend: each gets its documented answer, the next is served."""
+"""Bad input over REST: each request gets its documented answer, and the next one is served."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def cluster() -> Iterator[Cluster]:
 
 @pytest.fixture
 def address(cluster: Cluster) -> Iterator[str]:
-    """Give the frontend's address, and expect that it serves a good query afterwards."""
+    """Return the frontend's address; afterwards it must serve a good query."""
     yield cluster.frontend.rest
     expect_good_query(cluster.frontend.rest)
 
@@ -206,7 +206,7 @@ NOT_HTTP = {
 
 
 @pytest.mark.parametrize("data", NOT_HTTP.values(), ids=NOT_HTTP.keys())
-def test_what_is_not_http_is_told_so(address: str, data: bytes) -> None:
+def test_what_is_not_http_is_refused(address: str, data: bytes) -> None:
     assert exchange(address, data).startswith(b"HTTP/1.1 400 ")
 
 

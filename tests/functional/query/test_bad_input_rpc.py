@@ -1,4 +1,4 @@
-"""What no container should send: the frontend goes on, and the next good query is served."""
+"""Bad input over RPC: the frontend survives it and serves the next good query."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def context() -> Iterator[zmq.Context[Rogue]]:
 
 @pytest.fixture
 def rogue(cluster: Cluster, context: zmq.Context[Rogue]) -> Iterator[Rogue]:
-    """Connect a container without manners, and expect a good query to be served afterwards."""
+    """Connect a rogue container; afterwards a good query must be served."""
     with connect(cluster, context) as socket:
         yield socket
     expect_good_query(cluster)
@@ -58,7 +58,7 @@ def expect_good_query(cluster: Cluster) -> None:
 
 
 def expect_still_heard(socket: Rogue) -> None:
-    """Expect that all sent before has been read: the answer to a stranger's heartbeat is a question."""
+    """Check that everything sent before was read: a stranger's heartbeat gets a request for metadata."""
     socket.send_multipart([b"", struct.pack("<I", 2)])
     while socket.recv_multipart() != wire.encode_v3_heartbeat(wire.SEND_METADATA):
         pass
@@ -187,7 +187,7 @@ def test_a_replica_that_answers_wrongly_costs_a_default_in_time(
 def test_a_query_asked_again_does_not_wait_for_a_replica_that_never_answers(
     cluster: Cluster, rogue_app: str, context: zmq.Context[Rogue]
 ) -> None:
-    """A query joins the same one in flight only while somebody still waits for that."""
+    """A query joins the same one in flight only while a client still waits for that."""
     value = [next(distinct)]
     with connect(cluster, context) as one, connect(cluster, context) as other, ThreadPoolExecutor(1) as pool:
         join(one, wire.V3)

@@ -67,7 +67,7 @@ def test_the_default_policy_remembers_nothing(cluster: Cluster) -> None:
 
 
 @pytest.mark.parametrize("sent_to", [0, 1])
-def test_feedback_that_cannot_be_used_says_why_and_may_come_again(cluster: Cluster, sent_to: int) -> None:
+def test_unfit_feedback_gets_the_reason_and_may_come_again(cluster: Cluster, sent_to: int) -> None:
     frontend = cluster.frontends[sent_to]
     query_id = query(cluster.frontend, "numbers")
     status, answer = update(frontend, "numbers", query_id=query_id, label="cat")
@@ -173,7 +173,7 @@ def test_a_user_for_whom_another_model_is_right_gets_that_one(cluster: Cluster) 
     eventually(lambda: mostly(RIGHT, answers(3000)), "all others follow the application's state")
 
     def follows_its_own() -> bool:
-        # It goes on telling what is right for it: what was never tried cannot be known to be better.
+        # The user keeps giving feedback: a model that was never tried cannot be known to be better.
         given = answers(4000, user_id="contrary")
         for answer in given:
             update(elsewhere, "personal", query_id=answer["query_id"], label=WRONG)

@@ -1,4 +1,4 @@
-"""Handing feedback to another query frontend: many at a time, and what is said of one that cannot answer."""
+"""The handover of feedback to another query frontend: many at a time, and refusals if it cannot answer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from clipper_frontend.query.feedback.handover import Handover, OneFeedback
 
-Answered = list[tuple[int, bytes]]
+Responses = list[tuple[int, bytes]]
 Peer = Callable[[bytes], Awaitable[bytes]]
 
 
@@ -41,8 +41,8 @@ def http(status: int, body: bytes) -> bytes:
     return b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n%b" % (status, len(body), body)
 
 
-async def hand(handover: Handover, address: str, count: int) -> Answered:
-    """Hand over so much feedback at once, and return the answers in order."""
+async def hand(handover: Handover, address: str, count: int) -> Responses:
+    """Hand over `count` feedbacks at once, and return the responses in order."""
     answers: list[asyncio.Future[tuple[int, bytes]]] = []
     for number in range(count):
         future: asyncio.Future[tuple[int, bytes]] = asyncio.get_running_loop().create_future()
@@ -84,7 +84,7 @@ async def test_each_feedback_gets_its_own_answer_and_many_travel_together() -> N
         b"not HTTP\r\n\r\n",
     ],
 )
-async def test_an_answer_that_makes_no_sense_is_none(response: bytes) -> None:
+async def test_a_response_that_makes_no_sense_counts_as_none(response: bytes) -> None:
     async def nonsense(body: bytes) -> bytes:
         assert body
         return response

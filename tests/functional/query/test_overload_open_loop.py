@@ -1,4 +1,4 @@
-"""Twice a model's capacity, arriving in an open loop: what can be served is, the rest is told so at once."""
+"""An open loop at twice a model's capacity: as many as possible are served, the rest refused at once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ROUNDS = 3
 def test_useful_throughput_holds_and_answers_are_in_time(model: Model, batch_size: int) -> None:
     with Cluster() as cluster:
         cluster.serve(model, slo_s=SLO_S, batch_size=batch_size)
-        # What else the machine does only makes it worse: a good round tells.
+        # Other load on the machine can only worsen the figures: one good round is enough.
         for _ in range(ROUNDS):
             measured = measure_overload(cluster.frontend, seconds=4)
             if measured.in_time_fraction >= IN_TIME and measured.useful_fraction >= USEFUL:

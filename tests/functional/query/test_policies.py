@@ -1,4 +1,4 @@
-"""Policies, weights and links change while queries are answered, and whoever changed them finds it done."""
+"""Changes of policies, weights and links under queries: they hold everywhere once the call returns."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ REPEATED = 25
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
-    """Two query frontends; the models `one` and `two` answer 1 and 2, and no application is there yet."""
+    """Two query frontends and the models `one` and `two`, which answer 1 and 2; no application yet."""
     with Cluster(2) as running:
         for output, name in enumerate(("one", "two"), start=1):
             running.start_container(constant(str(output)), name)
@@ -26,7 +26,7 @@ def cluster() -> Iterator[Cluster]:
 
 
 def outputs(cluster: Cluster, app: str) -> list[Any]:
-    """Return what each query frontend answers now."""
+    """Return the present answer of each query frontend."""
     return [predict(frontend.rest, app, input=[1.0])["output"] for frontend in cluster.frontends]
 
 
@@ -98,7 +98,7 @@ def test_the_default_policy_pins_a_version(cluster: Cluster) -> None:
     assert (answer["default"], answer["default_reason"]) == (True, "no_model")
 
 
-def test_an_arm_that_is_not_linked_is_said(cluster: Cluster) -> None:
+def test_an_arm_that_is_not_linked_is_reported(cluster: Cluster) -> None:
     add_app(cluster, "early", {"name": "split", "arms": ["one"]}, "one")
     cluster.admin("set_policy", app_name="early", policy={"name": "split", "arms": ["one", "two"]})
     answer = predict(cluster.frontend.rest, "early", input=[1.0])
@@ -108,7 +108,7 @@ def test_an_arm_that_is_not_linked_is_said(cluster: Cluster) -> None:
     assert not predict(cluster.frontend.rest, "early", input=[1.0])["default"]
 
 
-def test_feedback_is_told_by_the_management_frontend(cluster: Cluster) -> None:
+def test_the_management_frontend_reports_feedback(cluster: Cluster) -> None:
     policy = {"name": "epsilon_greedy", "half_life_s": None}
     add_app(cluster, "learning", policy, "one", "two")
     for number in range(40):

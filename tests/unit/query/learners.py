@@ -1,10 +1,10 @@
-"""Learners for tests: an application of two models, its policy by name, and a clock that is set."""
+"""Learners for tests: an application of two models, its policy by name, and a clock set by hand."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from clipper_frontend.query.feedback.learner import PolicyLearner, Surroundings
+from clipper_frontend.query.feedback.learner import PolicyLearner, Shared
 from clipper_frontend.query.feedback.memory import FeedbackMemory
 from clipper_frontend.query.serving.statistics import ApplicationStatistics
 from clipper_frontend.selection.config import PolicyConfig
@@ -27,7 +27,7 @@ class TestedLearner:
 
     __test__ = False
 
-    def __init__(self, *, most_users: int = 10, max_bytes: int = 1_000_000, **policy: Any) -> None:
+    def __init__(self, *, max_users: int = 10, max_bytes: int = 1_000_000, **policy: Any) -> None:
         self.clock = Clock()
         self.memory = FeedbackMemory(max_bytes, 60.0, self.clock)
         self.wanted = 0
@@ -35,8 +35,8 @@ class TestedLearner:
         for model in MODELS:
             self.statistics.arm(model)
         config = PolicyConfig.parse(policy or {"name": "epsilon_greedy", "loss": "zero_one"})
-        around = Surroundings(self.memory, self._want, most_users)
-        self.learner = PolicyLearner("app", config, config.policy("app", MODELS), self.statistics, around)
+        shared = Shared(self.memory, self._want, max_users)
+        self.learner = PolicyLearner("app", config, config.policy("app", MODELS), self.statistics, shared)
 
     def _want(self) -> None:
         self.wanted += 1

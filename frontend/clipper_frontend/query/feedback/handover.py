@@ -1,7 +1,7 @@
-"""Hands feedback to the query frontends that answered the queries: it came here, and they remember.
+"""The handover of feedback to the query frontends that gave the answers, and so remember them.
 
-Owns the bodies of POST /feedback, on a query frontend's admin port, and one queue for each of the others:
-what comes while one request is on its way goes with the next.
+Feedback travels in the body of POST /feedback on the other frontend's admin port. There is one queue for each
+other frontend: feedback that arrives while a request is in flight goes with the next one.
 
     {"feedback": [[application, query id, label], …]}     {"answers": [[status, body], …]}
 """
@@ -24,9 +24,9 @@ logger = logging.getLogger("clipper.query.handover")
 
 FEEDBACK_PATH: Final = b"/feedback"
 
-_MOST_PER_REQUEST: Final = 200
-_MOST_WAITING: Final = 10_000
-#: Longer than the other one waits for Redis.
+_MAX_PER_REQUEST: Final = 200
+_MAX_WAITING: Final = 10_000
+#: Longer than the other frontend waits for Redis.
 _TIMEOUT_S: Final = 5.0
 
 
@@ -49,8 +49,8 @@ class _Response(msgspec.Struct):
 _decode_request = msgspec.json.Decoder(_Request).decode
 _decode_response = msgspec.json.Decoder(_Response).decode
 
-#: Takes the status and the body that one feedback is answered with.
-Answer = Callable[[int, bytes], None]
+#: Receives the status and the body of the response to one feedback.
+Respond = Callable[[int, bytes], None]
 
 
 def decode_request(body: bytes) -> list[OneFeedback]:
@@ -62,31 +62,31 @@ def decode_request(body: bytes) -> list[OneFeedback]:
 
 
 def encode_response(answers: Sequence[tuple[int, bytes]]) -> bytes:
-    """Return the answer to what was handed over: status and JSON body for each feedback, in order."""
+    """Return the response to a handover: status and JSON body for each feedback, in order."""
     return b'{"answers":[%b]}' % b",".join([b"[%d,%b]" % answer for answer in answers])
 
 
 class Handover:
-    """The way to all other query frontends, by their admin addresses. close() ends it."""
+    """The queues to all other query frontends, by their admin addresses. End it with close()."""
 
     def __init__(self) -> None:
         self._session: aiohttp.ClientSession | None = None
         self._peers: dict[str, _Peer] = {}
 
-    def hand(self, address: str, feedback: OneFeedback, answer: Answer) -> None:
-        """Hand feedback to the frontend at this address, and pass on what it answers.
+    def hand(self, address: str, feedback: OneFeedback, respond: Respond) -> None:
+        """Hand feedback to the frontend at this address, and pass its response on.
 
-        Where it gives no answer that is a 503: sent again, the feedback still counts once.
+        Without a response that is a 503: feedback that is sent again still counts once.
         """
         if self._session is None:
             self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_TIMEOUT_S))
         peer = self._peers.get(address)
         if peer is None:
             peer = self._peers[address] = _Peer(self._session, address, self._done)
-        peer.add(feedback, answer)
+        peer.add(feedback, respond)
 
     async def close(self) -> None:
-        """Hand nothing over any more; what waits is refused."""
+        """Stop handing over, and refuse the feedback that waits."""
         for peer in list(self._peers.values()):
             await peer.close()
         self._peers.clear()
@@ -99,21 +99,21 @@ class Handover:
 
 
 class _Peer:
-    """One other query frontend, while there is feedback for it."""
+    """Another query frontend, as long as there is feedback for it."""
 
     def __init__(self, session: aiohttp.ClientSession, address: str, done: Callable[[str], None]) -> None:
         self._session = session
         self._address = address
         self._done = done
-        self._waiting: list[tuple[OneFeedback, Answer]] = []
-        self._sent: list[tuple[OneFeedback, Answer]] = []
+        self._waiting: list[tuple[OneFeedback, Respond]] = []
+        self._sent: list[tuple[OneFeedback, Respond]] = []
         self._task = asyncio.create_task(self._run(), name=f"handover to {address}")
 
-    def add(self, feedback: OneFeedback, answer: Answer) -> None:
-        if len(self._waiting) >= _MOST_WAITING:
-            answer(503, _unreachable(self._address, "too much feedback waits for it"))
+    def add(self, feedback: OneFeedback, respond: Respond) -> None:
+        if len(self._waiting) >= _MAX_WAITING:
+            respond(503, _unreachable(self._address, "too much feedback waits for it"))
         else:
-            self._waiting.append((feedback, answer))
+            self._waiting.append((feedback, respond))
 
     async def close(self) -> None:
         await end_task(self._task)
@@ -122,18 +122,20 @@ class _Peer:
     async def _run(self) -> None:
         while self._waiting:
             self._sent, self._waiting = (
-                self._waiting[:_MOST_PER_REQUEST],
-                self._waiting[_MOST_PER_REQUEST:],
+                self._waiting[:_MAX_PER_REQUEST],
+                self._waiting[_MAX_PER_REQUEST:],
             )
             try:
                 answers = await self._post([feedback for feedback, _ in self._sent])
             except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as exc:
                 problem = str(exc) or type(exc).__name__
-                logger.warning("feedback cannot be handed to %s: %s", self._address, problem)
+                logger.warning(
+                    "could not hand feedback to the query frontend at %s: %s", self._address, problem
+                )
                 self._refuse(self._sent, problem)
             else:
-                for (_, answer), (status, body) in zip(self._sent, answers, strict=True):
-                    answer(status, bytes(body))
+                for (_, respond), (status, body) in zip(self._sent, answers, strict=True):
+                    respond(status, bytes(body))
             self._sent = []
         self._done(self._address)
 
@@ -149,9 +151,9 @@ class _Peer:
             raise ValueError(f"{len(answers)} answers to {len(feedback)} feedbacks")
         return answers
 
-    def _refuse(self, handed: Sequence[tuple[OneFeedback, Answer]], problem: str) -> None:
-        for _, answer in handed:
-            answer(503, _unreachable(self._address, problem))
+    def _refuse(self, handed: Sequence[tuple[OneFeedback, Respond]], problem: str) -> None:
+        for _, respond in handed:
+            respond(503, _unreachable(self._address, problem))
 
 
 def _unreachable(address: str, problem: str) -> bytes:

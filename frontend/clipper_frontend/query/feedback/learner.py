@@ -1,7 +1,7 @@
-"""One application's policy at work: what selects by the newest counters, for all users and for single ones.
+"""The learner of one application: its policy's selectors, for all users and for single ones.
 
-Owns which counters are known here, and what feedback adds to which of them. It is told counters and the time,
-and does no I/O; who reads Redis is `learners`.
+It keeps the newest counters and turns feedback into additions to them. No I/O: counters and the time are
+arguments, and learners.py reads Redis.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
-from clipper_frontend.query.feedback.memory import Answered, FeedbackMemory
+from clipper_frontend.query.feedback.memory import FeedbackMemory, Remembered
 from clipper_frontend.query.feedback.users import KnownUsers
 from clipper_frontend.query.serving.statistics import ApplicationStatistics
 from clipper_frontend.registry.selection import Addition, StateKey
@@ -18,31 +18,32 @@ from clipper_frontend.selection.contract import Outputs, Policy, Selection, Sele
 from clipper_frontend.selection.losses import Label
 from clipper_frontend.selection.state import Buckets, Counters, started_from
 
-#: A user's own state ends when there was no feedback for so long, whatever the memory.
+#: A user's own state ends after this time without feedback, whatever the policy's memory.
 USER_LIFETIME_S: Final = 30 * 24 * 3600
-#: As a share of the half-life: in this time counters lose a third of a percent.
+#: As a share of the half-life; in this time counters lose a third of a percent.
 _AGE_THAT_MATTERS: Final = 0.005
 
 
-class Surroundings(NamedTuple):
-    """What a learner has around it: answers that feedback may come for, and who is told of unknown users.
+class Shared(NamedTuple):
+    """The collaborators that all learners of one frontend share.
 
-    `most_users` bounds the users whose state is known here.
+    `users_wanted` is called when the state of a user must be read. `max_users` bounds the users of one
+    application whose state is known here.
     """
 
     memory: FeedbackMemory
-    wanted: Callable[[], None]
-    most_users: int
+    users_wanted: Callable[[], None]
+    max_users: int
 
 
 class PolicyLearner:
-    """An application's policy for as long as its record and links stay what they are."""
+    """The learner of an application until its policy or links change."""
 
     __slots__ = (
-        "_around",
         "_counters",
         "_known_at",
         "_newest",
+        "_shared",
         "buckets",
         "config",
         "key",
@@ -59,49 +60,49 @@ class PolicyLearner:
         config: PolicyConfig,
         policy: Policy,
         statistics: ApplicationStatistics,
-        around: Surroundings,
+        shared: Shared,
     ) -> None:
         self.key = StateKey(application, config.state_name)
         self.config = config
         self.policy = policy
         self.learns = policy.learns
         self.statistics = statistics
-        self.users = KnownUsers(around.most_users)
+        self.users = KnownUsers(shared.max_users)
         self.buckets: Buckets = {}
-        #: Whether Redis has counters that are not known here.
+        #: Whether Redis has newer counters than are known here.
         self.stale = self.learns
         self._known_at = 0.0
-        self._around = around
+        self._shared = shared
         self._counters: Counters = {}
         self._newest = policy.selector({})
 
     # -- queries -------------------------------------------------------------------------------------------
 
     def selector(self, user: str | None) -> Selector:
-        """Return what selects by the newest counters: by the user's own where these are known here.
+        """Return the selector made from the newest counters: the user's own if they are known here.
 
-        The first query of a user is answered by the application's, and has the user's read.
+        The first query of a user gets the application's selector, and has the user's counters read.
         """
         if user is None or not self.learns:
             return self._newest
         known = self.users.get(user)
         if known is None:
             self.users.want(user)
-            self._around.wanted()
+            self._shared.users_wanted()
             return self._newest
         return self._newest if known.selector is None else known.selector
 
     def remember(
         self, query_id: int, user: str | None, selection: Selection, outputs: Outputs | bytes | None
     ) -> None:
-        """Take what a query was answered with, for the feedback that may come."""
-        self._around.memory.remember(query_id, Answered(self, selection, outputs, user))
+        """Remember the answer to a query for the feedback that may come."""
+        self._shared.memory.remember(query_id, Remembered(self, selection, outputs, user))
 
     # -- feedback ------------------------------------------------------------------------------------------
 
     @property
     def measures(self) -> bool:
-        """Tell whether outputs matter for what feedback adds."""
+        """Return whether feedback is compared with outputs."""
         return self.config.loss is not None
 
     def observe(
@@ -112,7 +113,7 @@ class PolicyLearner:
         user: str | None,
         now: float,
     ) -> list[Addition]:
-        """Return what feedback adds to the application's state and the user's; raises UnfitLabel.
+        """Return the additions of feedback to the states of the application and the user; raises UnfitLabel.
 
         `now` is Unix time in seconds.
         """
@@ -130,7 +131,7 @@ class PolicyLearner:
         return additions
 
     def counted(self, additions: list[Addition]) -> None:
-        """Note that what observe() returned is in Redis."""
+        """Note that these additions, which observe() returned, are in Redis."""
         if additions:
             self.stale = True
             self.statistics.count_feedback(additions[0].increments)
@@ -140,7 +141,7 @@ class PolicyLearner:
     # -- counters ------------------------------------------------------------------------------------------
 
     def know(self, buckets: Buckets, now: float) -> None:
-        """Take the application's newest counters, which were read at `now`, in seconds of Unix time."""
+        """Use the application's newest counters, read at `now`, in seconds of Unix time."""
         self.stale = False
         half_life_s = self.config.memory.half_life_s
         aged = half_life_s is not None and now - self._known_at > half_life_s * _AGE_THAT_MATTERS
@@ -152,7 +153,7 @@ class PolicyLearner:
         self._newest = self.policy.selector(self._counters)
 
     def know_user(self, user: str, buckets: Buckets, now: float) -> None:
-        """Take a user's own newest counters."""
+        """Use a user's own newest counters."""
         own = self.config.memory.discounted(buckets, now)
         selector = None
         if own:

@@ -1,7 +1,7 @@
-"""Keeps the learners of a query frontend learning: reads the newest counters from Redis.
+"""The learners of a query frontend, and the task that reads their newest counters from Redis.
 
-Owns one task, and when it reads: all that learns about once a second, and sooner after own feedback or for
-users that are new here. Nothing of it is on the query path.
+It reads all learners' counters about once a second, and some sooner: after feedback was written here, and for
+users that are new here. None of this is on the query path.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from clipper_frontend.errors import RegistryUnavailable
-from clipper_frontend.query.feedback.learner import PolicyLearner, Surroundings
+from clipper_frontend.query.feedback.learner import PolicyLearner, Shared
 from clipper_frontend.query.feedback.memory import FeedbackMemory
 from clipper_frontend.query.serving.statistics import ApplicationStatistics
 from clipper_frontend.registry.selection import StateKey
@@ -26,27 +26,27 @@ from clipper_frontend.tasks import end_task
 logger = logging.getLogger("clipper.query.learning")
 
 _READ_INTERVAL_S: Final = 1.0
-#: Own feedback and new users have counters read sooner, but not more often than this.
-_LEAST_INTERVAL_S: Final = 0.1
-#: Users who are in use are read again this often: other frontends get feedback of theirs too.
+#: Feedback written here and new users have counters read sooner, but not more often than this.
+_MIN_INTERVAL_S: Final = 0.1
+#: Users in use are read again this often: other frontends get feedback of theirs too.
 _USERS_INTERVAL_S: Final = 5.0
-#: So many users of an application at a time: the selectors of many more would take the time of queries.
+#: Users of one application in one reading: making more selectors at once would delay queries.
 _USERS_PER_READ: Final = 50
-#: So many states are read in one call; queries have their turn before the next.
+#: States read in one call; queries have their turn before the next.
 _STATES_PER_READ: Final = 20
-#: With nothing configured nothing is remembered: queries cost what they do without policies.
+#: With nothing configured nothing is remembered, so that queries cost the same as without policies.
 _DEFAULT: Final = PolicyConfig.parse(None)
 
 
 class PolicyLearners:
-    """All learners of one query frontend.
+    """The learners of all applications on one query frontend.
 
-    `most_users` bounds the users of one application whose state is known here.
+    `max_users` bounds the users of one application whose state is known here.
     """
 
-    def __init__(self, store: Store, memory: FeedbackMemory, most_users: int) -> None:
+    def __init__(self, store: Store, memory: FeedbackMemory, max_users: int) -> None:
         self._store = store
-        self._around = Surroundings(memory, self.wake, most_users)
+        self._shared = Shared(memory, self.wake, max_users)
         self._learners: dict[str, PolicyLearner] = {}
         self._changed = asyncio.Event()
         self._everything_at = 0.0
@@ -57,14 +57,14 @@ class PolicyLearners:
     def renew(
         self, application: str, config: PolicyConfig, policy: Policy, statistics: ApplicationStatistics
     ) -> PolicyLearner | None:
-        """Return what learns for an application, in place of what did before.
+        """Return a new learner for an application, in place of the one before.
 
-        None where the policy is the default one with nothing configured: nothing is remembered of that.
+        Returns None for the default policy with nothing configured: its answers are not remembered.
         """
         before = self._learners.pop(application, None)
         if config == _DEFAULT:
             return None
-        learner = PolicyLearner(application, config, policy, statistics, self._around)
+        learner = PolicyLearner(application, config, policy, statistics, self._shared)
         if learner.learns and before is not None and before.key == learner.key:
             learner.know(before.buckets, time.time())
             learner.users.want_those_of(before.users)
@@ -73,15 +73,15 @@ class PolicyLearners:
         return learner
 
     def find(self, application: str) -> PolicyLearner | None:
-        """Return what learns for an application."""
+        """Return the learner of an application, or None."""
         return self._learners.get(application)
 
     def forget(self, application: str) -> None:
-        """Let go of an application that is gone."""
+        """Drop the learner of an application that is gone."""
         self._learners.pop(application, None)
 
     def start(self) -> None:
-        """Begin to read."""
+        """Start reading."""
         self._task = asyncio.create_task(self._run(), name="learning")
 
     def wake(self) -> None:
@@ -102,17 +102,17 @@ class PolicyLearners:
                 self._away = False
             except RegistryUnavailable as exc:
                 if not self._away:
-                    logger.warning("policies go on with what they knew: %s", exc)
+                    logger.warning("policies keep their last known state: %s", exc)
                 self._away = True
             except Exception:
-                logger.exception("reading what was learnt failed")
-            await asyncio.sleep(_LEAST_INTERVAL_S)
+                logger.exception("could not read the counters of policies")
+            await asyncio.sleep(_MIN_INTERVAL_S)
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_READ_INTERVAL_S - _LEAST_INTERVAL_S):
+                async with asyncio.timeout(_READ_INTERVAL_S - _MIN_INTERVAL_S):
                     await self._changed.wait()
 
     async def read(self) -> None:
-        """Read the counters that are due: those that feedback was added to here, and in turn all."""
+        """Read the counters that are due: stale ones each time, all others about once a second."""
         learners = [learner for learner in self._learners.values() if learner.learns]
         now = time.monotonic()
         everything = now >= self._everything_at

@@ -1,7 +1,9 @@
-"""All that feedback goes through on this frontend, put together: how it starts and stops.
+"""The feedback loop of one query frontend: its parts put together, started and stopped.
 
-Owns who answered a query (by its id), and where outputs come from that feedback in Clipper's form needs. What
-becomes of feedback is decided in `updates`, what is learnt from it in `learners`.
+update call -> UpdateHandler (updates.py) -> FeedbackWriter (writer.py) -> Redis -> PolicyLearners
+                 |    ^                                                               (learners.py)
+                 |    +- FeedbackMemory (memory.py; it explains how feedback counts once)
+                 +- Handover (handover.py), if another frontend gave the answer
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from dataclasses import dataclass, replace
 from clipper_frontend.query.feedback.handover import Handover
 from clipper_frontend.query.feedback.learners import PolicyLearners
 from clipper_frontend.query.feedback.memory import FeedbackMemory
-from clipper_frontend.query.feedback.updates import Parts, UpdateHandler
+from clipper_frontend.query.feedback.updates import Collaborators, UpdateHandler
 from clipper_frontend.query.feedback.writer import FeedbackWriter
 from clipper_frontend.query.serving.application import Application
 from clipper_frontend.query.serving.query_ids import QueryIds, number_of
@@ -25,45 +27,45 @@ from clipper_frontend.selection.contract import Outputs, Selection
 
 @dataclass(frozen=True)
 class FeedbackLimits:
-    """How much is remembered for feedback: in bytes, in seconds, and users of one application."""
+    """The bounds of the memory for feedback: bytes, seconds, and users of one application."""
 
     memory_bytes: int = 64 * 1024 * 1024
     lifetime_s: float = 3600.0
-    most_users: int = 10_000
+    max_users: int = 10_000
 
 
 class FeedbackLoop:
-    """What learns (`learners`) and what answers update calls (`handler`), from start() to close()."""
+    """The learners and the handler of update calls, from start() to close()."""
 
     def __init__(self, store: Store, limits: FeedbackLimits) -> None:
         self._store = store
         self._limits = limits
         self._memory = FeedbackMemory(limits.memory_bytes, limits.lifetime_s, time.monotonic)
-        self.learners = PolicyLearners(store, self._memory, limits.most_users)
-        self._writer = FeedbackWriter(store, limits.most_users, self.learners.wake)
+        self.learners = PolicyLearners(store, self._memory, limits.max_users)
+        self._writer = FeedbackWriter(store, limits.max_users, self.learners.wake)
         self._handover = Handover()
 
     def handler(self, selecting: Selecting, mirror: Mirror, query_ids: QueryIds) -> UpdateHandler:
-        """Return what answers update calls."""
+        """Return the handler of update calls."""
         origins, outputs = _Origins(mirror, query_ids), _Outputs(selecting)
         return UpdateHandler(
-            Parts(self.learners, self._memory, self._writer, self._handover, origins, outputs)
+            Collaborators(self.learners, self._memory, self._writer, self._handover, origins, outputs)
         )
 
     def start(self) -> None:
-        """Begin to learn, once there is a Redis."""
+        """Start learning, once Redis is there."""
         self.learners.start()
         self._writer.start()
 
     async def close(self) -> None:
-        """End what is on its way; the rest is not acknowledged."""
+        """Stop; feedback that is not written yet is answered with a 503."""
         await self._handover.close()
         await self._writer.close()
         await self.learners.close()
 
 
 class _Origins:
-    """Which query frontend answered a query, by the number that its id begins with."""
+    """The query frontends that gave the answers, by the number that a query id begins with."""
 
     def __init__(self, mirror: Mirror, query_ids: QueryIds) -> None:
         self._mirror = mirror
@@ -78,7 +80,7 @@ class _Origins:
 
 
 class _Outputs:
-    """The outputs of models for an input that no query is known of."""
+    """The outputs of models for the input of feedback without a query id."""
 
     def __init__(self, selecting: Selecting) -> None:
         self._selecting = selecting
@@ -86,7 +88,7 @@ class _Outputs:
     def gather(
         self, application: Application, selection: Selection, payload: bytes, done: Callable[[Outputs], None]
     ) -> None:
-        """Have shadows answered too: feedback measures them."""
+        """Gather the outputs of shadows too, since feedback measures them."""
         everyone = selection.asked + selection.shadows
         wanted = replace(selection, asked=everyone, shadows=(), only=None)
         self._selecting.collect(application, wanted, payload, time.monotonic(), done)

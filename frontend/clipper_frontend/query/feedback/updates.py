@@ -1,13 +1,13 @@
-"""The update call: feedback in, increments to Redis, an answer when they are there.
+"""The update call: feedback in, additions to Redis, a response when they are there.
 
-Owns what each kind of feedback is answered, and its two forms: by `query_id` it counts exactly once, and
-Clipper's (uid, input, label) at least once, as nothing tells one from another.
+Feedback has two forms. By `query_id` it counts exactly once (memory.py explains how). In Clipper's form (uid,
+input, label) it counts at least once, since nothing distinguishes a repetition from new feedback.
 
     {"feedback":"accepted"}     counted, and in Redis
     {"feedback":"duplicate"}    there was feedback for this query before; nothing is counted
-    {"feedback":"late"}         nobody remembers what this query was answered; nothing is counted
+    {"feedback":"late"}         the answer to this query is not remembered any more; nothing is counted
     400                         the body or the label cannot be used, or the query was another application's
-    503                         not acknowledged: to be sent again
+    503                         not acknowledged: send it again
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from clipper_frontend.errors import UnfitLabel
 from clipper_frontend.query.bodies.answers import error_body
 from clipper_frontend.query.bodies.requests import BadRequest
 from clipper_frontend.query.feedback.handover import (
-    Answer,
     Handover,
     OneFeedback,
+    Respond,
     decode_request,
     encode_response,
 )
 from clipper_frontend.query.feedback.learner import PolicyLearner
 from clipper_frontend.query.feedback.learners import PolicyLearners
-from clipper_frontend.query.feedback.memory import Answered, FeedbackMemory, Gone
+from clipper_frontend.query.feedback.memory import FeedbackMemory, Gone, Remembered
 from clipper_frontend.query.feedback.writer import FeedbackWriter
 from clipper_frontend.query.http.exchange import Exchange
 from clipper_frontend.query.serving.application import Application
@@ -54,7 +54,7 @@ Outputs = Mapping[int, bytes | None]
 
 
 class OutputSource(Protocol):
-    """Where outputs for an input come from that no query is known of: the cache, else the models."""
+    """A source of outputs for feedback without a query id: the cache, else the models."""
 
     def gather(
         self, application: Application, selection: Selection, payload: bytes, done: Callable[[Outputs], None]
@@ -63,17 +63,17 @@ class OutputSource(Protocol):
 
 
 class Origins(Protocol):
-    """Which query frontend answered a query."""
+    """The query frontends that gave the answers, by query id."""
 
     def is_own(self, query_id: int) -> bool:
-        """Tell whether this one did."""
+        """Return whether this frontend gave the answer."""
 
     def admin_address(self, query_id: int) -> str | None:
-        """Return where the one that did is reached, as host:port; None where it is gone."""
+        """Return the admin address of the frontend that did, as host:port; None if it is gone."""
 
 
-class Parts(NamedTuple):
-    """What an update call goes through."""
+class Collaborators(NamedTuple):
+    """The parts of the feedback loop that an update call uses."""
 
     learners: PolicyLearners
     memory: FeedbackMemory
@@ -84,11 +84,11 @@ class Parts(NamedTuple):
 
 
 class UpdateHandler:
-    """Answers POST /<application>/update, and POST /feedback on the admin port."""
+    """Handles POST /<application>/update, and POST /feedback on the admin port."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
-        self._counting: dict[int, _Counting] = {}
+    def __init__(self, collaborators: Collaborators) -> None:
+        self._collaborators = collaborators
+        self._counting: dict[int, _PendingFeedback] = {}
 
     def update(self, application: Application, exchange: Exchange) -> None:
         """Answer an update call of a client."""
@@ -105,7 +105,7 @@ class UpdateHandler:
             self._by_input(application, feedback.user, feedback.input, feedback.label, exchange)
 
     def handed_over(self, exchange: Exchange) -> None:
-        """Answer POST /feedback: feedback that came to another query frontend, for answers of this one."""
+        """Answer POST /feedback: feedback that another query frontend received for answers of this one."""
         try:
             handed = decode_request(exchange.body)
         except ValueError as exc:
@@ -114,71 +114,71 @@ class UpdateHandler:
         if not handed:
             exchange.respond(200, encode_response(()))
             return
-        answers = _Answers(exchange, len(handed))
+        response = _BatchResponse(exchange, len(handed))
         for index, feedback in enumerate(handed):
-            if self._parts.origins.is_own(feedback.query_id):
-                self._count(feedback, answers.put(index))
+            if self._collaborators.origins.is_own(feedback.query_id):
+                self._count(feedback, response.put(index))
             else:
-                answers.put(index)(200, _LATE)
+                response.put(index)(200, _LATE)
 
     # -- by query id ---------------------------------------------------------------------------------------
 
-    def _by_query(self, feedback: OneFeedback, answer: Answer) -> None:
-        origins = self._parts.origins
+    def _by_query(self, feedback: OneFeedback, respond: Respond) -> None:
+        origins = self._collaborators.origins
         if origins.is_own(feedback.query_id):
-            self._count(feedback, answer)
+            self._count(feedback, respond)
             return
         address = origins.admin_address(feedback.query_id)
         if address is None:
-            answer(200, _LATE)
+            respond(200, _LATE)
         else:
-            self._parts.handover.hand(address, feedback, answer)
+            self._collaborators.handover.hand(address, feedback, respond)
 
-    def _count(self, feedback: OneFeedback, answer: Answer) -> None:
-        found = self._parts.memory.take(feedback.query_id)
-        if isinstance(found, Answered):
-            self._count_once(feedback, found, answer)
+    def _count(self, feedback: OneFeedback, respond: Respond) -> None:
+        found = self._collaborators.memory.take(feedback.query_id)
+        if isinstance(found, Remembered):
+            self._count_once(feedback, found, respond)
         elif found is Gone.TAKEN:
-            self._counting[feedback.query_id].also(answer)
+            self._counting[feedback.query_id].also(respond)
         else:
-            answer(200, _DUPLICATE if found is Gone.USED else _LATE)
+            respond(200, _DUPLICATE if found is Gone.USED else _LATE)
 
-    def _count_once(self, feedback: OneFeedback, answered: Answered, answer: Answer) -> None:
-        query_id, learner = feedback.query_id, answered.learner
-        memory = self._parts.memory
+    def _count_once(self, feedback: OneFeedback, remembered: Remembered, respond: Respond) -> None:
+        query_id, learner = feedback.query_id, remembered.learner
+        memory = self._collaborators.memory
         try:
             if learner.key.application != feedback.application:
                 raise UnfitLabel(f"query {query_id} was one of the application {learner.key.application!r}")
             additions = learner.observe(
-                answered.selection, answered.by_arm(), feedback.label, answered.user, time.time()
+                remembered.selection, remembered.by_arm(), feedback.label, remembered.user, time.time()
             )
         except UnfitLabel as exc:
-            memory.put_back(query_id, answered)
-            answer(400, error_body("Unfit feedback", str(exc)))
+            memory.put_back(query_id, remembered)
+            respond(400, error_body("Unfit feedback", str(exc)))
             return
         if not additions:
             memory.use_up(query_id)
-            answer(200, _ACCEPTED)
+            respond(200, _ACCEPTED)
             return
-        counting = _Counting(query_id, answered, additions, answer, self._counted)
+        counting = _PendingFeedback(query_id, remembered, additions, respond, self._counted)
         self._counting[query_id] = counting
-        self._parts.writer.add(additions, counting)
+        self._collaborators.writer.add(additions, counting)
 
-    def _counted(self, query_id: int, answered: Answered, written: bool) -> None:
+    def _counted(self, query_id: int, remembered: Remembered, written: bool) -> None:
         del self._counting[query_id]
         if written:
-            self._parts.memory.use_up(query_id)
+            self._collaborators.memory.use_up(query_id)
         else:
-            self._parts.memory.put_back(query_id, answered)
+            self._collaborators.memory.put_back(query_id, remembered)
 
     # -- by input ------------------------------------------------------------------------------------------
 
     def _by_input(
         self, application: Application, user: str | None, payload: bytes, label: Label, exchange: Exchange
     ) -> None:
-        """Learn from what would be answered now, by the cache where it is there."""
-        learner = self._parts.learners.find(application.name)
-        # Without its models an application has none, whatever is still known of it.
+        """Learn from the outputs for this input now: from the cache, else from the models."""
+        learner = self._collaborators.learners.find(application.name)
+        # An application without its models has no learner, even if one is still known here.
         if learner is None or application.learner is not learner:
             exchange.respond(200, _RECEIVED, _TEXT)
             return
@@ -190,63 +190,63 @@ class UpdateHandler:
             except UnfitLabel as exc:
                 exchange.respond(400, error_body("Unfit feedback", str(exc)))
                 return
-            self._parts.writer.add(additions, _Receiving(learner, additions, exchange))
+            self._collaborators.writer.add(additions, _PendingInput(learner, additions, exchange))
 
         if learner.measures:
-            self._parts.outputs.gather(application, selection, payload, learn)
+            self._collaborators.outputs.gather(application, selection, payload, learn)
         else:
             learn({})
 
 
-class _Counting:
-    """Feedback by query id on its way to Redis, and all who sent it and wait to hear what became of it."""
+class _PendingFeedback:
+    """Feedback by query id on its way to Redis, and the clients that wait for its outcome."""
 
-    __slots__ = ("_additions", "_answered", "_counted", "_first", "_others", "_query_id")
+    __slots__ = ("_additions", "_counted", "_first", "_others", "_query_id", "_remembered")
 
     def __init__(
         self,
         query_id: int,
-        answered: Answered,
+        remembered: Remembered,
         additions: list[Addition],
-        answer: Answer,
-        counted: Callable[[int, Answered, bool], None],
+        respond: Respond,
+        counted: Callable[[int, Remembered, bool], None],
     ) -> None:
         self._query_id = query_id
-        self._answered = answered
+        self._remembered = remembered
         self._additions = additions
-        self._first: Answer | None = answer
-        self._others: list[Answer] = []
+        self._first: Respond | None = respond
+        self._others: list[Respond] = []
         self._counted = counted
 
-    def also(self, answer: Answer) -> None:
-        """Let another one wait that sent the same; where Redis gives no answer it does not wait."""
+    def also(self, respond: Respond) -> None:
+        """Add a client that sent the same feedback; it does not wait if Redis gave no answer."""
         if self._first is None:
-            answer(503, _NOT_ACKNOWLEDGED)
+            respond(503, _NOT_ACKNOWLEDGED)
         else:
-            self._others.append(answer)
+            self._others.append(respond)
 
     def settled(self, written: bool) -> None:
-        """Answer who still waits."""
-        self._counted(self._query_id, self._answered, written)
+        """Note the outcome, and answer the clients that still wait."""
+        self._counted(self._query_id, self._remembered, written)
         if written:
-            self._answered.learner.counted(self._additions)
+            self._remembered.learner.counted(self._additions)
         first, others = self._first, self._others
         if first is not None:
             first(*((200, _ACCEPTED) if written else (503, _NOT_COUNTED)))
-        for answer in others:
-            answer(*((200, _DUPLICATE) if written else (503, _NOT_COUNTED)))
+        for respond in others:
+            respond(*((200, _DUPLICATE) if written else (503, _NOT_COUNTED)))
 
     def delayed(self) -> None:
-        """Let nobody wait."""
+        """Answer all waiting clients: the outcome is not known yet."""
         if self._first is not None:
             self._first(503, _NOT_ACKNOWLEDGED)
             self._first = None
-        for answer in self._others:
-            answer(503, _NOT_ACKNOWLEDGED)
+        for respond in self._others:
+            respond(503, _NOT_ACKNOWLEDGED)
         self._others.clear()
 
 
-class _Receiving:
+class _PendingInput:
     """Feedback in Clipper's form on its way to Redis."""
 
     __slots__ = ("_additions", "_exchange", "_learner")
@@ -257,7 +257,7 @@ class _Receiving:
         self._exchange = exchange
 
     def settled(self, written: bool) -> None:
-        """Answer, unless that was done."""
+        """Note the outcome, and answer unless delayed() did."""
         if written:
             self._learner.counted(self._additions)
             self._exchange.respond(200, _RECEIVED, _TEXT)
@@ -265,25 +265,25 @@ class _Receiving:
             self._exchange.respond(503, _NOT_COUNTED)
 
     def delayed(self) -> None:
-        """Answer that Redis gives no answer."""
+        """Answer that the outcome is not known yet."""
         self._exchange.respond(503, _NOT_ACKNOWLEDGED)
 
 
-class _Answers:
-    """Collects the answers to feedback that was handed over together."""
+class _BatchResponse:
+    """Collects the responses to feedback that was handed over together."""
 
     def __init__(self, exchange: Exchange, count: int) -> None:
         self._exchange = exchange
-        self._answers: list[tuple[int, bytes]] = [(0, b"")] * count
+        self._responses: list[tuple[int, bytes]] = [(0, b"")] * count
         self._missing = count
 
-    def put(self, index: int) -> Answer:
-        """Return what takes the answer to one of them."""
+    def put(self, index: int) -> Respond:
+        """Return the function that receives the response to one of them."""
 
-        def answer(status: int, body: bytes) -> None:
-            self._answers[index] = (status, body)
+        def respond(status: int, body: bytes) -> None:
+            self._responses[index] = (status, body)
             self._missing -= 1
             if not self._missing:
-                self._exchange.respond(200, encode_response(self._answers))
+                self._exchange.respond(200, encode_response(self._responses))
 
-        return answer
+        return respond

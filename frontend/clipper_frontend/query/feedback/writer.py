@@ -1,7 +1,7 @@
-"""Brings what feedback adds to Redis, in batches: what comes while one is written makes the next.
+"""The writer of feedback to Redis, in batches: additions that arrive during a write form the next batch.
 
-Owns that each addition is written once or never, and that it is known which: a batch that Redis gave no
-answer to is settled before the next one is written.
+Each addition is written once or never, and its listener is notified of it: if Redis gives no answer to a
+batch, that batch is settled before the next one is written.
 """
 
 from __future__ import annotations
@@ -22,73 +22,73 @@ from clipper_frontend.tasks import end_task
 
 logger = logging.getLogger("clipper.query.feedback")
 
-#: A script with so many additions takes Redis some milliseconds.
-_MOST_PER_BATCH: Final = 1000
-#: More than this waits only where Redis does not answer.
-_MOST_WAITING: Final = 20_000
+#: Redis runs a script with this many additions in some milliseconds.
+_MAX_PER_BATCH: Final = 1000
+#: More than this waits only if Redis does not answer.
+_MAX_WAITING: Final = 20_000
 _RETRY_INTERVAL_S: Final = 0.5
 
 
-class Written(Protocol):
-    """Who is told what became of additions."""
+class WriteListener(Protocol):
+    """The receiver of the outcome of some additions."""
 
     def settled(self, written: bool) -> None:
-        """Take that they are in Redis, or will never be. It is called once."""
+        """Note that they are in Redis, or never will be. Called once."""
 
     def delayed(self) -> None:
-        """Take that Redis gave no answer: settled() comes when it does."""
+        """Note that Redis gave no answer: settled() follows when it does."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
     additions: Sequence[Addition]
-    who: Written
+    listener: WriteListener
 
 
 class FeedbackWriter:
-    """Writes from start() to close(). `wrote` is called once additions are in Redis.
+    """Writes from start() to close(), and calls `wrote` after each batch that is in Redis.
 
-    `most_users` bounds the users of one application who have state of their own.
+    `max_users` bounds the users of one application who have a state of their own.
     """
 
-    def __init__(self, store: Store, most_users: int, wrote: Callable[[], None]) -> None:
+    def __init__(self, store: Store, max_users: int, wrote: Callable[[], None]) -> None:
         self._store = store
-        self._most_users = most_users
+        self._most_users = max_users
         self._wrote = wrote
         self._waiting: list[_Waiting] = []
         self._batch: Sequence[_Waiting] = ()
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        #: Redis gave no answer, and what became of a batch is not known yet.
+        #: Whether Redis gave no answer to a batch, whose outcome is not known yet.
         self._away = False
 
     def start(self) -> None:
-        """Begin to write."""
+        """Start writing."""
         self._task = asyncio.create_task(self._run(), name="feedback")
 
-    def add(self, additions: Sequence[Addition], who: Written) -> None:
-        """Write some additions with the next batch, all or none; where Redis is away none at once."""
-        if self._away or len(self._waiting) >= _MOST_WAITING:
-            who.settled(written=False)
+    def add(self, additions: Sequence[Addition], listener: WriteListener) -> None:
+        """Write all or none of these additions with the next batch; none if Redis is away."""
+        if self._away or len(self._waiting) >= _MAX_WAITING:
+            listener.settled(written=False)
             return
-        self._waiting.append(_Waiting(additions, who))
+        self._waiting.append(_Waiting(additions, listener))
         self._changed.set()
 
     async def close(self) -> None:
-        """Stop writing. Of the batch on its way nobody here learns any more what became of it."""
+        """Stop writing. The outcome of a batch in flight stays unknown here."""
         if self._task is None:
             return
         await end_task(self._task)
         self._task = None
         for one in self._batch:
-            one.who.delayed()
+            one.listener.delayed()
         self._refuse_waiting()
 
     async def _run(self) -> None:
         while True:
             await self._changed.wait()
-            self._batch = self._waiting[:_MOST_PER_BATCH]
-            del self._waiting[:_MOST_PER_BATCH]
+            self._batch = self._waiting[:_MAX_PER_BATCH]
+            del self._waiting[:_MAX_PER_BATCH]
             if not self._waiting:
                 self._changed.clear()
             if not self._batch:
@@ -96,7 +96,7 @@ class FeedbackWriter:
             written = await self._write(self._batch)
             batch, self._batch = self._batch, ()
             for one in batch:
-                one.who.settled(written)
+                one.listener.settled(written)
             if written:
                 self._wrote()
 
@@ -106,10 +106,10 @@ class FeedbackWriter:
         try:
             return await self._store.add_increments(token, _summed(batch), self._most_users)
         except RegistryUnavailable as exc:
-            logger.warning("feedback is refused: %s", exc)
+            logger.warning("could not write feedback, refusing it until Redis answers: %s", exc)
         self._away = True
         for one in batch:
-            one.who.delayed()
+            one.listener.delayed()
         self._refuse_waiting()
         written = await self._settle(token)
         self._away = False
@@ -125,11 +125,11 @@ class FeedbackWriter:
     def _refuse_waiting(self) -> None:
         waiting, self._waiting = self._waiting, []
         for one in waiting:
-            one.who.settled(written=False)
+            one.listener.settled(written=False)
 
 
 def _summed(batch: Sequence[_Waiting]) -> list[Addition]:
-    """Return the additions of a batch with one for each bucket of each state."""
+    """Return the sums of a batch: one addition for each bucket of each state."""
     ends: dict[tuple[StateKey, int], int | None] = {}
     sums: dict[tuple[StateKey, int], Increments] = {}
     for one in batch:

@@ -1,4 +1,4 @@
-"""One application's policy at work: what it selects by, for whom, and what feedback adds where."""
+"""The learner of one application: its selectors for each user, and the additions of feedback."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from clipper_frontend.errors import UnfitLabel
 from clipper_frontend.query.feedback.learner import USER_LIFETIME_S, PolicyLearner
-from clipper_frontend.query.feedback.memory import Answered
+from clipper_frontend.query.feedback.memory import Remembered
 from clipper_frontend.registry.selection import StateKey
 from clipper_frontend.selection.selector import single_selection
 from clipper_frontend.selection.state import add
@@ -106,7 +106,7 @@ def test_a_label_that_the_loss_cannot_measure_is_refused() -> None:
         learner.observe(GOOD, {0: b"1"}, "cat", None, NOW)
 
 
-def test_what_is_in_redis_is_counted_for_metrics_and_read_again() -> None:
+def test_written_feedback_is_counted_for_metrics_and_read_again() -> None:
     tested = TestedLearner()
     learner = tested.learner
     learner.know_user("ann", {}, NOW)
@@ -122,7 +122,7 @@ def test_answers_are_remembered_with_their_learner_and_user() -> None:
     tested = TestedLearner()
     tested.learner.remember(7, "ann", GOOD, {0: b"1"})
     taken = tested.memory.take(7)
-    assert isinstance(taken, Answered)
+    assert isinstance(taken, Remembered)
     assert (taken.learner, taken.selection, taken.outputs, taken.user) == (
         tested.learner,
         GOOD,
@@ -132,7 +132,7 @@ def test_answers_are_remembered_with_their_learner_and_user() -> None:
 
 
 def test_users_who_are_asked_for_stay_and_their_number_is_bounded() -> None:
-    users = TestedLearner(most_users=10).learner.users
+    users = TestedLearner(max_users=10).learner.users
     for number in range(10):
         users.put(f"user {number}", None)
         users.put(f"user {number}", None)  # read again, and not asked for since
@@ -145,7 +145,7 @@ def test_users_who_are_asked_for_stay_and_their_number_is_bounded() -> None:
 
 
 def test_users_who_are_all_in_use_give_way_too() -> None:
-    users = TestedLearner(most_users=20).learner.users
+    users = TestedLearner(max_users=20).learner.users
     for number in range(30):
         users.put(f"user {number}", None)
     assert len(users) == 20
@@ -153,7 +153,7 @@ def test_users_who_are_all_in_use_give_way_too() -> None:
 
 
 def test_only_users_who_were_asked_for_are_read_again_and_not_too_many_wait() -> None:
-    users = TestedLearner(most_users=3).learner.users
+    users = TestedLearner(max_users=3).learner.users
     for user in ("ann", "bob"):
         users.put(user, None)
         users.put(user, None)

@@ -10,9 +10,9 @@ import pytest
 from clipper_frontend.query.feedback.memory import (
     ENTRY_OVERHEAD_BYTES,
     OUTPUT_OVERHEAD_BYTES,
-    Answered,
     FeedbackMemory,
     Gone,
+    Remembered,
 )
 from clipper_frontend.selection.contract import Outputs
 from clipper_frontend.selection.selector import single_selection
@@ -23,8 +23,8 @@ LEARNER = TestedLearner().learner
 LIFETIME_S = 60.0
 
 
-def answered(outputs: Outputs | bytes | None = b"1", user: str | None = None) -> Answered:
-    return Answered(LEARNER, SELECTION, outputs, user)
+def answered(outputs: Outputs | bytes | None = b"1", user: str | None = None) -> Remembered:
+    return Remembered(LEARNER, SELECTION, outputs, user)
 
 
 def memory_of(entries: int, clock: Clock | None = None) -> FeedbackMemory:
@@ -58,7 +58,7 @@ def test_the_oldest_go_when_there_is_no_room() -> None:
         memory.remember(query_id, answered())
         assert len(memory) <= 20
     assert [memory.take(query_id) for query_id in (0, 9)] == [Gone.FORGOTTEN] * 2
-    assert all(isinstance(memory.take(query_id), Answered) for query_id in range(10, 25))
+    assert all(isinstance(memory.take(query_id), Remembered) for query_id in range(10, 25))
 
 
 def test_large_outputs_take_the_room_of_many() -> None:
@@ -69,7 +69,7 @@ def test_large_outputs_take_the_room_of_many() -> None:
     assert len(memory._young) < 7
 
 
-def test_what_is_larger_than_the_memory_and_anything_where_it_is_off_is_not_kept() -> None:
+def test_an_answer_larger_than_the_memory_and_any_answer_if_it_is_off_is_not_kept() -> None:
     small, off = memory_of(1), FeedbackMemory(0, LIFETIME_S, Clock())
     small.remember(1, answered(b"too large"))
     off.remember(1, answered())
@@ -91,7 +91,7 @@ def test_nothing_is_kept_for_less_than_half_of_the_lifetime_or_for_more_than_all
             assert half is None or age_s < LIFETIME_S
 
 
-def test_what_is_too_old_is_gone_also_when_no_query_has_come_since() -> None:
+def test_an_answer_too_old_is_gone_even_if_no_query_has_come_since() -> None:
     clock = Clock()
     memory = memory_of(10, clock)
     memory.remember(1, answered())
@@ -100,7 +100,7 @@ def test_what_is_too_old_is_gone_also_when_no_query_has_come_since() -> None:
     assert len(memory) == 0
 
 
-def test_what_ages_while_it_is_taken_is_used_up_or_put_back_where_it_is_then() -> None:
+def test_an_answer_that_ages_while_taken_is_used_up_or_put_back_in_its_new_half() -> None:
     memory, kept = memory_of(1), answered()
     memory.remember(1, kept)
     memory.remember(2, answered())
@@ -113,7 +113,7 @@ def test_what_ages_while_it_is_taken_is_used_up_or_put_back_where_it_is_then() -
     assert memory.take(1) is Gone.FORGOTTEN
 
 
-def test_outputs_are_told_by_the_arm_that_gave_them() -> None:
+def test_outputs_are_returned_by_the_arm_that_gave_them() -> None:
     several: Outputs = {0: b"1", 1: None}
     assert answered(b"1").by_arm() == {0: b"1"}
     assert answered(None).by_arm() == {0: None}
@@ -130,7 +130,7 @@ def test_outputs_are_told_by_the_arm_that_gave_them() -> None:
     ],
     ids=["one output", "a user", "one of several", "eleven"],
 )
-def test_its_bound_holds_in_real_bytes(make: Callable[[int], Answered]) -> None:
+def test_its_bound_holds_in_real_bytes(make: Callable[[int], Remembered]) -> None:
     count = 5_500  # the dictionary has just grown
     memory = FeedbackMemory(10**9, LIFETIME_S, Clock())
     tracemalloc.start()
