@@ -1,6 +1,6 @@
 """The command `clipper-query-frontend`: flags, signals and exit codes.
 
-0 after a stop, 1 where a port cannot be had, 2 for wrong settings or another cluster's Redis.
+0 after a stop, 1 if it could not listen on a port, 2 for wrong settings or another cluster's Redis.
 """
 
 from __future__ import annotations

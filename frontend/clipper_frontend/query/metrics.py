@@ -1,7 +1,6 @@
-"""The query frontend's metrics, gathered when they are asked for. It only reads.
+"""The metrics of the query frontend, gathered at each request for them.
 
-Applications and versions that nothing has happened to yet are left out, so that a thousand idle ones cost
-nothing.
+Applications and versions without any activity yet are left out, so that a thousand idle ones cost nothing.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ _VERSION = ["model", "version"]
 def metrics_source(
     routes: Routes, serving: Serving, sessions: Sessions, connections: Connections
 ) -> Callable[[], bytes]:
-    """Return a function that gives all metrics in Prometheus's text format."""
+    """Return a function that returns all metrics in Prometheus's text format."""
     registry = CollectorRegistry()
     registry.register(_QueryCollector(routes, serving, sessions, connections))
     return lambda: generate_latest(registry)

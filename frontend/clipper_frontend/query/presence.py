@@ -1,7 +1,7 @@
-"""This frontend's part of the registry: that it lives, what it has ready, and which replicas it holds.
+"""The presence of this frontend in the registry: its record, its ready versions, and the replicas it holds.
 
-Owns one task that makes the registry equal to what is connected here, and again after Redis was away. It
-reads the sessions and routes; nothing of it is on the query path.
+One task keeps the registry equal to what is connected here, and restores it after Redis was away. None of
+this is on the query path.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ Connected = list[tuple[ServedVersion, Replica]]
 
 
 @dataclass(frozen=True)
-class _Held:
-    """A replica as it was last written: its number and its instance."""
+class _RegisteredReplica:
+    """A replica as it is registered: its key, with its number, and its instance."""
 
     key: ReplicaKey
     instance_id: str
 
 
 class Presence:
-    """Keeps the registry told, from start() to close(). `connected` gives the replicas that are here now."""
+    """Publishes to the registry, from start() to close(). `connected` returns the replicas that are here."""
 
     def __init__(
         self,
@@ -60,67 +60,67 @@ class Presence:
         self._followed = asyncio.Event()
         self._announced = False
         self._ready: Ready = {}
-        self._held: dict[bytes, _Held] = {}
+        self._registered: dict[bytes, _RegisteredReplica] = {}
         self._renew_replicas_at = 0.0
         self._away = False
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to tell, once the registry has been read: before that, this frontend hears of no change."""
+        """Start publishing once the registry has been read; before that, this frontend follows no change."""
         self._task = asyncio.create_task(self._run(), name="presence")
 
     def wake(self) -> None:
-        """Look again soon: a replica came or went, or another frontend did."""
+        """Publish soon: a replica or another frontend came or went."""
         self._changed.set()
 
     def forget(self) -> None:
-        """Tell everything anew: the registry was read, and what it holds of this frontend is not known."""
+        """Publish everything again: the registry was read, and its entries of this frontend are unknown."""
         self._followed.set()
         self._announced = False
-        self._held.clear()
+        self._registered.clear()
         self._changed.set()
 
     async def close(self) -> None:
-        """Stop telling, and take back what was told, as far as Redis can be reached."""
+        """Stop publishing, and remove the entries of this frontend if Redis can be reached."""
         if self._task is None:
             return
         await end_task(self._task)
         self._task = None
         with contextlib.suppress(RegistryUnavailable):
             await self._store.remove_frontend(self._record.id)
-            for held in self._held.values():
-                await self._store.release_replica(self._record.id, held.key, held.instance_id)
+            for replica in self._registered.values():
+                await self._store.release_replica(self._record.id, replica.key, replica.instance_id)
 
     async def _run(self) -> None:
         await self._followed.wait()
         while True:
             try:
-                await self._tell()
+                await self._publish()
                 self._away = False
             except RegistryUnavailable as exc:
                 if not self._away:
-                    logger.warning("the registry was not told: %s", exc)
+                    logger.warning("could not update the registry: %s", exc)
                 self._away = True
                 self._announced = False
-                self._held.clear()
+                self._registered.clear()
             except Exception:
-                logger.exception("telling the registry failed")
+                logger.exception("could not update the registry")
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(FRONTEND_RENEWAL_INTERVAL_S):
                     await self._changed.wait()
             self._changed.clear()
 
-    async def _tell(self) -> None:
+    async def _publish(self) -> None:
         if self._query_ids.wants_number():
             self._query_ids.add(await self._store.take_number())
             self._announced = False
         connected = self._connected()
-        await self._tell_replicas(connected)
-        await self._tell_ready(_ready(connected))
+        await self._publish_replicas(connected)
+        await self._publish_ready(_ready(connected))
         for model_name in self._mirror.awaiting_promotion():
             await self._store.promote(model_name)
 
-    async def _tell_ready(self, ready: Ready) -> None:
+    async def _publish_ready(self, ready: Ready) -> None:
         frontend_id = self._record.id
         if not self._announced or not await self._store.renew_frontend(frontend_id):
             await self._store.put_frontend(
@@ -134,21 +134,23 @@ class Presence:
                 self._announced &= await self._store.set_ready(frontend_id, *key, ready.get(key))
         self._ready = ready
 
-    async def _tell_replicas(self, connected: Connected) -> None:
+    async def _publish_replicas(self, connected: Connected) -> None:
         here = {replica.identity: (version, replica) for version, replica in connected}
-        for identity in self._held.keys() - here.keys():
-            held = self._held.pop(identity)
-            await self._store.release_replica(self._record.id, held.key, held.instance_id)
+        for identity in self._registered.keys() - here.keys():
+            replica = self._registered.pop(identity)
+            await self._store.release_replica(self._record.id, replica.key, replica.instance_id)
         if time.monotonic() >= self._renew_replicas_at:
             await self._renew_replicas()
-        for identity in here.keys() - self._held.keys():
+        for identity in here.keys() - self._registered.keys():
             await self._register(identity, *here[identity])
 
     async def _renew_replicas(self) -> None:
         self._renew_replicas_at = time.monotonic() + REPLICA_RENEWAL_INTERVAL_S
-        held: Mapping[ReplicaKey, str] = {held.key: held.instance_id for held in self._held.values()}
+        held: Mapping[ReplicaKey, str] = {one.key: one.instance_id for one in self._registered.values()}
         gone = set(await self._store.renew_replicas(self._record.id, held))
-        self._held = {identity: held for identity, held in self._held.items() if held.key not in gone}
+        self._registered = {
+            identity: replica for identity, replica in self._registered.items() if replica.key not in gone
+        }
 
     async def _register(self, identity: bytes, version: ServedVersion, replica: Replica) -> None:
         session = ReplicaSession(
@@ -162,11 +164,11 @@ class Presence:
         )
         number = await self._store.register_replica(session, self._record.id)
         key = ReplicaKey(version.name, version.version, number)
-        self._held[identity] = _Held(key, replica.instance_id)
+        self._registered[identity] = _RegisteredReplica(key, replica.instance_id)
 
 
 def _ready(connected: Connected) -> Ready:
-    """Return by which RPC version each version is ready here: one of version 3 is all that there will be."""
+    """Return the versions that are ready here, with RPC version 3 if any of their replicas has it, else 4."""
     ready: Ready = {}
     for version, replica in connected:
         if replica.in_rotation:

@@ -1,8 +1,8 @@
-"""Whether this query frontend is ready, and why not. No I/O: time is an argument.
+"""The readiness of this query frontend, with the reason if it is not ready. No I/O: time is an argument.
 
-It is ready once it has followed Redis and has a replica of each current version that had live ones then, or a
-bounded time after that; it stops being ready when it drains. Containers need less: a registry that was
-followed.
+It is ready once it has read the registry and has a replica of each current version that had live ones then,
+or a bounded time after that; it stops being ready when it drains. Containers need only a registry that was
+read.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from clipper_frontend import health
 from clipper_frontend.query.prediction.versions import Versions
 from clipper_frontend.registry.mirror import Mirror
 
-#: How long a fresh frontend waits for the replicas that other frontends have.
+#: The longest that a fresh frontend waits for the replicas that other frontends have.
 _REPLICA_WAIT_S = 10.0
 
 
 class Readiness:
-    """What /health/ready and /health/rpc tell."""
+    """The state behind /health/ready and /health/rpc."""
 
     def __init__(self, mirror: Mirror, versions: Versions) -> None:
         self._mirror = mirror
@@ -27,7 +27,7 @@ class Readiness:
         self.draining = False
 
     def registry_followed(self, now: float) -> None:
-        """Note that the registry was read in full; the first time decides which replicas are waited for."""
+        """Note that the registry was read in full; the first time decides which replicas to wait for."""
         if not self.followed:
             self.followed = True
             self._wait_until = now + _REPLICA_WAIT_S
@@ -39,7 +39,7 @@ class Readiness:
             }
 
     def not_ready_for_containers(self) -> str | None:
-        """Say why containers should not be sent here, or return None."""
+        """Return the reason why containers should not be sent here, or None."""
         if self.draining:
             return health.DRAINING
         if not self.followed:
@@ -47,16 +47,16 @@ class Readiness:
         return None
 
     def not_ready(self, now: float) -> str | None:
-        """Say why queries should not be sent here, or return None."""
+        """Return the reason why queries should not be sent here, or None."""
         problem = self.not_ready_for_containers()
         if problem is None and self._expected:
-            self._expected = {key for key in self._expected if self._lacks(key)}
+            self._expected = {key for key in self._expected if self._is_missing(key)}
             if self._expected and now < self._wait_until:
                 missing = ", ".join(sorted(f"{name}:{version}" for name, version in self._expected))
                 return f"no replica has connected here yet of {missing}"
             self._expected = set()
         return problem
 
-    def _lacks(self, key: tuple[str, str]) -> bool:
+    def _is_missing(self, key: tuple[str, str]) -> bool:
         version = self._versions.find(key)
         return version is None or not version.ready

@@ -24,10 +24,10 @@ _FRONTEND_ID_BYTES = 6
 
 @dataclass(frozen=True)
 class QuerySettings:
-    """What a query frontend is told. Sizes in bytes, times in seconds; a port of 0 is any free one.
+    """The settings of a query frontend. Sizes in bytes, times in seconds; port 0 means any free one.
 
-    `advertise_rpc` is the `host:port` at which containers reach the RPC port, and `advertise_admin` the one
-    at which the admin library reaches /metrics; None: where it listens.
+    Containers reach the RPC port at `advertise_rpc`, and the admin library reaches /metrics at
+    `advertise_admin`, each `host:port`; None is the address that it listens on.
     """
 
     common: CommonSettings
@@ -46,7 +46,7 @@ class QuerySettings:
 
 
 def parse_settings(argv: Sequence[str] | None = None) -> QuerySettings:
-    """Read flags and environment; exits with code 2 and usage where they are wrong."""
+    """Read flags and environment; print the usage and exit with code 2 if they are wrong."""
     parser = _parser()
     args = parser.parse_args(argv)
     try:
@@ -92,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     add_setting(parser, "--advertise-rpc", parse=_advertised, help="host:port at which containers reach it")
     add_setting(parser, "--advertise-admin", parse=_advertised, help="host:port at which /metrics is reached")
     add_setting(
-        parser, "--frontend-id", parse=_frontend_id, help="what names this frontend (default: random)"
+        parser, "--frontend-id", parse=_frontend_id, help="the name of this frontend (default: random)"
     )
     for flag, default, text in (
         ("--prediction-cache-bytes", 32 * 1024 * 1024, "memory for the prediction cache, 0: none"),

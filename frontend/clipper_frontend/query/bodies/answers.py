@@ -1,7 +1,7 @@
-"""The JSON of answers: predictions, defaults, refusals.
+"""The JSON of answers: predictions, defaults, refusals. No I/O.
 
-Owns the keys, their order and the texts. No I/O; knows neither HTTP nor queries.
-All functions return UTF-8 JSON without whitespace between tokens.
+It defines the keys, their order and the texts. All functions return UTF-8 JSON without whitespace between
+tokens.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import msgspec
 
 
 class DefaultReason(enum.Enum):
-    """Why a query was not answered by its model."""
+    """The reason why a query was not answered by its model."""
 
     NO_MODEL = "no_model"
     NO_REPLICA = "no_replica"
@@ -46,9 +46,9 @@ _encode = msgspec.json.Encoder().encode
 
 
 def output_json(output: bytes) -> bytes:
-    """Return a model's output as JSON: as it is when it is JSON, else as a JSON string.
+    """Return a model's output as JSON: unchanged if it is JSON, else as a JSON string.
 
-    Bytes that are no UTF-8 are replaced. JSON nested too deep to be checked is a string too.
+    Bytes that are not UTF-8 are replaced. JSON nested too deep to be checked becomes a string too.
     """
     try:
         text = output.decode()
@@ -62,7 +62,7 @@ def output_json(output: bytes) -> bytes:
 
 
 def models_member(versions: Iterable[str]) -> bytes:
-    """Return what an answer says of the model versions that took part in it."""
+    """Return the member of an answer that names the model versions in it."""
     return b',"models":%b' % _encode(list(versions))
 
 
@@ -70,7 +70,7 @@ NO_MODELS_MEMBER: Final = models_member(())
 
 
 def combined_members(versions: Iterable[str], confidence: float, missing: Iterable[str]) -> bytes:
-    """Return what the answer of several models says of them: how far they agree, and whose is not in it."""
+    """Return the members of a combined answer: its versions, their agreement, and the missing versions."""
     return b'%b,"confidence":%b,"missing":%b' % (
         models_member(versions),
         _encode(confidence),
@@ -79,12 +79,12 @@ def combined_members(versions: Iterable[str], confidence: float, missing: Iterab
 
 
 def render_answer(query_id: int, output: bytes, members: bytes) -> bytes:
-    """Return the answer to one input; `output` is JSON, `members` what is said of the models."""
+    """Return the answer to one input; `output` is JSON, `members` are those about the models."""
     return b'{"query_id":%d,"output":%b,"default":false%b}' % (query_id, output, members)
 
 
 def render_late_answer(query_id: int, output: bytes, members: bytes) -> bytes:
-    """Return the answer to one input of an application that waits, after its SLO."""
+    """Return the answer to one input that came after the soft SLO of its application."""
     return b'{"query_id":%d,"output":%b,"default":false%b,"late":true}' % (query_id, output, members)
 
 
@@ -113,12 +113,12 @@ def render_unavailable(query_id: int, reason: DefaultReason, detail: str | None 
 
 
 def render_batch(parts: list[bytes]) -> bytes:
-    """Return the answer to several inputs from the answers to each."""
+    """Return the answer to several inputs, made from the answers to each."""
     return b'{"batch_predictions":[%b]}' % b",".join(parts)
 
 
 def error_body(error: str, cause: str) -> bytes:
-    """Return the body of a refusal: the kind of error, and what is wrong."""
+    """Return the body of a refusal: the kind of error, and its cause."""
     return b'{"error":%b,"cause":%b}' % (_text_json(error), _text_json(cause))
 
 

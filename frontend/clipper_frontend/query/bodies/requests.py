@@ -1,7 +1,6 @@
-"""Request bodies in, the bytes that a model gets out.
+"""The decoders of request bodies: JSON in, the bytes for models out. No I/O.
 
-Owns the JSON of `predict` and `update` and how each input type is written in it. No I/O; knows neither
-applications nor queries.
+They define the JSON of `predict` and `update`, and the form of each input type in it.
 """
 
 from __future__ import annotations
@@ -20,16 +19,16 @@ from clipper_container.input_types import InputType
 _INT64 = msgspec.Meta(ge=-(2**63), le=2**63 - 1)
 _INT32 = msgspec.Meta(ge=-(2**31), le=2**31 - 1)
 _QUERY_ID = msgspec.Meta(ge=0, lt=2**53)
-# Users have state of their own, under their names.
+# Users have a state of their own, under their names.
 _User: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=256)] | Annotated[int, _INT64]
 # Packers are kept for inputs up to this length: together they take under a megabyte.
 _MAX_CACHED_LENGTH: Final = 4096
-# Unescaped quotes that the keys of a request and what we ignore in it may add to those of its inputs.
+# Unescaped quotes of keys and ignored members that a request may have besides those of its inputs.
 _QUOTES_ASIDE: Final = 64
 
 
-class BadRequest(Exception):  # noqa: N818 (named for the answer that it becomes)
-    """A body that cannot be decoded; `cause` tells the client which key or element, and what was expected."""
+class BadRequest(Exception):  # noqa: N818 (named for the response that it becomes)
+    """A body that cannot be decoded; `cause` names the key or element, and what was expected."""
 
     def __init__(self, cause: str) -> None:
         self.cause = cause
@@ -37,10 +36,10 @@ class BadRequest(Exception):  # noqa: N818 (named for the answer that it becomes
 
 
 class PredictRequest(msgspec.Struct, frozen=True, gc=False):
-    """What a predict call asks for: each of `inputs` as the model gets it, little-endian or UTF-8.
+    """A decoded predict call: each of `inputs` is in the model's form, little-endian or UTF-8.
 
-    `is_batch` says that the answer is a batch: several inputs were given, or none. `version` None is the
-    model's current one. `user` is who it is for, where that is told.
+    If `is_batch`, the answer is a batch: several inputs were given, or none. `version` None is the model's
+    current one. `user` is the user's id, if one was given.
     """
 
     inputs: Sequence[bytes]
@@ -50,9 +49,9 @@ class PredictRequest(msgspec.Struct, frozen=True, gc=False):
 
 
 class Feedback(msgspec.Struct, frozen=True, gc=False):
-    """What an update call tells: the right `label`, a decoded JSON value.
+    """A decoded update call: the right `label`, a JSON value.
 
-    It is that of an earlier query, `query_id`; or, in Clipper's form, of an `input` for one `user`.
+    It belongs to an earlier query, `query_id`; or, in Clipper's form, to an `input` of one `user`.
     """
 
     query_id: int | None
@@ -62,7 +61,7 @@ class Feedback(msgspec.Struct, frozen=True, gc=False):
 
 
 class PredictDecoder:
-    """Decodes the predict calls of one application. At most `max_inputs` inputs come in one call."""
+    """Decodes the predict calls of one application, of at most `max_inputs` inputs each."""
 
     def __init__(self, input_type: InputType, max_inputs: int) -> None:
         self._max_inputs = max_inputs
@@ -73,7 +72,7 @@ class PredictDecoder:
         self._small_bytes = 2 * max_inputs
 
     def decode(self, body: bytes) -> PredictRequest:
-        """Return what the body asks for, or raise BadRequest."""
+        """Return the decoded call, or raise BadRequest."""
         if len(body) > self._small_bytes:
             self._refuse_too_many(body)
         try:
@@ -101,7 +100,7 @@ class PredictDecoder:
         return [pack(value, f"input_batch[{i}]") for i, value in enumerate(batch)]
 
     def _refuse_too_many(self, body: bytes) -> None:
-        """Refuse a body by its brackets or quotes, before millions of inputs become objects."""
+        """Count brackets or quotes, to refuse a body before millions of inputs become objects."""
         if self._is_array:
             arrays = body.count(b"[") - 1
             if arrays > self._max_inputs:
@@ -125,7 +124,7 @@ class FeedbackDecoder:
         self._decode = msgspec.json.Decoder(feedback_body(input_type)).decode
 
     def decode(self, body: bytes) -> Feedback:
-        """Return what the body tells, or raise BadRequest."""
+        """Return the decoded call, or raise BadRequest."""
         try:
             feedback = self._decode(body)
         except _DECODE_ERRORS as error:
@@ -182,7 +181,7 @@ def feedback_body(input_type: InputType) -> type[Any]:
 
 
 def _user(body: Any) -> str | None:
-    """Return who a body is for: `uid` is Clipper's name for it."""
+    """Return the user of a body; `uid` is Clipper's name for it."""
     user = body.user_id
     if user is None:
         user = body.uid
@@ -191,11 +190,11 @@ def _user(body: Any) -> str | None:
     return user if type(user) is str else str(user)
 
 
-# Packing: (value, where it was found) to bytes.
+# Packing: (value, its place in the body) to bytes.
 
 
 class _Packers(dict[int, Callable[..., bytes]]):
-    """Little-endian packers of one element format by number of elements, made when first asked for."""
+    """Little-endian packers of one element format by number of elements, made on first use."""
 
     def __init__(self, element_format: str) -> None:
         self._element_format = element_format
@@ -255,7 +254,7 @@ _WITH_PATH: Final = re.compile(r"(?P<problem>.*) - at `(?:key in )?`?\$\.?(?P<pa
 
 
 def _bad_request(body: bytes, error: Exception) -> BadRequest:
-    """Return what is wrong with a body in the words of its JSON."""
+    """Return the error of a body in terms of its JSON."""
     if not body:
         return BadRequest("the body is empty: expected a JSON object")
     if isinstance(error, UnicodeDecodeError):
