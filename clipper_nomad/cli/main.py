@@ -57,7 +57,8 @@ def choose_cluster(
     ] = None,
 ) -> None:
     """Take the options that say which cluster all commands are about."""
-    if manager not in _MANAGERS:
+    # An installation that lists no managers is reported by the commands that need one.
+    if _MANAGERS and manager not in _MANAGERS:
         known = ", ".join(_MANAGERS)
         raise typer.BadParameter(f"{manager!r} is unknown: use {known}", param_hint="--manager")
     context.obj = Session(manager, ClusterOptions(cluster_name, state_dir))

@@ -1,1 +1,1 @@
-"""Container managers: where a cluster runs."""
+"""Container managers: the places where a cluster runs. Each of the three folders is one."""

@@ -1,7 +1,4 @@
-"""Whether start_clipper() may go on with a cluster that runs: of an older version, at the same addresses.
-
-Owns the rule and its messages. Knows no manager.
-"""
+"""The rule by which start_clipper() takes over a running cluster: not newer, and at the same addresses."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ from clipper_nomad.errors import ContainerManagerError
 
 
 class StartedWith(Protocol):
-    """What a cluster was started with, or is to be."""
+    """The record of how a cluster was started, or should be."""
 
     @property
     def version(self) -> str:
@@ -24,9 +21,9 @@ class StartedWith(Protocol):
 def require_compatible(
     wanted: StartedWith, before: StartedWith, cluster_name: str, fixed: Mapping[str, str]
 ) -> None:
-    """Raise ContainerManagerError when a running cluster differs in what no roll can change.
+    """Raise ContainerManagerError if a running cluster differs in what no roll can change.
 
-    `fixed` are the attributes that must be equal, each with the word for it that users know.
+    `fixed` maps each attribute that must be equal to the name by which users know it.
     """
     if Version(wanted.version) < Version(before.version):
         raise ContainerManagerError(

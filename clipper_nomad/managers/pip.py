@@ -1,6 +1,6 @@
-"""Running pip for a model's packages, and saying what it could not install.
+"""The installation of a model's packages with pip: requirements, pip's command line, and its errors.
 
-Owns what is taken for a requirement, pip's command line, and the error. Knows nothing of where packages go.
+The caller chooses where packages go, by pip's own arguments.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _REFUSED = re.compile(r"No matching distribution found for (.+)|Invalid requirem
 
 
 def parse_requirements(packages: Iterable[str]) -> tuple[str, ...]:
-    """Return what pip is to install, sorted and each once. Raises BuildError for pip's own options."""
+    """Return the requirements for pip, sorted and each once. Raises BuildError for pip's own options."""
     found = {package.strip() for package in packages}
     for text in found:
         if text.startswith("-") or "\n" in text:
@@ -31,12 +31,13 @@ def parse_requirements(packages: Iterable[str]) -> tuple[str, ...]:
 def run_install(
     python: str | Path, requirements: Collection[str], log_path: Path, arguments: Iterable[str | Path] = ()
 ) -> None:
-    """Install `requirements` with the pip of `python`, whose configuration and environment hold.
+    """Install `requirements` with the pip of `python`, which follows its own configuration.
 
-    Raises BuildError, naming what is not to be had, with pip's last lines; its whole output is in `log_path`.
+    Raises BuildError with the package that pip could not find and its last lines; all its output goes to
+    `log_path`.
     """
     options = ["--no-input", "--disable-pip-version-check", "--progress-bar", "off", *arguments]
-    # After `--` nothing is an option.
+    # pip takes nothing after `--` for an option.
     command = [str(python), "-m", "pip", "install", *map(str, options), "--", *requirements]
     with log_path.open("w") as log:
         result = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, check=False)
@@ -45,6 +46,6 @@ def run_install(
         refused = [match[1] or match[2] for line in lines if (match := _REFUSED.search(line))]
         last_lines = "\n".join(lines[-_ERROR_LINES:])
         raise BuildError(
-            f"Cannot install {refused[0] if refused else ', '.join(requirements)} (of pkgs_to_install: "
-            f"{', '.join(requirements)}). pip's last lines, all of them in {log_path}:\n{last_lines}"
+            f"Could not install {refused[0] if refused else ', '.join(requirements)} (of pkgs_to_install: "
+            f"{', '.join(requirements)}). pip's last lines (its whole output: {log_path}):\n{last_lines}"
         )

@@ -1,8 +1,4 @@
-"""Which TCP ports of this machine are free.
-
-Owns the check before a cluster starts and the choice of ports that nobody asked for by number. Knows nothing
-of who will listen there.
-"""
+"""Free TCP ports of this machine: the check before a cluster starts, and the choice of further ports."""
 
 from __future__ import annotations
 
@@ -12,8 +8,8 @@ from collections.abc import Collection, Sequence
 
 from clipper_nomad.errors import ContainerManagerError
 
-# Below the range from which systems take outgoing ports (32768 on Linux, 49152 elsewhere): a port given out
-# here is not lost to a connection while its process restarts.
+#: Below the range of outgoing ports (from 32768 on Linux, from 49152 elsewhere), so that no connection takes
+#: the port of a process while it restarts.
 _CHOSEN = range(20000, 30000)
 
 
@@ -31,7 +27,7 @@ def is_free(host: str, port: int) -> bool:
 
 
 def require_free(ports: Sequence[tuple[str, int, str]]) -> None:
-    """Raise ContainerManagerError when one of `ports` (host, port, setting) is taken, or wanted twice."""
+    """Raise ContainerManagerError if one of `ports` (host, port, setting) is taken, or wanted twice."""
     seen: dict[int, str] = {}
     problems = []
     for host, port, setting in ports:

@@ -33,6 +33,8 @@ def find_manager(name: str) -> type[ContainerManager]:
     loaded.
     """
     point = _entry_points().get(name)
+    if not _entry_points():
+        raise ContainerManagerError(f"The installed {_DISTRIBUTION} lists no managers: install it again.")
     if point is None:
         raise ContainerManagerError(f"There is no manager {name!r}: use one of {', '.join(manager_names())}.")
     return _load(point)
@@ -43,10 +45,6 @@ def _entry_points() -> Mapping[str, EntryPoint]:
     # An editable install can be on the path twice.
     found = {(point.name, point.value): point for point in entry_points(group=ENTRY_POINT_GROUP)}.values()
     own = {point.name: point for point in sorted(found, key=_rank) if _is_own(point)}
-    if not own:
-        raise ContainerManagerError(
-            f"The installed {_DISTRIBUTION} lists no managers of its own: install it again."
-        )
     others = [point for point in sorted(found, key=_rank) if point.name not in own]
     return own | {point.name: point for point in others}
 

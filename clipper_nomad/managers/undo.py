@@ -1,6 +1,6 @@
-"""What is taken back when a change fails half-way.
+"""The rollback of a change that fails half-way.
 
-Owns one rule: a step back that fails itself is told, and never hides what went wrong before it.
+A step back that fails is logged, and never hides the error before it.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ logger = logging.getLogger("clipper")
 
 
 class Undo(contextlib.ExitStack):
-    """Steps that are taken, the last one first, when the block ends before forget()."""
+    """Steps back, which are taken in reverse order if the block ends before forget()."""
 
     def add(self, step: Callable[[], object]) -> None:
-        """Let `step` be taken with the rest."""
+        """Add a step to the rollback."""
 
         def take() -> None:
             try:
                 step()
             except ContainerManagerError as error:
-                logger.warning("Something of what is taken back stays: %s", error)
+                logger.warning("Rollback incomplete: %s", error)
 
         self.callback(take)
 
     def forget(self) -> None:
-        """The change is whole: nothing is to be taken back."""
+        """Drop all steps: the change is complete."""
         self.pop_all()

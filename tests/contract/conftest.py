@@ -21,7 +21,7 @@ _TIMEOUT_S = 240
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave out what is not run without images, and give the rest the time that clusters take."""
+    """Leave out the tests that are not run without images, and give the rest the time that clusters take."""
     folder = Path(__file__).parent
     for item in [each for each in items if each.path.parent == folder]:
         is_raw_exec = hasattr(item, "callspec") and item.callspec.params.get("make_harness") == RAW_EXEC

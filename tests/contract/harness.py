@@ -103,7 +103,7 @@ class DockerHarness:
         )
 
     def containers(self) -> dict[str, Any]:
-        """Return all containers of the cluster by the name that they have in it."""
+        """Return all containers of the cluster by their names within it."""
         found = self._client.containers.list(
             all=True, filters={"label": f"clipper-nomad.cluster={self.cluster_name}"}, ignore_removed=True
         )
@@ -117,7 +117,7 @@ class DockerHarness:
         }
 
     def kill(self, part: str) -> None:
-        # From inside, where all but the container's init are ended: what the engine kills counts as stopped.
+        # From inside, which spares the container's init: the engine never restarts what it kills itself.
         self.containers()[part].exec_run(["sh", "-c", "kill -9 -1"], user="0")
 
     def taken_port(self) -> AbstractContextManager[str]:

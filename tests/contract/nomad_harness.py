@@ -1,4 +1,4 @@
-"""What the contract suite knows of the Nomad manager: a cluster of jobs, looked at through Nomad's own API.
+"""The contract suite's harness for the Nomad manager: a cluster of jobs, observed through Nomad's own API.
 
 Each harness has a cluster name and a TCP port of Fabio of its own; nothing of it is left when its block ends.
 """
@@ -30,9 +30,9 @@ from tests.support.processes import eventually
 
 _CLUSTER, _COMPONENT = "clipper-nomad.cluster", "clipper-nomad.component"
 _MODEL = ("clipper-nomad.model.name", "clipper-nomad.model.version")
-# Short, since no load balancer but the one on this machine has to notice.
+#: Short, since only the load balancer on this machine must notice.
 TIMINGS = Timings(shutdown_delay_s=1)
-# There is room for what tests ask for, or there never is.
+#: Short, since there is room for a test's replicas at once, or never.
 PLACEMENT_TIMEOUT_S = 3.0
 _CATALOG_TIMEOUT_S = 10.0
 _reserved: set[int] = set()
@@ -100,12 +100,12 @@ class NomadHarness:
         )
 
     def jobs(self) -> list[dict[str, Any]]:
-        """Return what Nomad lists of the cluster's jobs, those asleep or stopped among them."""
+        """Return the cluster's jobs in Nomad's list, including those asleep or stopped."""
         found = self.place.nomad.request("GET", "/v1/jobs?meta=true")
         return [job for job in found if (job["Meta"] or {}).get(_CLUSTER) == self.cluster_name]
 
     def allocations(self) -> dict[str, dict[str, Any]]:
-        """Return the allocations that run or are about to, by what they are of the cluster."""
+        """Return the allocations that run or will, by their part of the cluster."""
         found = {}
         for job in self.jobs():
             listed = self.place.nomad.request("GET", f"/v1/job/{quote(job['ID'], safe='')}/allocations")
@@ -144,12 +144,12 @@ class NomadHarness:
             self.place.consul.request("PUT", f"/v1/agent/service/deregister/{service_id}")
 
     def is_gone(self) -> bool:
-        # Not those of a cluster whose name begins alike.
+        # Exact names: another cluster's name may begin alike.
         own = {service_name(self.cluster_name, each) for each in get_args(Service)}
         volumes = {each["Name"] for each in self.place.nomad.request("GET", "/v1/volumes?type=host")}
         if self.jobs() or own & volumes:
             return False
-        # Nomad tells Consul's agent before it ends a task; the catalog follows by itself.
+        # Nomad notifies Consul's agent before it ends a task; the catalog follows later.
         with contextlib.suppress(TimeoutError):
             eventually(lambda: own.isdisjoint(self._services()), "the services are gone", _CATALOG_TIMEOUT_S)
             return True
@@ -169,7 +169,7 @@ def _part(meta: Mapping[str, str], allocation_name: str) -> str:
 
 
 def _runs(allocation: Mapping[str, Any]) -> bool:
-    # Nomad calls an allocation running while its task waits to be started again.
+    # Nomad reports an allocation as running while its task waits for a restart.
     states = (allocation["TaskStates"] or {}).values()
     return bool(states) and all(state["State"] == "running" for state in states)
 
@@ -179,10 +179,10 @@ def _num_restarts(allocation: Mapping[str, Any]) -> int:
 
 
 def _reserve_port(cluster: NomadCluster) -> int:
-    """Return a TCP port of Fabio that no service has, and no other harness of this process."""
+    """Return a TCP port of Fabio that no service and no other harness of this process has."""
     tags = [tag for each in cluster.consul.request("GET", "/v1/catalog/services").values() for tag in each]
     taken = {int(match[1]) for tag in tags if (match := re.match(r"urlprefix-:(\d+) ", tag))}
-    # Another process that looks at the same time had better choose another one.
+    # Random, so that another process that looks at the same time probably chooses another one.
     port = random.choice([each for each in cluster.plan.ports.fabio_tcp if each not in taken | _reserved])
     _reserved.add(port)
     return port

@@ -1,4 +1,4 @@
-"""What the contract suite knows of the Nomad manager on nodes that run no images: processes, and archives."""
+"""The contract suite's harness for Nomad nodes that run no images: processes, and archives of models."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.nomad.cluster import NomadCluster
 
 
 class RawExecHarness(NomadHarness):
-    """A cluster of processes on a real Nomad. Models are archives, which this serves from `directory`."""
+    """A cluster of processes on a real Nomad; it serves models' archives from `directory`."""
 
     def __init__(self, cluster: NomadCluster, directory: Path, **settings: Any) -> None:
         self._archives = ArchiveServer(cluster.address, directory)
@@ -43,7 +43,7 @@ class RawExecHarness(NomadHarness):
 
     def kill(self, part: str) -> None:
         for pid in _find_pids(self.await_running(part)["ID"]):
-            # One may end with another.
+            # A process may end with another one.
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
@@ -54,7 +54,7 @@ class RawExecHarness(NomadHarness):
 
 
 class ArchiveServer:
-    """Hands out a folder over HTTP, at an address where Nomad's clients reach it."""
+    """Serves a folder over HTTP, at an address that Nomad's clients reach."""
 
     def __init__(self, host: str, directory: Path) -> None:
         handler = functools.partial(_Handler, directory=str(directory))
@@ -78,7 +78,7 @@ class _Handler(SimpleHTTPRequestHandler):
 
 
 def _find_pids(allocation: str) -> list[int]:
-    """Return the processes that work in an allocation's folder. Redis overwrites its environment."""
+    """Return the processes that work in an allocation's folder: Redis overwrites its environment."""
     found = []
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():

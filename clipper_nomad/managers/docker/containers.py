@@ -1,7 +1,4 @@
-"""Containers as the engine describes them, in the few words that the manager asks about.
-
-Owns the reading of the engine's answer, and the judgement whether a container keeps failing. Pure.
-"""
+"""Containers as the engine describes them, reduced to what the manager asks about. Pure."""
 
 from __future__ import annotations
 
@@ -12,20 +9,19 @@ from dataclasses import dataclass
 from typing import Any
 
 RUNNING = "running"
-# The engine itself counts a container as started well after this time: its backoff begins anew.
+#: After this time the engine itself counts a container as started well, and its backoff begins again.
 _STARTED_WELL_S = 10.0
-# The first end may be that of a container which had long served; a second, while it is not well, is a
-# pattern.
-_ENDS_THAT_ARE_A_PATTERN = 2
+#: A first end may come after long service. A second one, while the container is not well, is a pattern.
+_MIN_ENDS_OF_A_PATTERN = 2
 _DEFAULT_STOP_TIMEOUT_S = 10
 _FRACTION_BEYOND_MICROSECONDS = re.compile(r"(\.\d{6})\d+")
 
 
 @dataclass(frozen=True)
 class Container:
-    """A container now. `status` is Docker's word. `last_run_s` is how long it ran, or None while it runs.
+    """A container at one moment. `status` is Docker's word; `last_run_s` is None while the container runs.
 
-    `health` is what its image's own check says, None where the image has none.
+    `health` is the result of its image's own check, None if the image has none.
     """
 
     id: str
@@ -46,28 +42,28 @@ class Container:
 
     @property
     def is_running(self) -> bool:
-        """Return whether it runs; one that waits for its restart does not."""
+        """Return whether it runs; a container that waits for its restart does not."""
         return self.status == RUNNING
 
     def has_ended(self) -> bool:
-        """Return whether it came to an end since it was created, whether or not it runs again."""
+        """Return whether it has ended since it was created, whether or not it runs again."""
         return self.restart_count > 0 or self.status in ("restarting", "exited", "dead")
 
     def keeps_failing(self, ask_now: Callable[[], datetime.datetime]) -> bool:
         """Return whether it ended at its start, or more than once, and is not well now.
 
-        `ask_now` gives the time by the engine's clock; it is asked only where that matters.
+        `ask_now` returns the time by the engine's clock; it is called only if the answer depends on it.
         """
         if self.is_running:
-            if self.restart_count < _ENDS_THAT_ARE_A_PATTERN or self.health == "healthy":
+            if self.restart_count < _MIN_ENDS_OF_A_PATTERN or self.health == "healthy":
                 return False
             return (ask_now() - self.started_at).total_seconds() < _STARTED_WELL_S
         if not self.has_ended() or self.last_run_s is None:
             return False
-        return self.last_run_s < _STARTED_WELL_S or self.restart_count >= _ENDS_THAT_ARE_A_PATTERN
+        return self.last_run_s < _STARTED_WELL_S or self.restart_count >= _MIN_ENDS_OF_A_PATTERN
 
     def describe_end(self) -> str:
-        """Return how it ended the last time, as far as that is known."""
+        """Return how it ended the last time, as far as the engine knows."""
         if self.out_of_memory:
             return "it took more memory than its limit"
         if self.error:
@@ -78,7 +74,7 @@ class Container:
 
 
 def read(attrs: Mapping[str, Any]) -> Container:
-    """Return what the engine's answer to an inspection says."""
+    """Return a container from the engine's answer to an inspection."""
     state, config = attrs["State"], attrs["Config"]
     started, finished = parse_time(state["StartedAt"]), parse_time(state["FinishedAt"])
     is_running = state["Status"] == RUNNING
@@ -102,7 +98,7 @@ def read(attrs: Mapping[str, Any]) -> Container:
 
 
 def parse_time(text: str) -> datetime.datetime:
-    """Return a time as the engine writes it."""
+    """Parse a time as the engine writes it."""
     return datetime.datetime.fromisoformat(_FRACTION_BEYOND_MICROSECONDS.sub(r"\1", text))
 
 

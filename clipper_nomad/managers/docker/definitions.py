@@ -1,6 +1,6 @@
-"""Which containers a cluster is made of: environments, ports, limits, labels.
+"""The containers of a cluster: environments, ports, limits, labels.
 
-Pure functions from what is wanted to what the engine is asked for. Starts nothing and reads nothing.
+Pure functions from a cluster's record to the definitions that the engine creates containers from.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ MANAGEMENT_PORT = 1338
 RPC_PORT = 7000
 ADMIN_PORT = 1390
 
-# The time that a frontend or a replica has for what it is doing, and what the engine waits beyond that.
+#: The time in which a frontend or a replica must finish its work, and how much longer the engine waits.
 DRAIN_TIMEOUT_S = 30
 _DRAIN_MARGIN_S = 5
-# Redis has all but the last second on disk at any time.
+#: At any time Redis has all but the last second on disk.
 _REDIS_STOP_S = 30
 _MIB = 1024 * 1024
 _CORES_TO_NANO_CPUS = 1_000_000_000
@@ -35,7 +35,7 @@ _GPU = "nvidia/gpu"
 
 @dataclass(frozen=True)
 class Published:
-    """A container's port, where the host has it, and the setting by which that was chosen."""
+    """A container's port, the address and port on the host, and the setting that chose them."""
 
     container_port: int
     host_ip: str
@@ -45,7 +45,7 @@ class Published:
 
 @dataclass(frozen=True)
 class Definition:
-    """One container. Two whose `digest` is equal need no restart to become one another. `image` is an id."""
+    """One container; `image` is an id. A container with the same definition, by its `digest`, stays."""
 
     name: str
     image: str
@@ -60,23 +60,23 @@ class Definition:
 
     @property
     def digest(self) -> str:
-        """Return what tells this definition from others."""
+        """Return a hash of all that the definition says."""
         return hashlib.sha256(msgspec.json.encode(self, order="deterministic")).hexdigest()
 
     @property
     def all_labels(self) -> dict[str, str]:
-        """Return the labels with the digest."""
+        """Return the labels, the digest's included."""
         return {**self.labels, labels.DEFINITION_HASH: self.digest}
 
     def limits(self) -> dict[str, int]:
-        """Return the limits in the engine's words."""
+        """Return the limits as arguments of the engine."""
         found = {}
         if self.resources.cpu is not None:
             found["nano_cpus"] = int(self.resources.cpu * _CORES_TO_NANO_CPUS)
         memory, memory_max = self.resources.memory, self.resources.memory_max
         limit = memory if memory_max is None else memory_max
         if limit is not None:
-            # The same with swap: a replica that swaps misses its deadlines anyway.
+            # No swap: a replica that swaps misses its deadlines anyway.
             found["mem_limit"] = found["memswap_limit"] = limit * _MIB
         if memory is not None and memory_max is not None:
             found["mem_reservation"] = memory * _MIB
@@ -86,7 +86,7 @@ class Definition:
 def host_ip(docker_ip: str) -> str:
     """Return the address of the engine's machine that ports are bound to.
 
-    That is where `docker_ip` is one, and all of them where it is a name: it may lead anywhere.
+    It is `docker_ip` if that is an address, and all addresses if it is a name, which may lead anywhere.
     """
     if docker_ip in ("localhost", "127.0.0.1"):
         return "127.0.0.1"
@@ -174,7 +174,7 @@ def replica(cluster_name: str, record: ClusterRecord, model: ModelRecord, index:
         "CLIPPER_INPUT_TYPE": model.input_type,
         "CLIPPER_CLUSTER_NAME": cluster_name,
         "CLIPPER_RPC_ADDRESS": ",".join(model.rpc_addresses),
-        # Containers of RPC version 3 know these two instead.
+        # Containers of RPC version 3 read these two instead.
         "CLIPPER_IP": first_host,
         "CLIPPER_PORT": first_port,
         "CLIPPER_ADMIN_HOST": "0.0.0.0",
@@ -194,7 +194,7 @@ def replica(cluster_name: str, record: ClusterRecord, model: ModelRecord, index:
 
 
 def placeholder(cluster_name: str, record: ClusterRecord, model: ModelRecord) -> Definition:
-    """Return what is created, and never started, for a version that is deployed with no replicas."""
+    """Return the container that stands for a version with no replicas: created, and never started."""
     definition = replica(cluster_name, record, model, 0)
     return replace(
         definition,
@@ -206,17 +206,17 @@ def placeholder(cluster_name: str, record: ClusterRecord, model: ModelRecord) ->
 def count_gpus(devices: tuple[Device, ...]) -> int:
     """Return how many GPUs a replica asks for. Raises ContainerManagerError for other devices.
 
-    Warns of constraints and affinities: there is one machine, so there is nothing to choose.
+    Warns of constraints and affinities, which mean nothing on one machine.
     """
     for device in devices:
         if device.name != _GPU:
             raise ContainerManagerError(
-                f"Cannot give the device {device.name!r} to a model: the Docker manager knows {_GPU!r} only. "
-                "Other devices go through extra_container_kwargs={'devices': ...} to all containers."
+                f"Cannot give the device {device.name!r} to a model: the Docker manager gives out {_GPU!r} "
+                "only. Pass other devices to all containers with extra_container_kwargs={'devices': ...}."
             )
         if device.constraints or device.affinities:
             warnings.warn(
-                f"constraints and affinities of {device.name} are passed over: there is one machine only",
+                f"constraints and affinities of {device.name} are ignored: there is one machine only",
                 ClipperWarning,
                 stacklevel=2,
             )
@@ -235,7 +235,7 @@ def _common_environment(cluster_name: str, record: ClusterRecord) -> dict[str, s
         "CLIPPER_HOST": "0.0.0.0",
         "CLIPPER_ADMIN_HOST": "0.0.0.0",
         "CLIPPER_ADMIN_PORT": str(ADMIN_PORT),
-        # The port is the container's own: no load balancer has to notice before it goes.
+        # The port is the container's own, so no load balancer must notice before it goes.
         "CLIPPER_DRAIN_DELAY_S": "0",
         "CLIPPER_DRAIN_TIMEOUT_S": str(DRAIN_TIMEOUT_S),
     }

@@ -1,8 +1,4 @@
-"""What the manager asks of the Docker engine, in words of its own.
-
-Owns the client, the translation of the engine's errors, and the making of a container from its definition.
-Knows nothing of what a cluster is made of.
-"""
+"""The Docker engine: containers made from definitions, networks, volumes, and its errors, translated."""
 
 from __future__ import annotations
 
@@ -30,7 +26,7 @@ _MAX_STOPPED_AT_ONCE = 8
 _LOG_CONFIG = {"max-size": "10m", "max-file": "3"}
 _PORT_TAKEN = re.compile(r"port is already allocated|address already in use")
 _NAME_TAKEN = re.compile(r"container name .* is already in use")
-# The others of extra_container_kwargs are part of what the engine calls the host's configuration.
+#: All other extra_container_kwargs belong to what the engine calls the host's configuration.
 _CREATE_ARGUMENTS = frozenset({"domainname", "hostname", "mac_address", "platform", "stop_signal", "user"})
 _MERGED_ARGUMENTS = frozenset({"labels", "environment", "volumes"})
 _RESERVED_ARGUMENTS = frozenset(
@@ -39,12 +35,12 @@ _RESERVED_ARGUMENTS = frozenset(
 
 
 class Engine:
-    """The engine that DOCKER_HOST (and DOCKER_TLS_VERIFY and so on) name, else this machine's."""
+    """The engine of DOCKER_HOST (with DOCKER_TLS_VERIFY and so on), by default this machine's."""
 
     def __init__(self, extra_container_kwargs: Mapping[str, Any]) -> None:
         if reserved := sorted(_RESERVED_ARGUMENTS & extra_container_kwargs.keys()):
             raise ContainerManagerError(
-                f"extra_container_kwargs has {', '.join(reserved)}, which the manager itself decides: "
+                f"extra_container_kwargs has {', '.join(reserved)}, which the manager itself sets: "
                 "leave it out"
             )
         self._extra = dict(extra_container_kwargs)
@@ -52,7 +48,7 @@ class Engine:
 
     @property
     def client(self) -> docker.DockerClient:
-        """Return the client. Raises ContainerManagerError where no engine answers."""
+        """Return the client. Raises ContainerManagerError if no engine answers."""
         if self._client is None:
             client = connect_engine()
             weakref.finalize(self, client.close)
@@ -64,7 +60,7 @@ class Engine:
     def find(self, labels: Mapping[str, str]) -> list[Container]:
         """Return the containers with these labels, running or not, by name."""
         wanted = [f"{key}={value}" for key, value in labels.items()]
-        with _translated("Cannot list the cluster's containers"):
+        with _translated("Could not list the cluster's containers"):
             listed = self.client.containers.list(all=True, filters={"label": wanted}, ignore_removed=True)
         return sorted((containers.read(each.attrs) for each in listed), key=lambda each: each.name)
 
@@ -72,12 +68,12 @@ class Engine:
         """Create a container, without starting it, and return its id."""
         host, create = self._arguments(definition)
         api = self.client.api
-        with _translated(f"Cannot create the container {definition.name}"):
+        with _translated(f"Could not create the container {definition.name}"):
             try:
                 host_config = api.create_host_config(**host)
             except TypeError as error:
                 raise ContainerManagerError(
-                    f"extra_container_kwargs holds what the docker package does not know: {error}"
+                    f"extra_container_kwargs has arguments that the docker package does not know: {error}"
                 ) from error
             made = api.create_container(
                 image=definition.image,
@@ -93,12 +89,12 @@ class Engine:
         return str(made["Id"])
 
     def _arguments(self, definition: Definition) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return what is asked of the host, and of the container; the definition wins over what is extra."""
+        """Return the host's and the container's arguments; the definition wins over what is extra."""
         extra = self._extra
         host: dict[str, Any] = {
             "restart_policy": {"Name": "unless-stopped"},
             "log_config": docker.types.LogConfig(type="json-file", config=_LOG_CONFIG),
-            # A model's own processes that outlive it are reaped.
+            # It reaps a model's own processes that outlive it.
             "init": True,
         }
         create: dict[str, Any] = {
@@ -127,10 +123,10 @@ class Engine:
     def start(self, definition: Definition, container_id: str) -> None:
         """Start a container that was made from `definition`.
 
-        Raises ContainerManagerError with what the engine says, and for a taken port with its setting.
+        Raises ContainerManagerError with the engine's reason, and for a taken port with its setting.
         """
         try:
-            with _translated(f"Cannot start the container {definition.name}"):
+            with _translated(f"Could not start the container {definition.name}"):
                 self.client.api.start(container_id)
         except ContainerManagerError as error:
             if _PORT_TAKEN.search(error.msg):
@@ -139,12 +135,12 @@ class Engine:
 
     def start_as_it_is(self, container: Container) -> None:
         """Start a container that was stopped."""
-        with _translated(f"Cannot start the container {container.name}"):
+        with _translated(f"Could not start the container {container.name}"):
             self.client.api.start(container.id)
 
     def attach(self, container: Container, network: str) -> None:
-        """Let a container that does not run be on `network` and on no other."""
-        with _translated(f"Cannot connect the container {container.name} with the network {network}"):
+        """Connect a container that does not run with `network`, and with no other."""
+        with _translated(f"Could not connect the container {container.name} with the network {network}"):
             for name in container.networks:
                 if name != network:
                     self.client.api.disconnect_container_from_network(container.id, name, force=True)
@@ -153,44 +149,47 @@ class Engine:
 
     def rename(self, container_id: str, name: str) -> None:
         """Give a container another name."""
-        with _translated(f"Cannot rename a container to {name}"):
+        with _translated(f"Could not rename a container to {name}"):
             self.client.api.rename(container_id, name)
 
     def stop(self, found: Collection[Container]) -> None:
-        """Ask containers to end, all at once, and return when they have; each is killed in its own time."""
+        """Ask containers to end, all at once, and return when they have; the engine kills late ones."""
         if not found:
             return
         client = self.client
         with (
-            _translated("Cannot stop containers of the cluster"),
+            _translated("Could not stop containers of the cluster"),
             ThreadPoolExecutor(_MAX_STOPPED_AT_ONCE) as pool,
         ):
             list(pool.map(lambda each: _stop(client, each), found))
 
     def kill(self, found: Collection[Container]) -> None:
         """End containers at once; they stay, stopped."""
-        with _translated("Cannot end containers of the cluster"):
+        with _translated("Could not end containers of the cluster"):
             for container in found:
-                # It may have ended by itself, or never have been started.
+                # It may have ended by itself, or may never have been started.
                 with contextlib.suppress(docker.errors.APIError):
                     self.client.api.stop(container.id, timeout=0)
 
     def remove(self, found: Collection[str]) -> None:
-        """Remove containers by id, at once; those that are gone are passed over."""
-        with _translated("Cannot remove containers of the cluster"):
+        """Remove containers by id, at once; missing ones are skipped."""
+        with _translated("Could not remove containers of the cluster"):
             for container_id in found:
                 with contextlib.suppress(docker.errors.NotFound):
                     self.client.api.remove_container(container_id, force=True, v=True)
 
     def logs(self, container: Container, tail: int | None = None) -> str:
-        """Return what a container has written, or the last lines of it."""
-        with _translated(f"Cannot read the log of the container {container.name}"):
+        """Return a container's log, or its last `tail` lines."""
+        with _translated(f"Could not read the log of the container {container.name}"):
             data: bytes = self.client.api.logs(container.id, tail="all" if tail is None else tail)
         return data.decode(errors="replace")
 
     def write_log(self, container: Container, path: Path) -> None:
-        """Write all that a container has written into a file."""
-        with _translated(f"Cannot read the log of the container {container.name}"), path.open("wb") as file:
+        """Write a container's whole log into a file."""
+        with (
+            _translated(f"Could not read the log of the container {container.name}"),
+            path.open("wb") as file,
+        ):
             for part in self.client.api.logs(container.id, stream=True, follow=False):
                 file.write(part)
 
@@ -200,28 +199,28 @@ class Engine:
         """Make a bridge network of this name unless there is one; return whether it was made."""
         if name in ("bridge", "host", "none", "default"):
             raise ContainerManagerError(
-                f"docker_network is {name!r}, where containers do not find each other by name: "
-                "choose another name, and the network is made"
+                f"docker_network is {name!r}, a network where containers cannot find each other by name: "
+                "choose another name; the network is made if it is missing"
             )
-        with _translated(f"Cannot make the network {name}"):
+        with _translated(f"Could not make the network {name}"):
             if self.client.networks.list(names=[f"^{re.escape(name)}$"]):
                 return False
             self.client.networks.create(name, driver="bridge", labels=dict(labels), check_duplicate=True)
         return True
 
     def remove_network(self, name: str, label: str) -> None:
-        """Remove a network that was made here (it has `label`) and that no container is part of any more."""
-        with _translated(f"Cannot remove the network {name}"):
+        """Remove a network that a manager made (it has `label`) and that no container uses any more."""
+        with _translated(f"Could not remove the network {name}"):
             users = self.client.api.containers(all=True, filters={"network": [name]}, quiet=True)
             for network in self.client.networks.list(names=[f"^{re.escape(name)}$"]):
                 if not users and label in (network.attrs["Labels"] or {}):
-                    # Another process may have been quicker, or another cluster may just have joined it.
+                    # Another process may have removed it already, or another cluster may just have joined it.
                     with contextlib.suppress(docker.errors.APIError):
                         network.remove()
 
     def provide_volume(self, name: str, labels: Mapping[str, str]) -> bool:
         """Make a volume of this name unless there is one; return whether it was made."""
-        with _translated(f"Cannot make the volume {name}"):
+        with _translated(f"Could not make the volume {name}"):
             if self.has_volume(name):
                 return False
             self.client.volumes.create(name, labels=dict(labels))
@@ -229,7 +228,7 @@ class Engine:
 
     def has_volume(self, name: str) -> bool:
         """Return whether there is a volume of this name."""
-        with _translated(f"Cannot look for the volume {name}"):
+        with _translated(f"Could not look for the volume {name}"):
             try:
                 self.client.volumes.get(name)
             except docker.errors.NotFound:
@@ -238,17 +237,17 @@ class Engine:
 
     def remove_volume(self, name: str) -> None:
         """Remove a volume with all that is in it, if it is there."""
-        with _translated(f"Cannot remove the volume {name}"), contextlib.suppress(docker.errors.NotFound):
+        with _translated(f"Could not remove the volume {name}"), contextlib.suppress(docker.errors.NotFound):
             self.client.api.remove_volume(name)
 
     def now(self) -> datetime.datetime:
-        """Return the time by the engine's clock, which is what its containers' times are in."""
-        with _translated("Cannot ask the Docker engine for its time"):
+        """Return the time by the engine's clock, to compare with its containers' times."""
+        with _translated("Could not ask the Docker engine for the time"):
             return containers.parse_time(self.client.info()["SystemTime"])
 
 
 def is_name_taken(error: ContainerManagerError) -> bool:
-    """Return whether a container was not created because there is one of its name."""
+    """Return whether creating a container failed because its name is taken."""
     return bool(_NAME_TAKEN.search(error.msg))
 
 
@@ -264,13 +263,13 @@ def _describe_taken_port(definition: Definition, message: str) -> str:
     taken = [each for each in definition.published if mentioned(each.host_port)] or definition.published
     ports = " or ".join(f"port {each.host_port} ({each.setting})" for each in taken)
     return (
-        f"Cannot start the container {definition.name}: {ports} is taken on {taken[0].host_ip}. Stop what "
+        f"Could not start the container {definition.name}: {ports} is taken on {taken[0].host_ip}. Stop what "
         "listens there, or choose another port by this setting."
     )
 
 
 def _as_dict(value: object) -> dict[str, str]:
-    """Return labels or an environment as a dict; Docker's package takes lists too."""
+    """Return labels or an environment as a dict; the docker package takes lists too."""
     if isinstance(value, Mapping):
         return {str(key): str(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
@@ -280,10 +279,10 @@ def _as_dict(value: object) -> dict[str, str]:
 
 @contextlib.contextmanager
 def _translated(attempt: str) -> Iterator[None]:
-    """Raise what the engine refuses as ContainerManagerError."""
+    """Translate the engine's errors into ContainerManagerError, each with the `attempt` that failed."""
     try:
         yield
     except docker.errors.APIError as error:
-        raise ContainerManagerError(f"{attempt}: the Docker engine says: {error.explanation}") from error
+        raise ContainerManagerError(f"{attempt}: the Docker engine answered: {error.explanation}") from error
     except (docker.errors.DockerException, requests.RequestException) as error:
         raise ContainerManagerError(f"{attempt}: the Docker engine does not answer ({error})") from error

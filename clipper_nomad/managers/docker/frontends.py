@@ -1,7 +1,6 @@
-"""Starting a cluster's Redis and frontends, and rolling the frontends of one that runs.
+"""The start of a cluster's Redis and frontends, and the roll of a running cluster's frontends.
 
-Owns the waits for readiness, and what is undone when a start or a roll fails. Knows of models only that their
-replicas start with the rest.
+A start or a roll that fails is taken back.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from clipper_nomad.types import ClusterSpec
 from clipper_nomad.waiting import wait_until
 
 _READY_TIMEOUT_S = 60.0
-# What no roll can change, in the manager's words.
+#: What no roll can change, by the manager's arguments.
 _FIXED = {
     "docker_ip": "docker_ip_address",
     "network": "docker_network",
@@ -41,16 +40,15 @@ _REPLACED = ".replaced"
 
 @dataclass(frozen=True)
 class _Wanted:
-    """What a cluster is to be: its Redis where it has one of its own, and its frontends."""
+    """The containers that a cluster should have: its frontends, and Redis unless that runs elsewhere."""
 
-    record: ClusterRecord
     redis: Definition | None
     management: Definition
     query: tuple[Definition, ...]
 
 
 class Frontends:
-    """The containers of one cluster that are no replicas."""
+    """The containers of one cluster, without the replicas."""
 
     def __init__(self, engine: Engine, cluster_name: str, images: ImageSettings, replicas: Replicas) -> None:
         self._engine = engine
@@ -63,19 +61,19 @@ class Frontends:
         return self._engine.find({labels.CLUSTER: self._cluster_name})
 
     def read_record(self) -> ClusterRecord | None:
-        """Return the settings of the cluster, None where there is no management frontend to tell them."""
+        """Return the cluster's record, None if there is no management frontend that carries it."""
         found = self._find_component(labels.MANAGEMENT_FRONTEND)
         return labels.read_record(found[0].labels) if found else None
 
     def query_addresses(self, record: ClusterRecord) -> list[str]:
-        """Return where each query frontend answers, the first one first."""
+        """Return the address of each query frontend, the first one first."""
         found = sorted(self._find_component(labels.QUERY_FRONTEND), key=_index)
         return [f"{record.docker_ip}:{each.published[definitions.QUERY_PORT]}" for each in found]
 
     def start(self, record: ClusterRecord, spec: ClusterSpec) -> None:
-        """Make the cluster what is wanted, and return when its frontends are ready.
+        """Bring the cluster into the wanted form, and return when its frontends are ready.
 
-        What is so already is left alone. When it fails, all is as it was.
+        Containers that have that form already are left alone. If this fails, all is as it was.
         """
         before = self.read_record()
         if before is not None:
@@ -95,7 +93,7 @@ class Frontends:
         self._remove_surplus(wanted)
 
     def _plan(self, record: ClusterRecord, spec: ClusterSpec, existing: Mapping[str, Container]) -> _Wanted:
-        """Find the images and ports. Raises ClipperException for an image that is nowhere."""
+        """Find the images and ports. Raises ClipperException for an image that cannot be found."""
         name = self._cluster_name
         management_image = self._resolve(spec.management_frontend_image, "management-frontend")
         query_image = self._resolve(spec.query_frontend_image, "query-frontend")
@@ -111,7 +109,7 @@ class Frontends:
             for index, port in enumerate(query_ports)
         )
         management = definitions.management_frontend(name, record, management_image, environment)
-        return _Wanted(record, redis, management, query)
+        return _Wanted(redis, management, query)
 
     def _resolve(self, chosen: str | None, component: str) -> str:
         return resolve_image(
@@ -119,7 +117,7 @@ class Frontends:
         )
 
     def _provide(self, record: ClusterRecord, undo: Undo) -> None:
-        """Make the network, and the volume of the cluster's own Redis, where they are missing."""
+        """Make the network, and the volume of the cluster's own Redis, if they are missing."""
         if self._engine.provide_network(record.network, {labels.CLUSTER: self._cluster_name}):
             undo.add(lambda: self._engine.remove_network(record.network, labels.CLUSTER))
         volume = labels.join(self._cluster_name, labels.REDIS)
@@ -131,7 +129,7 @@ class Frontends:
     def _start_missing(
         self, wanted: _Wanted, existing: Mapping[str, Container], undo: Undo
     ) -> list[Definition]:
-        """Create and start what is not there or was stopped; return the frontends that are outdated."""
+        """Create and start the containers that are missing or stopped; return the outdated frontends."""
         outdated = []
         for definition in filter(None, (wanted.redis, wanted.management, *wanted.query)):
             container = existing.get(definition.name)
@@ -156,19 +154,19 @@ class Frontends:
         record: ClusterRecord,
         undo: Undo,
     ) -> None:
-        """Put a new frontend in the place of one that drains, which is kept until the new one is ready."""
+        """Replace a frontend, which drains and is kept until the new one is ready."""
         self._engine.rename(outdated.id, f"{definition.name}{_REPLACED}")
         undo.add(lambda: self._engine.start_as_it_is(outdated))
         undo.add(lambda: self._engine.rename(outdated.id, definition.name))
         container_id = self._engine.create(definition)
         undo.add(lambda: self._engine.remove([container_id]))
-        # Both publish the same port, so the old one has to go first.
+        # Both publish the same port, so the old one must go first.
         self._engine.stop([outdated])
         self._engine.start(definition, container_id)
         self._wait_ready(definition, record)
 
     def _remove_interrupted(self, found: Iterable[Container]) -> dict[str, Container]:
-        """Remove what a roll that was cut off had replaced; return the rest by name."""
+        """Remove what an interrupted roll had replaced; return the rest by name."""
         by_name = {each.name: each for each in found}
         left = [each for name, each in by_name.items() if name.endswith(_REPLACED)]
         for each in left:
@@ -178,7 +176,7 @@ class Frontends:
         return by_name
 
     def _remove_surplus(self, wanted: _Wanted) -> None:
-        """Drain and remove the frontends that have been replaced or are too many."""
+        """Drain and remove the frontends that are replaced or too many."""
         kept = {each.name for each in (wanted.management, *wanted.query)}
         found = [
             *self._find_component(labels.QUERY_FRONTEND),
@@ -193,7 +191,7 @@ class Frontends:
         return [each for each in found if not each.name.endswith(_REPLACED)] or found
 
     def _wait_ready(self, definition: Definition, record: ClusterRecord) -> None:
-        """Wait for a frontend. Raises ContainerManagerError when it or Redis keeps ending, or it is late."""
+        """Wait for a frontend. Raises ContainerManagerError if it or Redis keeps ending, or if it is late."""
         port = definition.published[0].host_port
         watched = {definition.name, labels.join(self._cluster_name, labels.REDIS)}
         reason = wait_until(
@@ -209,15 +207,16 @@ class Frontends:
 
     def _require_alive(self, names: set[str]) -> None:
         for container in self.find():
-            # One that runs just now will end again, and only then tells how.
+            # One that happens to run will end again, and only then shows how.
             if (
                 container.name in names
                 and not container.is_running
                 and container.keeps_failing(self._engine.now)
             ):
+                what = f"The container {container.name}"
+                log = self._engine.logs(container, _LOG_LINES)
                 raise ContainerManagerError(
-                    f"The container {container.name} keeps ending: {container.describe_end()}. "
-                    f"{self._describe_log(container.name)}"
+                    messages.describe_failing(what, container.restart_count, container.describe_end(), log)
                 )
 
     def _describe_log(self, name: str) -> str:
@@ -236,7 +235,7 @@ def _digest(container: Container) -> str | None:
 def _choose_query_ports(
     cluster_name: str, record: ClusterRecord, count: int, existing: Mapping[str, Container]
 ) -> list[int]:
-    """Return the query frontends' ports: the first is chosen by the caller, others keep what they have."""
+    """Return the query frontends' ports: the caller chose the first, the others keep those they have."""
     chosen = [record.query_port]
     for index in range(1, count):
         there = existing.get(labels.query_frontend_name(cluster_name, index))
@@ -244,6 +243,6 @@ def _choose_query_ports(
             chosen.append(there.published[definitions.QUERY_PORT])
         else:
             avoided = {*chosen, record.management_port, record.rpc_port}
-            # Of an engine elsewhere nobody can tell here; there the engine refuses a port that is taken.
+            # On another machine this check means nothing; its engine refuses a port that is taken.
             chosen += ports.choose_free("127.0.0.1", 1, avoided)
     return chosen

@@ -1,8 +1,7 @@
-"""How a cluster's containers are named, and the labels by which they are found again.
+"""The names of a cluster's containers, and the labels that carry its record from process to process.
 
-Owns names, label keys, and the settings that labels carry from one process to another. Pure. Names join their
-parts by dots, which no part may contain, so two different lists of parts never give the same name. A name is
-also the container's address on the cluster's network.
+Names join their parts by dots, which no part may contain, so two different lists of parts never give the same
+name. A name is also the container's address on the cluster's network. Pure.
 """
 
 from __future__ import annotations
@@ -30,19 +29,18 @@ REDIS = "redis"
 QUERY_FRONTEND = "query-frontend"
 MANAGEMENT_FRONTEND = "management-frontend"
 REPLICA = "model"
-#: Never started: it stands for a version that is deployed with no replicas.
+#: Stands for a version that is deployed with no replicas; never started.
 PLACEHOLDER = "model-placeholder"
 
 _T = TypeVar("_T")
 _PREFIX = "clipper"
-# A part of a DNS name, which container names are.
 
 
 @dataclass(frozen=True)
 class ClusterRecord:
-    """What a cluster's containers have in common, as start_clipper() was told; they carry it in a label.
+    """How a cluster was started; its frontends carry the record in a label.
 
-    `redis_ip` is None where the cluster runs a Redis of its own.
+    `redis_ip` is None if the cluster runs a Redis of its own.
     """
 
     version: str
@@ -57,7 +55,7 @@ class ClusterRecord:
 
 @dataclass(frozen=True)
 class ModelRecord:
-    """A deployed version. `image` is what deploy() was given, `image_id` what that meant at the time."""
+    """A deployed version. `image` is deploy()'s argument, `image_id` the image that it named at that time."""
 
     model: ModelVersion
     input_type: str
@@ -69,7 +67,7 @@ class ModelRecord:
 
 
 def join(*parts: str | int) -> str:
-    """Return the name of something that belongs to a cluster, which is the first of the parts."""
+    """Return the name of a part of a cluster; the first of the parts is the cluster's name."""
     return ".".join([_PREFIX, *map(str, parts)])
 
 
@@ -84,7 +82,7 @@ def replica_name(cluster_name: str, model: ModelVersion, index: int) -> str:
 
 
 def placeholder_name(cluster_name: str, model: ModelVersion) -> str:
-    """Return the name of what stands for a version without replicas."""
+    """Return the name of the container that stands for a version without replicas."""
     return join(cluster_name, PLACEHOLDER, model.name, model.version)
 
 
@@ -95,7 +93,7 @@ def of_cluster(cluster_name: str, component: str, version: str, index: int | Non
 
 
 def of_model(model: ModelRecord) -> dict[str, str]:
-    """Return the labels that say which version a container serves, and how more of them are made."""
+    """Return the labels that carry the version that a container serves, and the record to make more."""
     return {
         MODEL_NAME: model.model.name,
         MODEL_VERSION: model.model.version,

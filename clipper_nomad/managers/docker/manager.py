@@ -1,7 +1,6 @@
 """DockerContainerManager: a cluster as containers on one Docker engine.
 
-Implements the managers' contract by handing each call to the part that owns it. All that lasts is in the
-engine: containers with their labels, and Redis' volume.
+All that lasts is in the engine: containers with their labels, and Redis' volume.
 """
 
 from __future__ import annotations
@@ -31,20 +30,20 @@ _DEFAULT_PROMETHEUS_PORT = 9090
 
 
 class DockerContainerManager(ContainerManager):
-    """Runs a cluster as containers on the engine that DOCKER_HOST names, by default this machine's.
+    """Runs a cluster as containers on the engine of DOCKER_HOST, by default this machine's.
 
     Frontends publish their ports on `docker_ip_address`, the address of the engine's machine: the first query
     frontend has `clipper_query_port`, and each further one a port of its own (query_addresses() has all).
-    Containers find each other by name on `docker_network`, which is made where it is missing; several
-    clusters may share it. Redis keeps the cluster's state in the volume `clipper.<cluster_name>.redis`, and
+    Containers find each other by name on `docker_network`, which is made if it is missing; several clusters
+    may share it. Redis keeps the cluster's state in the volume `clipper.<cluster_name>.redis`, and
     publishes no port. With `redis_ip` (and `redis_port`) a Redis that runs elsewhere is used, whose content
     stays when the cluster ends; its credentials come from CLIPPER_REDIS_USERNAME, CLIPPER_REDIS_PASSWORD and
     so on. `extra_container_kwargs` go to each container, as docker's package takes them.
 
-    `images` says where images come from and go to; by default CLIPPER_REGISTRY, CLIPPER_BASE_IMAGE and so on
-    do. A `Device("nvidia/gpu", n)` gives each replica the engine's first n GPUs: Docker shares them out to
-    nobody. Logs are Docker's own, and metrics are each process's: `use_centralized_log`, `fluentd_port` and
-    `prometheus_port` mean nothing here.
+    `images` are the settings of images and registries, by default those of CLIPPER_REGISTRY,
+    CLIPPER_BASE_IMAGE and so on. A `Device("nvidia/gpu", n)` gives each replica the engine's first n GPUs:
+    Docker does not divide GPUs among containers. Logs are Docker's own, and each process has its own metrics,
+    so `use_centralized_log`, `fluentd_port` and `prometheus_port` mean nothing here.
     """
 
     def __init__(
@@ -105,10 +104,9 @@ class DockerContainerManager(ContainerManager):
         )
 
     def start_clipper(self, spec: ClusterSpec) -> None:
-        """Start the cluster's containers, or what differs of them, and return when the frontends are ready.
+        """Start the cluster's containers, or those that differ, and return when the frontends are ready.
 
-        While an only query frontend is rolled, its port answers nothing for about a second: give the cluster
-        two where that matters.
+        The roll of a single query frontend interrupts its port for about a second; run two to avoid this.
         """
         self._frontends.start(self._wanted, spec)
         self._connection.is_connected = True
@@ -143,16 +141,16 @@ class DockerContainerManager(ContainerManager):
         return self.get_query_address()
 
     def build(self, spec: BuildSpec) -> str:
-        """Build the version's image, push it where a registry is set, and return its digest or id."""
+        """Build the version's image, push it if a registry is set, and return its digest or id."""
         self._connection.record()
         return build_model_image(self._engine.client, spec, self.cluster_name, self._images)
 
     def deploy(self, spec: DeploySpec) -> None:
-        """Start the replicas of a version that is not there yet; `spec.image` may be any image's name."""
+        """Start the replicas of a version that is not deployed; `spec.image` may be any image's name."""
         self._replicas.deploy(self._connection.record(), spec)
 
     def check_replicas(self, model: ModelVersion) -> None:
-        """Raise DeploymentError, with the last log lines, when a replica ends again and again."""
+        """Raise DeploymentError, with the last log lines, if a replica keeps failing."""
         self._connection.record()
         self._replicas.check(model)
 
@@ -170,7 +168,7 @@ class DockerContainerManager(ContainerManager):
         self._replicas.scale(self._connection.record(), model, num_replicas)
 
     def stop_models(self, models: Iterable[ModelVersion]) -> None:
-        """Drain and remove all replicas of these versions; versions that are not there are passed over."""
+        """Drain and remove all replicas of these versions; versions that are not deployed are skipped."""
         self._connection.record()
         self._replicas.stop(set(models))
 
@@ -187,7 +185,7 @@ class DockerContainerManager(ContainerManager):
         return paths
 
     def tail_logs(self, model: ModelVersion, lines: int = 20) -> str:
-        """Return the last lines of each replica's log; empty where there is none."""
+        """Return the last lines of each replica's log; empty if there is no replica."""
         self._connection.record()
         return self._replicas.tail_logs(model, lines)
 
@@ -201,9 +199,9 @@ class DockerContainerManager(ContainerManager):
         self._connection.is_connected = False
 
     def remove_leftovers(self) -> bool:
-        """Remove all that is left of a cluster, its state too, whether it runs or not and connected or not.
+        """Remove all that is left of a cluster, its state too, whether it runs or not.
 
-        Returns whether there was anything.
+        Returns whether anything was left.
         """
         if not self._frontends.find() and not self._engine.has_volume(self._volume):
             return False
@@ -228,7 +226,7 @@ class DockerContainerManager(ContainerManager):
             self._engine.kill(models)
         if graceful or keep_state:
             self._engine.remove([each.id for each in frontends])
-            # Redis is asked where its state is to be kept, so that it is complete.
+            # Redis writes all it has to disk when it is asked to end.
             self._engine.stop(redis)
         if keep_state:
             self._engine.remove([each.id for each in redis])
@@ -240,7 +238,7 @@ class DockerContainerManager(ContainerManager):
 
 
 def _require_reachable(redis_ip: str | None) -> str | None:
-    """Return `redis_ip`. Raises ContainerManagerError for one that means each container itself."""
+    """Return `redis_ip`. Raises ContainerManagerError for an address that means each container itself."""
     is_loopback = redis_ip == "localhost"
     if redis_ip and not is_loopback:
         try:
@@ -249,8 +247,8 @@ def _require_reachable(redis_ip: str | None) -> str | None:
             is_loopback = False
     if is_loopback:
         raise ContainerManagerError(
-            f"redis_ip is {redis_ip!r}, which is each container itself: give an address of that Redis which "
-            "containers reach, such as this machine's address on a network"
+            f"redis_ip is {redis_ip!r}, which means each container itself: give an address at which "
+            "containers reach that Redis, such as this machine's address on a network"
         )
     return redis_ip
 
@@ -259,7 +257,7 @@ def _warn_meaningless(**given: bool) -> None:
     for name, is_given in given.items():
         if is_given:
             warnings.warn(
-                f"{name} is passed over: logs are Docker's own, and each process has its own /metrics",
+                f"{name} is ignored: logs are Docker's own, and each process has its own /metrics",
                 ClipperWarning,
                 stacklevel=3,
             )

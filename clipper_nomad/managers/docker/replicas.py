@@ -1,8 +1,7 @@
 """The replicas of a cluster's models: started, counted, watched and drained.
 
-Owns the containers that serve models. Their labels are the only record of what is deployed: a version is
-deployed while it has a container, and a container that was stopped is wanted all the same. Knows models by
-name and version, and what runs them by the id of an image.
+Their containers' labels are the only record of what is deployed: a version is deployed while it has a
+container, and a stopped container still counts as wanted.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ class Replicas:
         return counts
 
     def deploy(self, record: ClusterRecord, spec: DeploySpec) -> None:
-        """Start the replicas of a version that is not there yet."""
+        """Start the replicas of a version that is not deployed."""
         require_model_names(spec.model)
         definitions.count_gpus(spec.devices)
         if self._find(spec.model):
@@ -76,7 +75,7 @@ class Replicas:
         new = [next(free) for _ in range(num_replicas - len(kept))]
         if new or not kept:
             renewed = self._renew(labels.read_model(found[0].labels))
-            # A placeholder that is there already is what is wanted.
+            # With no replicas, an existing placeholder is enough.
             if new or not any(not _is_replica(each) for each in found):
                 self._add(record, renewed, new)
         gone = [each for index, each in by_index.items() if index not in kept]
@@ -89,7 +88,7 @@ class Replicas:
         self._end([each for each in self._find() if _model_of(each) in models])
 
     def bring_back(self, network: str, undo: Undo) -> None:
-        """Start the replicas that were stopped, and let `undo` stop them again."""
+        """Start the stopped replicas; `undo` stops them again."""
         stopped = [
             each for each in self._find() if _is_replica(each) and each.status in ("exited", "created")
         ]
@@ -99,7 +98,7 @@ class Replicas:
             self._engine.start_as_it_is(container)
 
     def check(self, model: ModelVersion) -> None:
-        """Raise DeploymentError when a replica ended at its start, or more than once, and is not well."""
+        """Raise DeploymentError if a replica ended at its start, or more than once, and is not well."""
         for container in self._find(model):
             if _is_replica(container) and container.keeps_failing(self._engine.now):
                 what = messages.replica_of(model, container.labels[labels.INDEX])
@@ -109,14 +108,14 @@ class Replicas:
                 )
 
     def tail_logs(self, model: ModelVersion, lines: int) -> str:
-        """Return the last lines of each replica's log, under a heading where there are several."""
+        """Return the last lines of each replica's log, with a heading for each if there are several."""
         replicas = [each for each in self._find(model) if _is_replica(each)]
         return messages.join_logs(
             {each.labels[labels.INDEX]: self._engine.logs(each, lines) for each in replicas}
         )
 
     def _add(self, record: ClusterRecord, model: ModelRecord, indices: Collection[int]) -> None:
-        """Create and start replicas, or a placeholder for none; all go again when one of them fails."""
+        """Create and start replicas, or a placeholder for none; if one fails, all are removed."""
         wanted = [definitions.replica(self._cluster_name, record, model, index) for index in indices]
         made: list[str] = []
         try:
@@ -130,7 +129,7 @@ class Replicas:
             raise
 
     def _renew(self, model: ModelRecord) -> ModelRecord:
-        """Return a record for further replicas, which run what the others do."""
+        """Return the record for further replicas: of the same image as the others, if it still exists."""
         image_id = model.image_id
         try:
             self._engine.client.images.get(image_id)

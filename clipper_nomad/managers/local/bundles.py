@@ -1,6 +1,6 @@
 """Built models: a copy of a model's folder with the interpreter that runs it, named by their content.
 
-Owns the bundle's layout (`model/`, `bundle.json`). Never looks at what the folder holds.
+A bundle has the files `model/` and `bundle.json`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _CHUNK_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class Bundle:
-    """What a bundle says of itself: the interpreter, and the requirements it was built for."""
+    """The description in a bundle: the interpreter, and the requirements that it was built for."""
 
     python: str
     requirements: tuple[str, ...]
@@ -31,7 +31,7 @@ class Bundle:
 def make_bundle(bundles_dir: Path, model_data_path: Path, bundle: Bundle) -> Path:
     """Copy the folder into a bundle named by its content, unless it is there; return its directory."""
     if not model_data_path.is_dir():
-        raise BuildError(f"Cannot build a model from {model_data_path}: there is no such folder")
+        raise BuildError(f"Cannot build a model from {model_data_path}: this folder does not exist")
     description = msgspec.json.format(msgspec.json.encode(bundle))
     try:
         target = bundles_dir / _content_digest(model_data_path, description)
@@ -40,24 +40,24 @@ def make_bundle(bundles_dir: Path, model_data_path: Path, bundle: Bundle) -> Pat
             _copy(model_data_path, description, target)
     except (OSError, shutil.Error) as error:
         raise BuildError(
-            f"Cannot copy the model's folder {model_data_path} to {bundles_dir}: {error}"
+            f"Could not copy the model's folder {model_data_path} to {bundles_dir}: {error}"
         ) from error
     return target
 
 
 def read_bundle(image: str) -> Bundle:
-    """Return what the bundle `image` says of itself; raise ContainerManagerError when there is none."""
+    """Return the description of the bundle `image`. Raises ContainerManagerError if it is no bundle."""
     try:
         return msgspec.json.decode((Path(image) / "bundle.json").read_bytes(), type=Bundle)
     except (OSError, msgspec.DecodeError) as error:
         raise ContainerManagerError(
-            f"Cannot run {image!r}: it is no built model ({error}). "
-            "The local manager deploys what its build() returned, in a cluster whose state is still there."
+            f"Cannot run {image!r}: it is not a built model ({error}). Deploy what the local manager's "
+            "build() returned, in the cluster that built it, while its state exists."
         ) from error
 
 
 def _copy(source: Path, description: bytes, target: Path) -> None:
-    """Copy into a temporary directory beside, and rename: a bundle is there whole or not at all."""
+    """Copy into a temporary directory beside, and rename: a bundle exists whole or not at all."""
     with tempfile.TemporaryDirectory(prefix=".new-", dir=target.parent) as temporary:
         content = Path(temporary) / "bundle"
         shutil.copytree(source, content / "model")
@@ -65,7 +65,7 @@ def _copy(source: Path, description: bytes, target: Path) -> None:
         try:
             content.rename(target)
         except OSError:
-            # Another process built the same meanwhile.
+            # Another process has built the same meanwhile.
             if not target.exists():
                 raise
 
@@ -81,7 +81,7 @@ def _content_digest(folder: Path, description: bytes) -> str:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """Yield the files below `folder` in an order that is always the same, links followed as the copy does."""
+    """Yield the files below `folder` in a fixed order, following links as the copy does."""
     for directory, names, files in os.walk(folder, followlinks=True):
         names.sort()
         yield from (Path(directory) / name for name in sorted(files))

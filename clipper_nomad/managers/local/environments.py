@@ -1,7 +1,6 @@
 """The Python environment that a model version runs in: this one, or one beside it with the missing packages.
 
-Owns which requirements are missing, and the environments made for them (a venv whose own packages come first
-and the current environment's behind them). Knows nothing of models.
+An environment is a venv: its own packages come first, and the current environment's behind them.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from clipper_nomad.errors import BuildError
 from clipper_nomad.managers.local.state import lock_file
 from clipper_nomad.managers.pip import parse_requirements, run_install
 
-# Run by the interpreter in question, which need not have any package installed.
+#: Run by the interpreter in question, so it imports the standard library only.
 _PROBE = """
 import importlib.metadata as m, json, os, platform, site, sys
 packages = {}
@@ -54,7 +53,7 @@ print(json.dumps({
 
 @dataclass(frozen=True)
 class Interpreter:
-    """A Python environment as it is: where, with which packages (name to version and needs), and markers."""
+    """A Python environment: its paths, its packages (each name's version and needs), and its markers."""
 
     executable: str
     site_packages: tuple[str, ...]
@@ -63,20 +62,20 @@ class Interpreter:
 
     @classmethod
     def probe(cls, executable: str) -> Interpreter:
-        """Ask the interpreter itself. Raises BuildError when it does not run."""
+        """Ask the interpreter itself. Raises BuildError if it does not run."""
         try:
             result = subprocess.run([executable, "-c", _PROBE], capture_output=True, text=True, check=True)
         except (OSError, subprocess.CalledProcessError) as error:
             detail = getattr(error, "stderr", None) or error
-            raise BuildError(f"Cannot run the Python interpreter {executable!r}: {detail}") from error
+            raise BuildError(f"Could not run the Python interpreter {executable!r}: {detail}") from error
         found = msgspec.json.decode(result.stdout, type=cls)
         packages = {str(canonicalize_name(name)): package for name, package in found.packages.items()}
         return cls(found.executable, found.site_packages, packages, found.markers)
 
     def satisfies(self, requirement: Requirement) -> bool:
-        """Return whether what is installed meets the requirement, its extras included.
+        """Return whether the installed packages meet the requirement, its extras included.
 
-        A requirement by URL is never met: what it points to may have changed.
+        A requirement by URL is never met, since the content there may have changed.
         """
         if requirement.marker and not requirement.marker.evaluate(dict(self.markers)):
             return True
@@ -102,10 +101,10 @@ class Interpreter:
 
 
 def missing_requirements(requirements: Iterable[str], interpreter: Interpreter) -> tuple[str, ...]:
-    """Return those requirements that the interpreter's environment does not satisfy, sorted.
+    """Return the requirements that the interpreter's environment does not satisfy, sorted.
 
-    What is no requirement but something that pip takes (a VCS URL, a path) is always missing. Raises
-    BuildError for pip's own options.
+    Other arguments that pip takes (a VCS URL, a path) always count as missing. Raises BuildError for pip's
+    own options.
     """
     return tuple(text for text in parse_requirements(requirements) if not _is_satisfied(text, interpreter))
 
@@ -118,19 +117,19 @@ def _is_satisfied(text: str, interpreter: Interpreter) -> bool:
 
 
 def environment_digest(missing: Collection[str], interpreter: Interpreter) -> str:
-    """Return what names the environment that has `missing` on top of the interpreter's packages."""
+    """Return the name of the environment that has `missing` on top of the interpreter's packages."""
     parts = [interpreter.executable, interpreter.markers["python_full_version"], *missing]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]
 
 
 def provide_environment(directory: Path, missing: Collection[str], interpreter: Interpreter) -> str:
-    """Return the interpreter of an environment with `missing`; make it below `directory` if need be.
+    """Return the interpreter of an environment with `missing`, which is made below `directory` if necessary.
 
-    Raises BuildError, naming the packages, with pip's last lines; its whole output is in a log beside.
+    Raises BuildError with the packages and pip's last lines; its whole output is in a log beside.
     """
     environment = directory / environment_digest(missing, interpreter)
     python = environment / "bin" / "python"
-    # Written last: an environment cannot be built elsewhere and moved here, since its scripts hold its path.
+    # Written last, as an environment cannot be built elsewhere and moved here: its scripts hold its path.
     complete = environment / "clipper-complete"
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
@@ -145,12 +144,12 @@ def provide_environment(directory: Path, missing: Collection[str], interpreter: 
 
 def _create(environment: Path, interpreter: Interpreter) -> None:
     """Make a venv in which the interpreter's packages can be imported too, after its own."""
-    # The interpreter's pip serves the new environment as well; where it has none, the venv gets its own.
+    # The interpreter's pip serves the new environment as well; if it has none, the venv gets its own.
     without_pip = ["--without-pip"] if "pip" in interpreter.packages else []
     command = [interpreter.executable, "-m", "venv", *without_pip, str(environment)]
     result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if result.returncode != 0:
-        raise BuildError(f"Cannot make a Python environment in {environment}: {result.stdout.strip()}")
+        raise BuildError(f"Could not make a Python environment in {environment}: {result.stdout.strip()}")
     site_packages = next((environment / "lib").glob("python*/site-packages"))
     # addsitedir, and not the bare path, so that editable installs there work as well.
     lines = [f"import site; site.addsitedir({path!r})\n" for path in interpreter.site_packages]

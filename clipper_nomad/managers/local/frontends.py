@@ -1,7 +1,6 @@
-"""Starting a cluster's Redis and frontends, and rolling the frontends of one that runs.
+"""The start of a cluster's Redis and frontends, and the roll of a running cluster's frontends.
 
-Owns the waits for readiness, and what is undone when a start or a roll fails. Knows of models only that their
-replicas start with the rest. The caller holds the cluster's lock.
+A start or a roll that fails is taken back. The caller holds the cluster's lock.
 """
 
 from __future__ import annotations
@@ -26,14 +25,14 @@ from clipper_nomad.waiting import wait_until
 _READY_TIMEOUT_S = 120.0
 _LOG_LINES = 20
 _LEFTOVER_PATIENCE_S = 10.0
-# What no roll can change.
+#: What no roll can change, by the manager's arguments.
 _FIXED = {
     name: name for name in ("host", "query_port", "management_port", "rpc_port", "redis_ip", "redis_port")
 }
 
 
 class Frontends:
-    """The processes of one cluster that are no replicas."""
+    """The processes of one cluster, without the replicas."""
 
     def __init__(self, state: StateDirectory, supervisor: Supervisor) -> None:
         self._state = state
@@ -42,10 +41,10 @@ class Frontends:
     def start(self, wanted: ClusterRecord, before: ClusterRecord | None) -> None:
         """Start a cluster that does not run, with the models of `before`, and wait until it is ready.
 
-        When that fails all is stopped, and what was on disk before is left.
+        If that fails, all is stopped, and what was on disk before stays.
         """
         try:
-            # Of a cluster whose supervisord was killed, or whose start was.
+            # They are left by a cluster whose supervisord or whose start was killed.
             leftovers.end(leftovers.find(self._state.path), patience_s=_LEFTOVER_PATIENCE_S)
             ports.require_free(_fixed_ports(wanted))
             record = _with_frontends(wanted, ())
@@ -61,7 +60,7 @@ class Frontends:
         core = programs.frontend_programs(self._state, record)
         if record.redis_ip is None:
             core[programs.REDIS] = programs.redis_program(self._state, record, find_redis_server())
-        # supervisord's log is read for what ended; of an earlier start it says nothing of use here.
+        # supervisord's log is read for processes that ended, so it must not hold those of an earlier start.
         logs.remove(self._state.logs_dir, ["supervisord"])
         settings = forwarded_settings(has_own_redis=record.redis_ip is None)
         self._supervisor.start([*core.values(), *replica_programs(self._state, record)], settings)
@@ -77,7 +76,7 @@ class Frontends:
         self._state.remove(keep_state=before is not None)
 
     def update(self, wanted: ClusterRecord, before: ClusterRecord) -> None:
-        """Make a running cluster what is wanted, one frontend after another; change nothing if it is that."""
+        """Bring a running cluster into the wanted form, one frontend after another."""
         require_compatible(wanted, before, self._state.cluster_name, _FIXED)
         after = _with_frontends(replace(wanted, models=before.models), before.frontends)
         ports.require_free(_fixed_ports(after, new_beside=before))
@@ -101,7 +100,7 @@ class Frontends:
 
     @contextlib.contextmanager
     def _stand_in(self, after: ClusterRecord) -> Iterator[None]:
-        """Run one query frontend more in the block, which answers while the only one is rolled."""
+        """Run one more query frontend in the block, which answers while the single one is rolled."""
         stand_in = FrontendRecord(1, *ports.choose_free(after.host, 2))
         extended = replace(after, frontends=(*after.frontends, stand_in))
         name = programs.query_frontend_name(stand_in.index)
@@ -117,7 +116,7 @@ class Frontends:
         self._supervisor.add([wanted[name] for name in names if name in wanted])
 
     def _wait_ready(self, record: ClusterRecord, names: Collection[str]) -> None:
-        """Wait for the frontends in `names`. Raises ContainerManagerError when one ends or is late."""
+        """Wait for the frontends in `names`. Raises ContainerManagerError if one ends or is late."""
         health_ports = {name: port for name, port in _health_ports(record).items() if name in names}
         unready = {}
 
@@ -140,7 +139,7 @@ class Frontends:
             history = self._supervisor.exit_history(processes[name])
             if history.count or history.last:
                 raise ContainerManagerError(
-                    f"The {name} of cluster {self._state.cluster_name!r} does not start: {history.last}. "
+                    f"The {name} of cluster {self._state.cluster_name!r} could not start: {history.last}. "
                     f"{self._describe_log(name)}"
                 )
 
@@ -149,13 +148,13 @@ class Frontends:
 
 
 def _health_ports(record: ClusterRecord) -> dict[str, int]:
-    """Return where each frontend answers for itself alone (several share the query port)."""
+    """Return the port of each frontend's own health check (several share the query port)."""
     found = {programs.MANAGEMENT_FRONTEND: record.management_port}
     return found | {programs.query_frontend_name(each.index): each.admin_port for each in record.frontends}
 
 
 def _with_frontends(record: ClusterRecord, existing: tuple[FrontendRecord, ...]) -> ClusterRecord:
-    """Return the record with as many frontends as its spec says, those that exist first."""
+    """Return the record with as many frontends as its spec wants, the existing ones first."""
     wanted = record.spec.num_query_frontends
     kept = existing[:wanted]
     new_indices = range(len(kept), wanted)
@@ -175,7 +174,7 @@ def _all_ports(record: ClusterRecord, num_frontends: int) -> set[int]:
 def _fixed_ports(
     record: ClusterRecord, new_beside: ClusterRecord | None = None
 ) -> list[tuple[str, int, str]]:
-    """Return the ports that the caller chose, with their settings; only those that are not `new_beside`'s."""
+    """Return the ports that the caller chose, with their settings, without those of `new_beside`."""
     num_old = new_beside.spec.num_query_frontends if new_beside else 0
     found = [
         (record.host, record.rpc_port + index, "rpc_port" + (f" + {index}" if index else ""))

@@ -1,7 +1,7 @@
-"""The processes of a cluster, found by a mark in their environment rather than by who started them.
+"""The processes of a cluster that supervisord no longer keeps, found by a mark in their environment.
 
-Owns the mark, and the ending of marked processes that nobody keeps any more (their supervisord was killed) or
-that a kept process left behind. Reads /proc: where there is none, nothing is found.
+Their supervisord was killed, or a process left them behind. They are found in /proc; on a system without it,
+none is found.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ _KILL_WAIT_S = 5.0
 
 
 def mark(cluster_path: Path) -> dict[str, str]:
-    """Return the environment variables that mark a process, and all that it starts, as the cluster's."""
+    """Return the environment variables that mark a process and its children as the cluster's."""
     return {_MARK: str(cluster_path)}
 
 
 def find(cluster_path: Path) -> list[int]:
-    """Return the ids of the live processes with the cluster's mark, this process left out."""
+    """Return the ids of the live processes with the cluster's mark, without this process."""
     if not _PROC.is_dir():
         return []
     pids = [int(entry.name) for entry in _PROC.iterdir() if entry.name.isdigit()]
@@ -33,12 +33,12 @@ def find(cluster_path: Path) -> list[int]:
 
 
 def find_groups(cluster_path: Path, groups: Collection[int]) -> list[int]:
-    """Return those of the cluster's processes that belong to one of the process groups."""
+    """Return the cluster's processes that belong to one of the process groups."""
     return [pid for pid in find(cluster_path) if _group(pid) in groups]
 
 
 def end(pids: Collection[int], *, patience_s: float) -> None:
-    """Ask processes to end, kill those that are still there after `patience_s`, return when all are gone."""
+    """Ask processes to end, kill those that still run after `patience_s`, and return when all are gone."""
     _signal(pids, signal.SIGTERM if patience_s > 0 else signal.SIGKILL)
     if left := wait_gone(pids, patience_s):
         _signal(left, signal.SIGKILL)
@@ -46,7 +46,7 @@ def end(pids: Collection[int], *, patience_s: float) -> None:
 
 
 def wait_gone(pids: Collection[int], timeout_s: float) -> list[int]:
-    """Wait until the processes are gone, at most `timeout_s`; return those that are not."""
+    """Wait until the processes are gone, at most `timeout_s`; return those that still run."""
     deadline = time.monotonic() + timeout_s
     while (left := [pid for pid in pids if is_alive(pid)]) and time.monotonic() < deadline:
         time.sleep(_POLL_S)
@@ -54,7 +54,7 @@ def wait_gone(pids: Collection[int], timeout_s: float) -> list[int]:
 
 
 def is_alive(pid: int) -> bool:
-    """Return whether the process exists and has not ended; one that waits to be reaped has."""
+    """Return whether the process exists and has not ended; a zombie has."""
     try:
         os.kill(pid, 0)
         state = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[0]

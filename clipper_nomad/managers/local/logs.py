@@ -1,6 +1,6 @@
 """The log files of a cluster's processes: their last lines, their collection, their removal.
 
-Owns how a log and its rotated parts lie in the logs directory. Knows processes by program name only.
+A log is NAME.log in the logs directory, with its rotated parts beside; NAME is the program's.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ _LINE_BYTES = 400
 
 
 def tail(path: Path, lines: int) -> str:
-    """Return the last lines of a log; empty where there is none."""
+    """Return the last lines of a log; empty if there is none."""
     return "\n".join(tail_text(path, lines * _LINE_BYTES).splitlines()[-lines:])
 
 
 def tail_text(path: Path, size_bytes: int) -> str:
-    """Return the last `size_bytes` of a file as text; empty where there is none."""
+    """Return the last `size_bytes` of a file as text; empty if there is none."""
     try:
         with path.open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - size_bytes))
@@ -50,6 +50,6 @@ def remove(logs_dir: Path, names: Iterable[str]) -> None:
 
 
 def _parts(log: Path) -> list[Path]:
-    """Return a log's files, the oldest first; supervisord numbers rotated ones from the newest."""
+    """Return a log's files, the oldest first. supervisord numbers rotated ones from the newest."""
     rotated = [path for path in log.parent.glob(f"{log.name}.*") if path.suffix[1:].isdigit()]
     return [*sorted(rotated, key=lambda path: int(path.suffix[1:]), reverse=True), log]

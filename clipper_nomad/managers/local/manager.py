@@ -1,7 +1,6 @@
 """LocalContainerManager: a cluster as processes of this machine.
 
-Implements the managers' contract by handing each call to the part that owns it, under the cluster's lock. All
-that lasts is in the state directory and in supervisord.
+All that lasts is in the state directory and in supervisord. Calls that change the cluster hold its lock.
 """
 
 from __future__ import annotations
@@ -33,12 +32,12 @@ _END_PATIENCE_S = 10.0
 class LocalContainerManager(ContainerManager):
     """Runs a cluster as processes of this machine: no container engine and no root are needed.
 
-    The ports are those that start_clipper() uses: RPC ports count up from `rpc_port`, one a frontend.
-    connect() takes those that the cluster was started with. Frontends bind to `host`, Redis and the models'
-    admin ports to 127.0.0.1. With `redis_ip` a Redis that runs elsewhere is used (its credentials come from
+    start_clipper() uses the ports given here; RPC ports count up from `rpc_port`, one per frontend. connect()
+    uses the ports that the cluster was started with. Frontends bind to `host`; Redis and the models' admin
+    ports bind to 127.0.0.1. With `redis_ip` a Redis that runs elsewhere is used (its credentials come from
     CLIPPER_REDIS_USERNAME, CLIPPER_REDIS_PASSWORD and so on), whose content stays when the cluster ends.
     `state_dir` is by default CLIPPER_STATE_DIR, else ~/.local/state/clipper. `python` runs the models. A
-    frontend that is told to stop goes on for `drain_delay_s`, so that a load balancer can notice.
+    frontend that is asked to stop serves for another `drain_delay_s`, so that a load balancer can notice.
     """
 
     def __init__(
@@ -91,7 +90,7 @@ class LocalContainerManager(ContainerManager):
         )
 
     def start_clipper(self, spec: ClusterSpec) -> None:
-        """Start the cluster's processes, or what differs of them, and return when the frontends are ready."""
+        """Start the cluster's processes, or those that differ, and return when the frontends are ready."""
         _warn_meaningless(
             query_frontend_image=spec.query_frontend_image,
             management_frontend_image=spec.management_frontend_image,
@@ -106,7 +105,7 @@ class LocalContainerManager(ContainerManager):
         self._connection.is_connected = True
 
     def connect(self) -> None:
-        """Attach to the cluster of this name in the state directory, on the ports it was started with."""
+        """Connect to the cluster of this name in the state directory, on the ports it was started with."""
         if self._state.read() is None:
             raise messages.not_found(
                 self.cluster_name, f"in {self._state.path.parent}", "cluster_name and state_dir"
@@ -131,7 +130,7 @@ class LocalContainerManager(ContainerManager):
         return f"{record.dial_host}:{record.frontends[0].admin_port}"
 
     def build(self, spec: BuildSpec) -> str:
-        """Copy the model's folder, provide the packages it lacks here, and return the copy's path."""
+        """Copy the model's folder, install the packages that are missing here, and return the copy's path."""
         self._connection.record()
         _warn_meaningless(
             base_image=spec.base_image if spec.base_image != "default" else None,
@@ -146,19 +145,19 @@ class LocalContainerManager(ContainerManager):
         return str(make_bundle(self._state.bundles_dir, spec.model_data_path, bundle))
 
     def deploy(self, spec: DeploySpec) -> None:
-        """Start the replicas of a version that is not there yet."""
+        """Start the replicas of a version that is not deployed."""
         self._connection.require()
         if spec.devices:
             raise ContainerManagerError(
                 f"Cannot give {spec.devices[0].name!r} to model version {spec.model}: the local manager "
-                "hands out no devices. Its replicas see all that this machine has: deploy without `devices`."
+                "gives out no devices. Its replicas see all of this machine's: deploy without `devices`."
             )
         _warn_unlimited(spec.resources)
         with self._state.locked():
             self._replicas.deploy(self._connection.record(), spec)
 
     def check_replicas(self, model: ModelVersion) -> None:
-        """Raise DeploymentError, with the last log lines, when a replica ends again and again."""
+        """Raise DeploymentError, with the last log lines, if a replica keeps failing."""
         self._replicas.check(self._connection.record(), model)
 
     def get_num_replicas(self, model: ModelVersion) -> int:
@@ -177,7 +176,7 @@ class LocalContainerManager(ContainerManager):
             self._replicas.scale(self._connection.record(), model, num_replicas)
 
     def stop_models(self, models: Iterable[ModelVersion]) -> None:
-        """Drain and remove all replicas of these versions; versions that are not there are passed over."""
+        """Drain and remove all replicas of these versions; versions that are not deployed are skipped."""
         self._connection.require()
         with self._state.locked():
             self._replicas.stop(self._connection.record(), set(models))
@@ -188,14 +187,14 @@ class LocalContainerManager(ContainerManager):
         return logs.collect(self._state.logs_dir, logging_dir, f"{self.cluster_name}-")
 
     def tail_logs(self, model: ModelVersion, lines: int = 20) -> str:
-        """Return the last lines of each replica's log; empty where there is none."""
+        """Return the last lines of each replica's log; empty if there is no replica."""
         self._connection.record()
         return self._replicas.tail_logs(model, lines)
 
     def stop_all(self, *, graceful: bool = True, keep_state: bool = False) -> None:
-        """End all processes: frontends, then models, then Redis. What is left on disk is `keep_state`'s.
+        """End all processes: frontends, then models, then Redis; only with `keep_state` the directory stays.
 
-        The environments of models stay in the state directory's root, for other clusters and the next time.
+        The models' environments always stay in the state directory's root, for all its clusters.
         """
         self._connection.require()
         with self._state.locked():
@@ -204,9 +203,9 @@ class LocalContainerManager(ContainerManager):
         self._connection.is_connected = False
 
     def remove_leftovers(self) -> bool:
-        """End what is left of a cluster that does not run properly, and remove its state, connected or not.
+        """End what is left of a cluster that does not run properly, and remove its state.
 
-        Returns whether there was anything.
+        Returns whether anything was left.
         """
         if not self._state.path.exists() and not leftovers.find(self._state.path):
             return False
@@ -223,7 +222,7 @@ class LocalContainerManager(ContainerManager):
             self._supervisor.remove([programs.REDIS])
             self._supervisor.shut_down()
         elif self._supervisor.is_running():
-            # Redis is asked where its state is to be kept, so that it is complete.
+            # Redis writes all it has to disk when it is asked to end.
             self._supervisor.kill(sparing=[programs.REDIS] if keep_state else [])
         patience_s = _END_PATIENCE_S if graceful or keep_state else 0
         leftovers.end(leftovers.find(self._state.path), patience_s=patience_s)
@@ -238,7 +237,7 @@ def _warn_meaningless(**given: str | None) -> None:
     for name, value in given.items():
         if value is not None:
             warnings.warn(
-                f"{name} is passed over: the local manager runs processes, not images",
+                f"{name} is ignored: the local manager runs processes, not images",
                 ClipperWarning,
                 stacklevel=4,
             )
@@ -247,7 +246,7 @@ def _warn_meaningless(**given: str | None) -> None:
 def _warn_unlimited(resources: Resources) -> None:
     if resources != Resources():
         warnings.warn(
-            "resources are passed over: the local manager limits neither CPU nor memory",
+            "resources are ignored: the local manager limits neither CPU nor memory",
             ClipperWarning,
             stacklevel=4,
         )

@@ -1,6 +1,6 @@
-"""Which processes a cluster is made of: command lines, environments, and their supervisord configuration.
+"""The processes of a cluster: command lines, environments, and their supervisord configuration.
 
-Pure functions from what is recorded to what is run. Starts nothing and reads nothing.
+Pure functions from a cluster's record to the programs that supervisord runs.
 """
 
 from __future__ import annotations
@@ -24,27 +24,27 @@ from clipper_nomad.types import ModelVersion
 
 REDIS = "redis"
 MANAGEMENT_FRONTEND = "management-frontend"
-# Only processes of this machine need Redis, and it has no password, so it listens to no other.
+#: Redis has no password, and only processes of this machine need it, so it listens to no other machine.
 REDIS_HOST = "127.0.0.1"
 
-# The time that a frontend or a replica has for what it is doing, and what supervisord waits beyond that.
+#: The time in which a frontend or a replica must finish its work, and how much longer supervisord waits.
 _DRAIN_TIMEOUT_S = 30
 _DRAIN_MARGIN_S = 5
-# A replica may need this long to import its packages and fail: dying sooner counts as a failed start, which
-# backs off. Frontends fail sooner.
+#: A replica may import packages for this long before it fails. A process that ends sooner counts as a failed
+#: start, and its next start waits longer. Frontends fail sooner.
 _REPLICA_START_S = 10
 _FRONTEND_START_S = 3
-# Each failed start waits one second more than the last; this many take years, so supervisord never gives up.
+#: Each failed start waits one second more than the last; this many take years, so supervisord never gives up.
 _START_RETRIES = 10_000
 _LOG_BYTES = 10_000_000
 _LOG_BACKUPS = 2
-# supervisord's parser cuts a value at these, whatever the quotes, or strips them from its ends.
+#: supervisord's parser cuts a value at these, whatever the quotes, or strips them from its ends.
 _UNQUOTABLE = re.compile(r"[\n\r\"]|\s[;#]|^'|'$")
 
 
 @dataclass(frozen=True)
 class Program:
-    """One process that supervisord keeps. Two that are equal need no restart to become one another."""
+    """One process that supervisord keeps. A process whose program stays equal need not restart."""
 
     name: str
     argv: tuple[str, ...]
@@ -70,7 +70,7 @@ class Program:
             "startretries": _START_RETRIES,
             "stopsignal": "TERM",
             "stopwaitsecs": int(self.stop_wait_s),
-            # TERM is for the process alone, whose drain may still need its children; KILL is for all.
+            # TERM goes to the process alone, whose drain may still need its children; KILL goes to all.
             "stopasgroup": "false",
             "killasgroup": "true",
             "redirect_stderr": "true",
@@ -83,7 +83,7 @@ class Program:
 
 
 def _plain(text: str) -> str:
-    """Return `text`, or raise ContainerManagerError when supervisord's configuration cannot hold it."""
+    """Return `text`. Raises ContainerManagerError if supervisord's configuration cannot hold it."""
     if _UNQUOTABLE.search(text):
         raise ContainerManagerError(
             f"Cannot run a process with {text!r} in its command line, environment or paths: line breaks, "
@@ -99,7 +99,7 @@ def query_frontend_name(index: int) -> str:
 
 
 def replica_name(model: ModelVersion, index: int) -> str:
-    """Return the program name of a replica; names and versions hold no dot, so it can be read back."""
+    """Return the program name of a replica; it can be parsed, since names and versions have no dot."""
     return f"model.{model.name}.{model.version}.{index}"
 
 
@@ -109,7 +109,7 @@ def is_replica(name: str) -> bool:
 
 
 def redis_program(state: StateDirectory, record: ClusterRecord, executable: Path) -> Program:
-    """Return the cluster's own Redis: state on disk within a second, changes told to who follows them."""
+    """Return the cluster's own Redis: writes reach the disk within a second, and changes are published."""
     options = {
         "port": str(record.redis_port),
         "bind": REDIS_HOST,
@@ -168,7 +168,7 @@ def _frontend(state: StateDirectory, record: ClusterRecord, name: str, argv: tup
         argv,
         state.work_dir,
         _log_path(state, name),
-        # The version is part of what is run: another one is another program, and so frontends are rolled.
+        # The version is part of the program, so that a new version rolls the frontends.
         environment={"CLIPPER_NOMAD_VERSION": record.version},
         stop_wait_s=record.drain_delay_s + _DRAIN_TIMEOUT_S + _DRAIN_MARGIN_S,
         priority=20,
@@ -208,7 +208,7 @@ def replica_program(
         "CLIPPER_ADMIN_PORT": str(replica.admin_port),
         "CLIPPER_EXIT_WHEN_HUNG": "1",
         "CLIPPER_DRAIN_TIMEOUT_S": str(_DRAIN_TIMEOUT_S),
-        # What the model prints is in its log when it is printed.
+        # A model's output reaches its log at once.
         "PYTHONUNBUFFERED": "1",
     }
     return Program(

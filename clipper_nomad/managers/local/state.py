@@ -1,7 +1,6 @@
-"""What a local cluster leaves on disk: its directory, its record, and the lock that guards both.
+"""A local cluster on disk: its directory, its record, and the lock that guards both.
 
-Owns the paths below the state root and the record's format (JSON, replaced whole). The record says what is
-wanted: ports, settings, models and their replicas. Knows nothing of processes.
+The record is JSON and is replaced whole. It has all that is wanted: ports, settings, models, their replicas.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from clipper_nomad.types import ClusterSpec, ModelVersion
 
 @dataclass(frozen=True)
 class FrontendRecord:
-    """One query frontend, and the ports that are its own."""
+    """One query frontend and its own ports."""
 
     index: int
     rpc_port: int
@@ -32,7 +31,7 @@ class FrontendRecord:
 
 @dataclass(frozen=True)
 class ReplicaRecord:
-    """One replica, and the port that is its own."""
+    """One replica and its own port."""
 
     index: int
     admin_port: int
@@ -40,7 +39,7 @@ class ReplicaRecord:
 
 @dataclass(frozen=True)
 class ModelRecord:
-    """A deployed model version: what it runs (the id that build() gave) and the replicas wanted."""
+    """A deployed model version: its bundle's path (`image`), and the replicas wanted."""
 
     model: ModelVersion
     input_type: str
@@ -50,7 +49,7 @@ class ModelRecord:
 
 @dataclass(frozen=True)
 class ClusterRecord:
-    """A cluster as it is wanted. `redis_ip` is None where the cluster runs a Redis of its own."""
+    """A cluster as it is wanted. `redis_ip` is None if the cluster runs a Redis of its own."""
 
     version: str
     host: str
@@ -70,12 +69,12 @@ class ClusterRecord:
         return {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(self.host, self.host)
 
     def find(self, model: ModelVersion) -> ModelRecord | None:
-        """Return the record of a model version, or None when it is not deployed."""
+        """Return the record of a model version, None if it is not deployed."""
         return next((record for record in self.models if record.model == model), None)
 
 
 def default_state_root() -> Path:
-    """Return where clusters are kept: CLIPPER_STATE_DIR, else `clipper` in XDG_STATE_HOME, ~/.local/state."""
+    """Return CLIPPER_STATE_DIR, else `clipper` in XDG_STATE_HOME, by default ~/.local/state."""
     if chosen := os.environ.get("CLIPPER_STATE_DIR"):
         return Path(chosen).expanduser().absolute()
     base = os.environ.get("XDG_STATE_HOME")
@@ -88,7 +87,7 @@ class StateDirectory:
     def __init__(self, root: Path, cluster_name: str) -> None:
         require_dns_name(cluster_name, "cluster name")
         self.cluster_name = cluster_name
-        # Resolved, as the system names the directories of processes.
+        # Resolved, because the system reports processes' directories so.
         self.path = root.resolve() / cluster_name
         self.record_path = self.path / "cluster.json"
         self.redis_dir = self.path / "redis"
@@ -105,7 +104,7 @@ class StateDirectory:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def read(self) -> ClusterRecord | None:
-        """Return the record, or None where there is none. Raises ContainerManagerError when it is damaged."""
+        """Return the record, None if there is none. Raises ContainerManagerError if it is damaged."""
         try:
             data = self.record_path.read_bytes()
         except FileNotFoundError:
@@ -114,8 +113,8 @@ class StateDirectory:
             return msgspec.json.decode(data, type=ClusterRecord)
         except msgspec.DecodeError as error:
             raise ContainerManagerError(
-                f"The record of cluster {self.cluster_name!r}, {self.record_path}, cannot be read ({error}): "
-                f"restore it, or remove {self.path} to start anew"
+                f"Could not read the record of cluster {self.cluster_name!r}, {self.record_path} ({error}): "
+                f"restore it, or remove {self.path} to start again"
             ) from error
 
     def write(self, record: ClusterRecord) -> None:
@@ -129,20 +128,20 @@ class StateDirectory:
         temporary.replace(self.record_path)
 
     def remove(self, *, keep_state: bool) -> None:
-        """Delete the directory, or with `keep_state` only what the next start makes anew."""
+        """Delete the directory, or with `keep_state` only what the next start makes again."""
         paths = (self.supervisor_dir, self.work_dir) if keep_state else (self.path,)
         for path in filter(Path.exists, paths):
             try:
                 shutil.rmtree(path)
             except OSError as error:
                 raise ContainerManagerError(
-                    f"Cluster {self.cluster_name!r} was stopped, but {path} cannot be removed ({error}): "
+                    f"Cluster {self.cluster_name!r} was stopped, but {path} could not be removed ({error}): "
                     "remove it"
                 ) from error
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the cluster's lock, once whoever has it lets go: one process at a time changes a cluster."""
+        """Wait for the cluster's lock and hold it: one process at a time changes a cluster."""
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         with contextlib.ExitStack() as stack:
             while not lock_file(self.path / "lock", stack):
@@ -151,7 +150,7 @@ class StateDirectory:
 
 
 def lock_file(path: Path, stack: contextlib.ExitStack) -> bool:
-    """Lock `path` until `stack` closes; False when it was deleted meanwhile, so that it guards nothing."""
+    """Lock `path` until `stack` closes. Return False if it was deleted meanwhile and guards nothing."""
     try:
         file = path.open("ab")
     except FileNotFoundError:

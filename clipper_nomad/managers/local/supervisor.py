@@ -1,7 +1,6 @@
 """supervisord: the process that keeps a cluster's processes, and outlives the one that started it.
 
-Owns its configuration files, its start and end, and the calls over its unix socket. Knows programs by name
-only, not what they are for.
+Its configuration files, its start and end, and the calls over its unix socket.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ from clipper_nomad.managers.local.logs import tail_text
 from clipper_nomad.managers.local.programs import Program
 from clipper_nomad.managers.local.state import StateDirectory
 
-# A unix socket's path has 107 bytes; supervisord binds `<path>.<its pid>` first.
+#: A unix socket's path has at most 107 bytes; supervisord first binds `<path>.<its pid>`.
 _SOCKET_PATH_BYTES = 107 - len(".4194304")
 _POLL_S = 0.05
 _START_TIMEOUT_S = 30
@@ -41,7 +40,7 @@ _HISTORY_BYTES = 1_000_000
 
 @dataclass(frozen=True)
 class ProcessStatus:
-    """A process as supervisord sees it: its id (0 while there is none) and what went wrong last, if any."""
+    """A process as supervisord sees it: its id (0 while there is none), and its last error, if any."""
 
     process_name: str
     pid: int
@@ -50,7 +49,7 @@ class ProcessStatus:
 
 @dataclass(frozen=True)
 class ExitHistory:
-    """How often a process ended unasked, how the last time, and whether it ever counted as started."""
+    """How often a process ended unasked, how it ended last, and whether it ever counted as started."""
 
     count: int
     last: str
@@ -76,7 +75,7 @@ class Supervisor:
         return Path(tempfile.gettempdir()) / f"clipper-{os.getuid()}-{digest}" / "supervisor.sock"
 
     def is_running(self) -> bool:
-        """Return whether supervisord is there and answers."""
+        """Return whether supervisord runs and answers."""
         try:
             self._call("getState")
         except ContainerManagerError:
@@ -84,7 +83,7 @@ class Supervisor:
         return True
 
     def start(self, programs: Iterable[Program], settings: Mapping[str, str] | None = None) -> None:
-        """Start supervisord with these programs and no others, all at once; they may not be up on return.
+        """Start supervisord with these programs alone, all at once, and return without waiting for them.
 
         `settings` are the only CLIPPER_ variables in the environment of the processes.
         """
@@ -105,15 +104,15 @@ class Supervisor:
             timeout=_START_TIMEOUT_S,
             check=False,
         )
-        # It listens before it leaves to the background, which is what run() has waited for.
+        # supervisord listens before it goes to the background, and run() returns then.
         if result.returncode != 0:
             raise ContainerManagerError(
-                f"Cannot start supervisord for cluster {self._state.cluster_name!r}: "
+                f"Could not start supervisord for cluster {self._state.cluster_name!r}: "
                 f"{result.stdout.decode(errors='replace').strip()}"
             )
 
     def add(self, programs: Collection[Program]) -> None:
-        """Start programs that supervisord does not keep yet; returns at once."""
+        """Start programs that supervisord does not keep yet, and return at once."""
         if not programs:
             return
         for program in programs:
@@ -133,14 +132,14 @@ class Supervisor:
             time.sleep(_POLL_S)
         for name in names:
             self._program_path(name).unlink(missing_ok=True)
-        # What a process leaves behind in its group (a model's workers) ends with it.
+        # The rest of a process's group (a model's workers) ends with it.
         leftovers.end(leftovers.find_groups(self._state.path, groups), patience_s=0)
 
     def _is_removed(self, name: str) -> bool:
-        """Ask a program to stop unless it was asked before, and forget it once it has."""
+        """Ask a program to stop; forget it and return True if it has stopped."""
         with self._proxy() as proxy:
             try:
-                # Asked each time: one that had just died may have been started again since.
+                # Asked each time, since one that had just died may have been started again.
                 proxy.supervisor.stopProcessGroup(name, False)
                 proxy.supervisor.removeProcessGroup(name)
             except xmlrpc.client.Fault as fault:
@@ -150,12 +149,12 @@ class Supervisor:
             return True
 
     def processes(self) -> dict[str, ProcessStatus]:
-        """Return what supervisord keeps, by program name."""
+        """Return the processes that supervisord keeps, by program name."""
         rows: list[dict[str, Any]] = self._call("getAllProcessInfo")
         return {row["group"]: ProcessStatus(row["name"], row["pid"], row["spawnerr"]) for row in rows}
 
     def exit_history(self, status: ProcessStatus) -> ExitHistory:
-        """Return what supervisord's log says of a process's unasked ends since its program was added."""
+        """Return a process's unasked ends since its program was added, from supervisord's log."""
         name = status.process_name
         text = tail_text(self._log_path, _HISTORY_BYTES)
         ends = [line for line in text.splitlines() if f"exited: {name} (" in line]
@@ -163,16 +162,16 @@ class Supervisor:
         return ExitHistory(len(ends), last, started=f"success: {name} entered RUNNING" in text)
 
     def shut_down(self) -> None:
-        """End supervisord and what it keeps, each process by its drain; return when they are gone."""
+        """End supervisord and its processes, which drain; return when they are gone."""
         pids: list[int] = [self._call("getPID"), *self._pids()]
         self._call("shutdown")
         leftovers.wait_gone(pids, _SHUTDOWN_TIMEOUT_S)
 
     def kill(self, *, sparing: Collection[str]) -> None:
-        """End supervisord and what it keeps at once; what `sparing` names is asked to end, and awaited."""
+        """Kill supervisord and its processes; those in `sparing` are asked to end, and awaited."""
         spared = self._pids(sparing)
         killed = [pid for pid in self._pids() if pid not in spared]
-        # It goes first, so that it starts nothing again.
+        # supervisord goes first, so that it starts nothing again.
         leftovers.end([self._call("getPID")], patience_s=0)
         for pid in killed:
             with contextlib.suppress(ProcessLookupError):
@@ -185,7 +184,7 @@ class Supervisor:
         return [each.pid for name, each in processes if each.pid and (names is None or name in names)]
 
     def remove_socket_directory(self) -> None:
-        """Delete the socket's directory where it is outside of the cluster's."""
+        """Delete the socket's directory if it lies outside the cluster's."""
         if self._socket_path.parent != self._directory:
             shutil.rmtree(self._socket_path.parent, ignore_errors=True)
 
@@ -214,10 +213,10 @@ class Supervisor:
         return self._programs_dir / f"{name}.conf"
 
     def _write(self, program: Program) -> None:
-        # A new name at each start: what supervisord's log says of an old one is not said of this one.
+        # A new name at each start, so that the log's lines about an earlier process do not count for it.
         process_name = f"{program.name}.{secrets.token_hex(4)}"
         self._program_path(program.name).write_text(program.render(process_name))
-        # There from the first moment, for whoever collects the logs before supervisord has started it.
+        # The log exists at once, even if logs are collected before supervisord has started the program.
         program.log_path.touch(mode=0o600)
 
     def _call(self, method: str, *arguments: object) -> Any:
@@ -228,19 +227,19 @@ class Supervisor:
     def _proxy(self) -> Iterator[Any]:
         transport = SupervisorTransport(None, None, serverurl=f"unix://{self._socket_path}")
         try:
-            # The URL names no host: the transport has the socket.
+            # The URL's host means nothing: the transport has the socket.
             yield xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport)
         except (OSError, http.client.HTTPException, xmlrpc.client.Error) as error:
             raise ContainerManagerError(
-                f"Supervisord of cluster {self._state.cluster_name!r} does not answer as it should "
-                f"({error}): see {self._log_path}, or call start_clipper() to bring the cluster back"
+                f"The supervisord of cluster {self._state.cluster_name!r} gave no proper answer ({error}): "
+                f"see {self._log_path}, or call start_clipper() to bring the cluster back"
             ) from error
         finally:
             transport.close()
 
 
 def _environment(cluster_path: Path, settings: Mapping[str, str]) -> dict[str, str]:
-    # Any other CLIPPER_ variable is about another process (the command line's, a container's), and would be
-    # taken for a default.
+    # Any other CLIPPER_ variable is meant for another process (the command line, a container), and a frontend
+    # would take it for a setting of its own.
     kept = {key: value for key, value in os.environ.items() if not key.startswith("CLIPPER_")}
     return {**kept, **settings, **leftovers.mark(cluster_path)}

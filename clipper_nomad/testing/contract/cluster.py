@@ -109,7 +109,7 @@ def test_a_name_that_cannot_be_one_is_refused(idle: Harness) -> None:
 
 
 def test_a_taken_port_is_named_and_nothing_is_left(harness: Harness) -> None:
-    with harness.taken_port() as told, pytest.raises(ContainerManagerError, match=told):
+    with harness.taken_port() as refusal, pytest.raises(ContainerManagerError, match=refusal):
         start(harness)
     assert harness.is_gone()
 
@@ -238,7 +238,7 @@ def test_a_start_that_fails_leaves_kept_state_as_it_was(harness: Harness, build:
     connection.register_application("app", "doubles", "none", 1_000_000)
     connection.cm.deploy(DeploySpec(SUMS, "doubles", build(connection.cm, row_sums())))
     connection.stop_all(graceful=False, keep_state=True)
-    with harness.taken_port() as told, pytest.raises(ContainerManagerError, match=told):
+    with harness.taken_port() as refusal, pytest.raises(ContainerManagerError, match=refusal):
         start(harness)
     assert harness.parts() == {}
     again = start(harness)

@@ -124,13 +124,13 @@ def test_a_version_that_was_never_deployed_cannot_be_scaled(manager: ContainerMa
 
 
 @pytest.mark.smoke
-def test_a_replica_that_keeps_failing_is_told_with_its_log_and_can_be_deployed_again(
+def test_a_replica_that_keeps_failing_is_reported_with_its_log_and_can_be_deployed_again(
     running: Harness, manager: ContainerManager, build: Build
 ) -> None:
     manager.check_replicas(SUMS)
     manager.deploy(DeploySpec(SUMS, "doubles", build(manager, failing_at_load())))
 
-    def told() -> bool:
+    def is_reported() -> bool:
         try:
             manager.check_replicas(SUMS)
         except DeploymentError as error:
@@ -139,7 +139,7 @@ def test_a_replica_that_keeps_failing_is_told_with_its_log_and_can_be_deployed_a
             return True
         return False
 
-    eventually(told, "the failing replica is told of")
+    eventually(is_reported, "the failing replica is reported")
     assert "weights are missing" in manager.tail_logs(SUMS)
     manager.stop_models([SUMS])
     manager.deploy(DeploySpec(SUMS, "doubles", build(manager, row_sums())))

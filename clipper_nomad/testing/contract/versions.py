@@ -1,4 +1,4 @@
-"""What the admin library makes of any manager: versions that come, fail, take over, go back and go."""
+"""The admin library on any manager: versions that are deployed, fail, take over, roll back and stop."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from clipper_nomad.testing.waiting import eventually
 
 
 def answers(connection: ClipperConnection, output: str) -> None:
-    """Return once the application's queries are answered with `output`."""
+    """Wait until the application's queries are answered with `output`."""
     numbers = itertools.count()
 
     def is_answered() -> bool:
-        # A query of its own each time: the cache knows nothing of it.
+        # A different input each time, which no cache has.
         answer = predict(connection.get_query_addr(), "app", input=[float(next(numbers))])
         return bool(answer["output"] == output)
 

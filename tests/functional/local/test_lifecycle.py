@@ -156,7 +156,7 @@ def test_a_roll_that_fails_leaves_the_cluster_as_it_was(cluster: LocalCluster) -
     manager = cluster.make_manager()
     manager.start_clipper(ClusterSpec())
     record = cluster.state.read()
-    with pytest.raises(ContainerManagerError, match="does not start"):
+    with pytest.raises(ContainerManagerError, match="could not start"):
         manager.start_clipper(ClusterSpec(prediction_cache_bytes=-5))
     assert cluster.state.read() == record
     eventually(lambda: cluster.is_ready("query-frontend-0"), "the frontend runs as before")
@@ -192,7 +192,7 @@ def test_a_stop_leaves_no_process_and_no_state(cluster: LocalCluster) -> None:
         manager.get_query_address()
 
 
-def test_a_cluster_that_another_process_stopped_is_said_to_be_gone(cluster: LocalCluster) -> None:
+def test_a_cluster_that_another_process_stopped_is_reported_as_gone(cluster: LocalCluster) -> None:
     manager, other = cluster.make_manager(), cluster.make_manager()
     manager.start_clipper(ClusterSpec())
     other.connect()
@@ -202,7 +202,7 @@ def test_a_cluster_that_another_process_stopped_is_said_to_be_gone(cluster: Loca
         manager.get_query_address()
 
 
-def test_a_cluster_whose_supervisor_was_killed_is_taken_up_again(cluster: LocalCluster) -> None:
+def test_a_cluster_whose_supervisor_was_killed_is_started_again(cluster: LocalCluster) -> None:
     cluster.make_manager().start_clipper(ClusterSpec())
     orphans = [each.pid for each in cluster.processes().values()]
     (supervisord,) = set(cluster.live_processes()) - set(orphans)
@@ -215,7 +215,7 @@ def test_a_cluster_whose_supervisor_was_killed_is_taken_up_again(cluster: LocalC
     assert not [pid for pid in orphans if is_alive(pid)]
 
 
-def test_what_a_killed_supervisor_left_is_removed(cluster: LocalCluster) -> None:
+def test_leftovers_of_a_killed_supervisor_are_removed(cluster: LocalCluster) -> None:
     cluster.make_manager().start_clipper(ClusterSpec())
     children = [each.pid for each in cluster.processes().values()]
     (supervisord,) = set(cluster.live_processes()) - set(children)

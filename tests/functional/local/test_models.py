@@ -105,13 +105,13 @@ def test_a_version_is_deployed_once(
     assert manager.get_num_replicas(SUMS) == 1
 
 
-def test_only_what_was_built_is_deployed(manager: LocalContainerManager, tmp_path: Path) -> None:
-    with pytest.raises(ContainerManagerError, match="no built model"):
+def test_only_built_models_are_deployed(manager: LocalContainerManager, tmp_path: Path) -> None:
+    with pytest.raises(ContainerManagerError, match="not a built model"):
         manager.deploy(DeploySpec(SUMS, "doubles", str(tmp_path)))
     assert manager.get_replicas() == {}
 
 
-def test_a_replica_that_keeps_failing_is_told_with_its_log_and_can_be_deployed_again(
+def test_a_replica_that_keeps_failing_is_reported_with_its_log_and_can_be_deployed_again(
     cluster: LocalCluster, manager: LocalContainerManager, sums_image: str, tmp_path: Path
 ) -> None:
     manager.deploy(DeploySpec(SUMS, "doubles", build_model(manager, tmp_path / "bad", failing_at_load())))
@@ -172,7 +172,7 @@ def test_processes_that_a_model_started_end_with_its_replica(
     assert not is_alive(child)
 
 
-def test_devices_are_refused_and_limits_are_said_not_to_hold(
+def test_devices_are_refused_and_limits_are_ignored_with_a_warning(
     manager: LocalContainerManager, sums_image: str
 ) -> None:
     with pytest.raises(ContainerManagerError, match="'nvidia/gpu' to model version sums:1"):

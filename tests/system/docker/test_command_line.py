@@ -35,7 +35,7 @@ def test_a_cluster_is_started_shown_and_stopped(harness: DockerHarness) -> None:
     refused = run("status")
     assert refused.returncode == 1
     assert "its state is there" in refused.stderr
-    # One that does not run is removed all the same.
+    # A cluster that does not run is removed as well.
     assert run("stop").returncode == 0
     assert harness.is_gone()
     assert run("stop").returncode == 1

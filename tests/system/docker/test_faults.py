@@ -67,7 +67,7 @@ async def test_every_container_is_killed_in_turn_and_nothing_is_lost_but_queries
             await asyncio.gather(first.more(50), second.more(50))
             for name, load in loads.items():
                 assert not [each for each in load.since(back_s) if each.is_default], f"after {part}"
-                # Who asks a killed frontend itself loses what is in flight, and may get no model at first.
+                # A client of the killed frontend loses its queries in flight, and may get no model at first.
                 if name != part:
                     assert len(load.lost) == lost_before[name], f"{name} lost queries to {part}"
                     assert not [each for each in load.since(killed_s) if each.is_default], f"{name}, {part}"

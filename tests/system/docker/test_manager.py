@@ -1,4 +1,4 @@
-"""What only the Docker manager does: labels, limits, devices, ports, Redis elsewhere, and how it refuses."""
+"""The Docker manager's own ways: labels, limits, devices, ports, Redis elsewhere, and its refusals."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.timeout(180)
 
 @pytest.fixture
 def runtime(image_settings: ImageSettings) -> str:
-    """An image to deploy where it does not matter that there is no model in it."""
+    """An image to deploy in tests that need no model in it."""
     return component_image("python-runtime", image_settings)
 
 
@@ -85,17 +85,17 @@ def test_limits_are_the_engines(harness: DockerHarness, runtime: str) -> None:
         assert host["Memory"] == host["MemorySwap"] == 256 * 1024 * 1024
 
 
-def test_a_gpu_that_the_engine_has_not_is_told_in_its_words_and_nothing_is_left(
+def test_a_missing_gpu_is_reported_in_the_engines_words_and_nothing_is_left(
     harness: DockerHarness, runtime: str
 ) -> None:
     manager = harness.make_manager()
     manager.start_clipper(ClusterSpec())
-    # More than any machine has, so that the engine refuses on one with GPUs too.
+    # More than any machine has, so that an engine with GPUs refuses too.
     spec = DeploySpec(SUMS, "doubles", runtime, devices=(Device("nvidia/gpu", 1000),))
-    with pytest.raises(ContainerManagerError, match=r"model\.sums\.1\.0: the Docker engine says: .*"):
+    with pytest.raises(ContainerManagerError, match=r"model\.sums\.1\.0: the Docker engine answered: .*"):
         manager.deploy(spec)
     assert manager.get_replicas() == {}
-    # What was asked for is kept where no replica is started.
+    # The devices are recorded even if no replica is started.
     manager.deploy(DeploySpec(SUMS, "doubles", runtime, num_replicas=0, devices=(Device("nvidia/gpu", 2),)))
     (asked,) = harness.containers()["model-placeholder.sums.1"].attrs["HostConfig"]["DeviceRequests"]
     assert (asked["Driver"], asked["Count"], asked["Capabilities"]) == ("nvidia", 2, [["gpu"]])
@@ -127,16 +127,14 @@ def test_a_redis_elsewhere_is_used_and_keeps_its_content(
         network.remove()
 
 
-def test_an_engine_that_is_not_there_is_said_to_be(
-    harness: DockerHarness, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_engine_is_reported(harness: DockerHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
         patched.setenv("DOCKER_HOST", "tcp://127.0.0.1:9")
         with pytest.raises(ContainerManagerError, match=r"no Docker engine.*start Docker.*DOCKER_HOST"):
             harness.make_manager().start_clipper(ClusterSpec())
 
 
-def test_an_image_that_is_nowhere_is_told_with_the_command_that_makes_it(harness: DockerHarness) -> None:
+def test_a_missing_image_is_reported_with_the_command_that_builds_it(harness: DockerHarness) -> None:
     nowhere = ImageSettings(registry="127.0.0.1:9")
     with pytest.raises(ContainerManagerError, match=r"(?s)127\.0\.0\.1:9.*`clipper-nomad images build"):
         harness.make_manager(images=nowhere).start_clipper(ClusterSpec())
@@ -144,13 +142,15 @@ def test_an_image_that_is_nowhere_is_told_with_the_command_that_makes_it(harness
 
 
 @pytest.mark.parametrize("component", ["query_frontend_image", "management_frontend_image"])
-def test_a_container_that_keeps_ending_is_told_with_its_log_and_nothing_is_left(
+def test_a_frontend_that_keeps_failing_is_reported_and_nothing_is_left(
     docker_client: docker.DockerClient, base_image: str, harness: DockerHarness, component: str
 ) -> None:
     command = 'echo "no memory for me" >&2; exit 9'
     image = make_image(docker_client, base_image, command, f"{harness.cluster_name}-ending:1")
     spec: dict[str, Any] = {component: image}
-    with pytest.raises(ContainerManagerError, match=r"(?s)keeps ending: exit status 9.*no memory for me"):
+    with pytest.raises(
+        ContainerManagerError, match=r"(?s)keeps failing: it ended .*exit status 9.*no memory for me"
+    ):
         harness.make_manager().start_clipper(ClusterSpec(**spec))
     assert harness.is_gone()
 
@@ -160,10 +160,10 @@ def test_a_network_where_names_mean_nothing_is_refused(harness: DockerHarness) -
         harness.make_manager(docker_network="host").start_clipper(ClusterSpec())
 
 
-def test_what_a_broken_off_roll_left_is_removed_by_the_next_start(harness: DockerHarness) -> None:
+def test_the_next_start_removes_what_an_interrupted_roll_left(harness: DockerHarness) -> None:
     manager = harness.make_manager()
     manager.start_clipper(ClusterSpec())
-    # As a roll leaves it that is killed after it has renamed what it replaces.
+    # The state after a roll that was killed when it had renamed the frontend.
     frontend = harness.containers()["query-frontend.0"]
     frontend.rename(f"{frontend.name}.replaced")
     manager.start_clipper(ClusterSpec())

@@ -15,7 +15,7 @@ import pytest
 from clipper_nomad.images import ImageSettings
 from clipper_nomad.managers.ports import choose_free
 
-# But for the import lines, and for names and ports of its own, what Clipper's README has.
+# Clipper's README, with import lines, names and ports of its own.
 SCRIPT = """
 from clipper_nomad import ClipperConnection, {manager}
 clipper_conn = ClipperConnection({manager}({arguments}))
@@ -60,7 +60,7 @@ def settings_of(manager: str) -> dict[str, object]:
 
 @pytest.fixture
 def environment(request: pytest.FixtureRequest, tmp_path: Path) -> Mapping[str, str]:
-    """What this machine's users have in their environment: where images come from, where state is kept."""
+    """The environment of a user of this machine: the settings of images, and the state directory."""
     found = {**os.environ, "CLIPPER_STATE_DIR": str(tmp_path / "state")}
     if "DockerContainerManager" in request.node.name:
         settings: ImageSettings = request.getfixturevalue("image_settings")
@@ -74,7 +74,7 @@ def environment(request: pytest.FixtureRequest, tmp_path: Path) -> Mapping[str, 
 
 @pytest.fixture(params=["LocalContainerManager", "DockerContainerManager"])
 def arguments(request: pytest.FixtureRequest, environment: Mapping[str, str]) -> Iterator[dict[str, str]]:
-    """What makes the script one of a manager; what a failed one leaves is removed."""
+    """The manager and its arguments for the script; what a failed script leaves is removed."""
     settings = settings_of(request.param)
     listed = ", ".join(f"{name}={value!r}" for name, value in settings.items())
     found = {"manager": str(request.param), "arguments": listed}

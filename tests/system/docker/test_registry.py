@@ -1,4 +1,4 @@
-"""Images that go to a registry and come back from it."""
+"""Images that are pushed to a registry and pulled from it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.timeout(240)
 def pushed(
     docker_client: docker.DockerClient, image_settings: ImageSettings, registry: Registry
 ) -> Iterator[ImageSettings]:
-    """Settings of a registry that holds the project's images, which the engine does not know by that name."""
+    """Settings of a registry that has the project's images; the engine does not know them by that name."""
     settings = replace(image_settings, registry=registry.address)
     references = build_component_images(docker_client, settings, push=True).values()
     remove(docker_client, *references)
@@ -38,7 +38,7 @@ def remove(client: docker.DockerClient, *references: str) -> None:
             client.images.remove(reference, force=True)
 
 
-def test_what_was_pushed_is_deployed_from_the_registry(
+def test_a_pushed_image_is_deployed_from_the_registry(
     docker_client: docker.DockerClient, pushed: ImageSettings, harness: DockerHarness, tmp_path: Path
 ) -> None:
     connection = ClipperConnection(harness.make_manager(images=pushed))

@@ -1,4 +1,4 @@
-"""What the engine's description of a container means: whether it runs, ended, keeps failing."""
+"""The state of a container by the engine's description: it runs, has ended, keeps failing."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_a_description_is_read() -> None:
         "it is back and not healthy yet",
     ],
 )
-def test_a_pattern_is_told_from_an_accident(description: Any, now_s: float, keeps_failing: bool) -> None:
+def test_a_single_end_is_no_pattern(description: Any, now_s: float, keeps_failing: bool) -> None:
     assert containers.read(description).keeps_failing(lambda: after(now_s)) is keeps_failing
 
 

@@ -1,4 +1,4 @@
-"""Which containers the Docker manager asks for: environments, ports, names, limits."""
+"""The containers of a cluster on Docker: environments, ports, names, limits."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_no_two_replicas_share_a_name(a: str, b: str, c: str, d: str, e: str, f:
 
 
 @pytest.mark.parametrize("name", ["", "a.b", "A", "-a", "a-", "a_b", "a" * 64])
-def test_a_name_that_could_be_taken_for_several_is_refused(name: str) -> None:
+def test_an_ambiguous_name_is_refused(name: str) -> None:
     with pytest.raises(ContainerManagerError, match="cluster name"):
         require_dns_name(name, "cluster name")
 
@@ -79,7 +79,7 @@ def test_the_first_frontend_publishes_the_rpc_port_too() -> None:
         ("gpu-box.example", "0.0.0.0"),
     ],
 )
-def test_ports_are_bound_to_the_address_where_it_is_one(docker_ip: str, bound: str) -> None:
+def test_ports_are_bound_to_an_address_but_not_to_a_name(docker_ip: str, bound: str) -> None:
     assert definitions.host_ip(docker_ip) == bound
 
 
@@ -127,7 +127,7 @@ def test_limits_are_in_the_engines_units() -> None:
         (Resources(memory_max=150), {"mem_limit": 157_286_400}),
     ],
 )
-def test_what_is_spare_may_be_taken_up_to_the_most(resources: Resources, limits: dict[str, int]) -> None:
+def test_spare_memory_may_be_used_up_to_the_maximum(resources: Resources, limits: dict[str, int]) -> None:
     found = definitions.replica("iris", RECORD, replace(MODEL, resources=resources), 0).limits()
     assert found == {**limits, "memswap_limit": limits["mem_limit"]}
 
@@ -140,7 +140,7 @@ def test_gpus_are_counted_and_other_devices_refused() -> None:
         definitions.count_gpus((Device("nvidia/gpu", constraints=("${device.attr.memory} > 1",)),))
 
 
-def test_a_record_that_is_not_understood_is_said_to_be_another_versions() -> None:
+def test_an_unreadable_record_is_reported_as_another_versions() -> None:
     assert labels.read_record(labels.of_record(RECORD)) == RECORD
     with pytest.raises(ContainerManagerError, match="another version of clipper-nomad"):
         labels.read_record({labels.RECORD: '{"new": 1}', labels.CLUSTER: "iris"})

@@ -1,4 +1,4 @@
-"""The Docker manager's constructor: Clipper's names, positions and defaults, and what means nothing here."""
+"""The Docker manager's constructor: Clipper's names, positions and defaults, and ignored arguments."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ def test_clippers_arguments_keep_their_positions_and_defaults() -> None:
 @pytest.mark.parametrize(
     "argument", [{"use_centralized_log": True}, {"fluentd_port": 1}, {"prometheus_port": 1}]
 )
-def test_what_means_nothing_here_is_passed_over_with_a_warning(argument: dict[str, Any]) -> None:
-    with pytest.warns(ClipperWarning, match=f"{next(iter(argument))} is passed over"):
+def test_arguments_without_meaning_here_are_ignored_with_a_warning(argument: dict[str, Any]) -> None:
+    with pytest.warns(ClipperWarning, match=f"{next(iter(argument))} is ignored"):
         DockerContainerManager(**argument)
 
 
 @pytest.mark.parametrize("redis_ip", ["localhost", "127.0.0.1", "::1"])
-def test_a_redis_that_each_container_takes_for_itself_is_refused(redis_ip: str) -> None:
+def test_a_loopback_redis_is_refused(redis_ip: str) -> None:
     with pytest.raises(ContainerManagerError, match="each container itself"):
         DockerContainerManager(redis_ip=redis_ip)
 
 
-def test_what_the_manager_decides_is_refused_as_extra() -> None:
+def test_extra_arguments_that_the_manager_sets_are_refused() -> None:
     with pytest.raises(ContainerManagerError, match="extra_container_kwargs has name, ports"):
         DockerContainerManager(extra_container_kwargs={"ports": {}, "name": "x", "cpu_shares": 5})

@@ -1,4 +1,4 @@
-"""Which of a model's packages the current environment has already."""
+"""The requirements of a model that the current environment already satisfies, and those that are missing."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ WITH_PROXY = Interpreter(HERE.executable, HERE.site_packages, {**PACKAGES, "prox
         "absent; sys_platform == 'win32'",
     ],
 )
-def test_what_is_there_is_not_installed(text: str) -> None:
+def test_an_installed_package_is_not_missing(text: str) -> None:
     assert missing_requirements([text], HERE) == ()
 
 
@@ -64,7 +64,7 @@ def test_what_is_there_is_not_installed(text: str) -> None:
         "./folder",
     ],
 )
-def test_what_is_not_there_is_installed(text: str) -> None:
+def test_a_package_that_is_not_installed_is_missing(text: str) -> None:
     assert missing_requirements(["numpy", text], HERE) == (text,)
 
 

@@ -1,4 +1,4 @@
-"""What a local cluster's record becomes: command lines, environments, supervisord configuration."""
+"""The programs of a local cluster's record: command lines, environments, supervisord configuration."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ RECORD = ClusterRecord(
 
 
 def flag(program: Program, name: str) -> str:
-    """Return what follows a flag on a command line."""
+    """Return the value after a flag on a command line."""
     return program.argv[program.argv.index(name) + 1]
 
 
@@ -58,7 +58,7 @@ def test_query_frontends_share_the_query_port_and_nothing_else() -> None:
     assert (flag(first, "--admin-port"), flag(second, "--admin-port")) == ("25100", "25101")
 
 
-def test_timeouts_are_passed_only_when_they_are_asked_for() -> None:
+def test_timeouts_are_passed_only_if_they_are_set() -> None:
     without = programs.frontend_programs(STATE, RECORD)["query-frontend-0"]
     assert not {"--header-timeout-s", "--body-timeout-s"} & set(without.argv)
     record = replace(RECORD, spec=ClusterSpec(2, header_timeout_s=3.0, body_timeout_s=7.5))
@@ -66,7 +66,7 @@ def test_timeouts_are_passed_only_when_they_are_asked_for() -> None:
     assert (flag(with_both, "--header-timeout-s"), flag(with_both, "--body-timeout-s")) == ("3.0", "7.5")
 
 
-def test_a_replica_is_told_every_frontend_and_its_model() -> None:
+def test_a_replica_gets_every_frontends_address_and_its_model() -> None:
     program = programs.replica_program(STATE, RECORD, MODEL, MODEL.replicas[0], "/env/bin/python")
     assert program.name == "model.m.1.0"
     assert program.argv[0] == "/env/bin/python"
@@ -101,7 +101,7 @@ SAFE_TEXT = st.text(PRINTABLE, min_size=1).filter(lambda text: text.strip("'") =
 
 
 @given(SAFE_TEXT, SAFE_TEXT)
-def test_supervisord_reads_what_was_rendered(argument: str, value: str) -> None:
+def test_supervisord_reads_the_rendered_program(argument: str, value: str) -> None:
     program = Program(
         "p", ("/bin/true", argument, f"x{argument} two words"), Path("/"), Path("/log"), {"KEY": value}
     )
@@ -114,6 +114,6 @@ def test_supervisord_reads_what_was_rendered(argument: str, value: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["/tmp/a ;b", "/tmp/a #b", "/tmp/a\nb", '/tmp/a"b', "/tmp/a'"])
-def test_what_supervisord_would_cut_is_refused(text: str) -> None:
+def test_a_value_that_supervisord_would_cut_is_refused(text: str) -> None:
     with pytest.raises(ContainerManagerError, match="cannot be passed on"):
         Program("p", ("/bin/true", text), Path("/"), Path("/log")).render("p")
