@@ -1,7 +1,7 @@
 """ClipperConnection: the one object through which a user's script handles a cluster.
 
-A facade: it keeps the names, positions and defaults of Clipper's admin library (what is new is keyword-only,
-after them), checks arguments, and hands on to the modules that do the work. It decides nothing itself.
+A facade: it keeps the names, positions and defaults of Clipper's admin library (additions are keyword-only,
+after them), checks arguments, and calls the operations, which make every decision.
 """
 
 from __future__ import annotations
@@ -36,8 +36,9 @@ class ClipperConnection:
     """A connection to the cluster of one container manager.
 
     Every method but start_clipper(), connect(), stop_all() and test_predict_function() raises
-    UnconnectedException until one of the first two has returned. All raise ClipperException for what is
-    refused.
+    UnconnectedException until one of the first two has returned. All raise ClipperException for an invalid
+    argument, ManagementError if the management frontend refuses a call, NotReachableError if it does not
+    answer, and ContainerManagerError if the platform fails.
     """
 
     def __init__(self, container_manager: ContainerManager) -> None:
@@ -46,7 +47,7 @@ class ClipperConnection:
 
     @property
     def connected(self) -> bool:
-        """Tell whether start_clipper() or connect() has returned."""
+        """Return whether start_clipper() or connect() has returned."""
         return self._connected_cluster is not None
 
     @property
@@ -70,8 +71,8 @@ class ClipperConnection:
     ) -> None:
         """Start a cluster and connect to it. `cache_size` is in bytes, the timeouts are in seconds.
 
-        On a cluster that runs already this changes nothing; where one was stopped with its state kept, the
-        models come back. Clipper's defaults of the two timeouts mean the query frontend's own.
+        On a running cluster only changed settings are rolled out. If a cluster was stopped with its state
+        kept, its models come back. Clipper's defaults of the two timeouts mean the query frontend's own.
         """
         warn_meaningless(
             frontend_exporter_image=(frontend_exporter_image, None),
@@ -91,16 +92,16 @@ class ClipperConnection:
         logger.info("Cluster %s is running", self.cm.cluster_name)
 
     def connect(self) -> None:
-        """Connect to a cluster that runs."""
+        """Connect to a running cluster. Raises ContainerManagerError if there is none."""
         self.cm.connect()
         self._connected_cluster = Cluster.behind(self.cm)
         logger.info("Connected to cluster %s at %s", self.cm.cluster_name, self.get_query_addr())
 
     def stop_all(self, graceful: bool = True, *, keep_state: bool = False) -> None:
-        """End the cluster with all its models, and connect first where that was not done.
+        """Stop the cluster with all its models, connecting first if necessary.
 
-        All that was registered is gone then, unless `keep_state`: the next start_clipper() brings it back.
-        With `graceful` false nothing is drained.
+        All registrations are deleted, unless `keep_state` is true: then the next start_clipper() restores
+        them. With `graceful` false, queries under way are not drained.
         """
         if not self.connected:
             self.connect()
@@ -110,19 +111,22 @@ class ClipperConnection:
         logger.info("Stopped cluster %s: %s", self.cm.cluster_name, kept)
 
     def get_query_addr(self) -> str:
-        """Return where queries are sent: `host:port`, and where it needs one a path."""
+        """Return the address of queries: `host:port`, followed by a path if the cluster has one."""
         return self._cluster.manager.get_query_address()
 
     def get_metric_addr(self) -> str:
-        """Return the `host:port` whose /metrics speaks for the first query frontend."""
+        """Return the `host:port` that serves the first query frontend's /metrics."""
         return self._cluster.manager.get_metric_address()
 
     def get_clipper_logs(self, logging_dir: str = "clipper_logs/") -> list[str]:
-        """Write all logs of the cluster into a folder, and return the files' names."""
+        """Write all logs of the cluster into a folder, one file for each process, and return their paths."""
         return [str(path) for path in self._cluster.manager.get_logs(Path(logging_dir))]
 
     def inspect_instance(self) -> dict[str, Metrics]:
-        """Return the metrics of each query frontend: by its id and the metric's name, labels and values."""
+        """Return each query frontend's metrics: `{frontend id: {metric: [{"labels": {…}, "value": float}]}}`.
+
+        They are read from the frontends' /metrics. Raises NotReachableError if none of them answers.
+        """
         return read_metrics(self._cluster.management)
 
     # -- applications ----------------------------------------------------------------------------------------
@@ -139,9 +143,10 @@ class ClipperConnection:
     ) -> None:
         """Register an application whose queries are answered within `slo_micros` microseconds.
 
-        `on_default` says what happens where no prediction is there in time: `default` answers with the
-        default output, `error` with an error, and `wait` lets the answer come late. `policy` is a selection
-        policy: its name, or a dict with its configuration. By default one model answers.
+        `input_type` is bytes, integers, floats, doubles or strings. `on_default` is the answer if no
+        prediction is ready in time: `default` gives `default_output`, `error` an error (503), and `wait` a
+        late prediction. `policy` is a selection policy, by its name or a dict with its configuration; by
+        default a single model answers. Raises ManagementError if the application exists.
         """
         application = names.parse_application(
             name, input_type, default_output, slo_micros, on_default, policy
@@ -159,30 +164,30 @@ class ClipperConnection:
     def link_model_to_app(
         self, app_name: str, model_name: str | Iterable[str], *, weights: Iterable[float] | None = None
     ) -> None:
-        """Let an application's queries be answered by the current version of a model of its input type.
+        """Link an application to a model of its input type, whose current version then answers queries.
 
-        Several models need an application with a policy for several. With `weights`, one for each model, the
-        models become arms of the policy, whose other arms stay as they are.
+        Several models need a policy for several. With `weights`, one number for each model, the models become
+        arms of the policy, whose other arms are unchanged. Raises ManagementError if one of them is unknown.
         """
         self._cluster.applications.link(app_name, model_name, weights)
 
     def unlink_model_from_app(self, app_name: str, model_name: str) -> None:
-        """Take a model away from an application."""
+        """Unlink a model from an application."""
         self._cluster.applications.unlink(app_name, model_name)
 
     def set_policy(self, app_name: str, policy: Policy) -> None:
-        """Give an application another selection policy, by its name or a dict with its configuration.
+        """Replace an application's selection policy, by its name or a dict with its configuration.
 
-        Queries go on meanwhile, and what was learnt under the same loss stays. `default` needs an application
-        that is linked to one model at most.
+        Queries go on meanwhile, and counters learnt under the same loss are kept. `default` needs an
+        application that is linked to one model at most.
         """
         self._cluster.applications.set_policy(app_name, policy)
 
     def get_policy_state(self, app_name: str, user_id: str | int | None = None) -> Record:
-        """Return what an application's policy has learnt: of each arm its share, feedback and mean loss.
+        """Return an application's policy state; its `arms` map each arm to share, feedback and mean loss.
 
-        With `user_id`, what it has learnt for that user, started from what is known of all. Feedback counts
-        less with age, so counts are no whole numbers.
+        With `user_id` it is that user's state, which starts from the state for all users. The counters come
+        from Redis. Feedback counts less with age, so counts are not whole numbers.
         """
         return self._cluster.applications.get_policy_state(app_name, user_id)
 
@@ -191,7 +196,7 @@ class ClipperConnection:
         return self._cluster.applications.get_all(verbose=verbose)
 
     def get_app_info(self, name: str) -> Record | None:
-        """Return an application's record, or None when it is unknown."""
+        """Return an application's record, or None if it is unknown."""
         return self._cluster.applications.get_info(name)
 
     def get_linked_models(self, app_name: str) -> list[str]:
@@ -216,7 +221,7 @@ class ClipperConnection:
     ) -> None:
         """Build the image of a model's folder, and deploy it; see build_model() and deploy_model().
 
-        A version that is registered is refused before anything is built.
+        A registered version is refused before anything is built. Raises BuildError if the build fails.
         """
         request = make_deploy_request(name, version, input_type, labels, num_replicas, batch_size, options)
         build = make_build_spec(
@@ -233,7 +238,11 @@ class ClipperConnection:
         container_registry: str | None = None,
         pkgs_to_install: Iterable[str] | None = None,
     ) -> str:
-        """Build the image of a model's folder, and return the reference that deploy_model() takes."""
+        """Build the image of a model's folder, and return the reference that deploy_model() takes.
+
+        `base_image` is an image, or `default` for the Python runtime. `pkgs_to_install` are requirements, as
+        pip takes them. Raises BuildError with the last lines of the build.
+        """
         model = names.parse_model_version(name, version)
         spec = make_build_spec(model, model_data_path, base_image, container_registry, pkgs_to_install)
         return self._cluster.deployment.build(spec)
@@ -251,8 +260,10 @@ class ClipperConnection:
     ) -> None:
         """Start replicas of a new model version, wait until they are ready, and make it current.
 
-        Raises DeploymentError with the last lines of the log when they do not come up within `timeout_s`.
-        Then nothing is registered or left running, and the same version can be deployed again.
+        A `batch_size` of -1 is learnt. `options` are those of DeployOptions: resources, devices and
+        timeout_s. Raises ClipperException if the version is registered, and DeploymentError with the last
+        lines of the log if the replicas are not ready within `timeout_s` seconds: then nothing is registered
+        or left running, and the same version can be deployed again.
         """
         request = make_deploy_request(name, version, input_type, labels, num_replicas, batch_size, options)
         self._cluster.deployment.deploy(request, image)
@@ -280,14 +291,17 @@ class ClipperConnection:
         *,
         timeout_s: float = SCALE_TIMEOUT_S,
     ) -> None:
-        """Make a registered version current, with `num_replicas` replicas unless that is None."""
+        """Make a registered version current, with `num_replicas` replicas unless that is None.
+
+        Raises DeploymentError if new replicas are not connected within `timeout_s` seconds.
+        """
         if num_replicas is not None:
             num_replicas = names.parse_whole_number(num_replicas, "num_replicas")
         model = names.parse_model_version(name, version)
         self._cluster.replicas.make_current(model, num_replicas, timeout_s)
 
     def get_current_model_version(self, name: str) -> str:
-        """Return a model's current version."""
+        """Return a model's current version. Raises ClipperException if it has none."""
         return self._cluster.models.get_current(name).version
 
     def get_all_models(self, verbose: bool = False) -> list[Any]:
@@ -295,23 +309,23 @@ class ClipperConnection:
         return self._cluster.models.get_all(verbose=verbose)
 
     def get_model_info(self, name: str, version: str | int) -> Record | None:
-        """Return a model version's record, or None when it is unknown."""
+        """Return a model version's record, or None if it is unknown."""
         return self._cluster.models.get_info(names.parse_model_version(name, version))
 
     def test_predict_function(
         self, query: Mapping[str, Any], func: Callable[[Any], Any], input_type: str
     ) -> list[Any] | str:
-        """Return what a model made of `func` would answer to a query's `input` or `input_batch`.
+        """Return the outputs of a model made of `func` for a query's `input` or `input_batch`.
 
-        The outputs come in a list; a text says what is wrong with the query or with the function. No
-        cluster is needed.
+        The outputs are a list; a text instead describes a fault of the query or of the function. No cluster
+        is needed. Exceptions of `func` are raised.
         """
         return try_function(query, func, input_type)
 
     # -- replicas --------------------------------------------------------------------------------------------
 
     def get_num_replicas(self, name: str, version: str | int | None = None) -> int:
-        """Return how many replicas a version, by default the current one, is to have."""
+        """Return the wanted number of replicas of a version, by default the current one."""
         return self._cluster.replicas.get_num(self._cluster.models.pick(name, version))
 
     def set_num_replicas(
@@ -322,7 +336,10 @@ class ClipperConnection:
         *,
         timeout_s: float = SCALE_TIMEOUT_S,
     ) -> None:
-        """Change how many replicas a version (by default the current one) has, and wait for new ones."""
+        """Change the number of replicas of a version (by default the current one), and wait for new ones.
+
+        Raises DeploymentError if they are not connected within `timeout_s` seconds; they go on trying.
+        """
         num_replicas = names.parse_whole_number(num_replicas, "num_replicas")
         self._cluster.replicas.set_num(self._cluster.models.pick(name, version), num_replicas, timeout_s)
 
@@ -331,7 +348,7 @@ class ClipperConnection:
         return self._cluster.models.get_all_replicas(verbose=verbose)
 
     def get_model_replica_info(self, name: str, version: str | int, replica_id: int) -> Record | None:
-        """Return a connected replica's record, or None when it is unknown."""
+        """Return a connected replica's record, or None if it is unknown."""
         return self._cluster.models.get_replica_info(names.parse_model_version(name, version), replica_id)
 
     def stop_models(self, model_names: Iterable[str]) -> None:
@@ -343,7 +360,7 @@ class ClipperConnection:
         self._cluster.stopping.stop_versions(model_versions_dict)
 
     def stop_inactive_model_versions(self, model_names: Iterable[str]) -> None:
-        """Stop and unregister all versions of these models but the current one and the one that serves."""
+        """Stop and unregister all versions of these models but the current and the serving one."""
         self._cluster.stopping.stop_inactive(model_names)
 
     def stop_all_model_containers(self) -> None:

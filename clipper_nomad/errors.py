@@ -1,21 +1,21 @@
-"""The exception tree of the admin library. Foreign exceptions are translated at the seams.
+"""The exceptions of the admin library. Those of other libraries are translated where they are met.
 
 ClipperException
 ├── UnconnectedException        connect() or start_clipper() must be called first
-├── ManagementError             the management frontend refused what was asked
-│   └── NotReachableError       a frontend gave no answer at all
-├── DeploymentError             a model's replicas did not come up
-├── BuildError                  a model's folder could not be turned into what runs
-└── ContainerManagerError       the place where the cluster runs refused or failed
+├── ManagementError             the management frontend refused a call
+│   └── NotReachableError       a frontend did not answer at all
+├── DeploymentError             a model's replicas did not become ready
+├── BuildError                  an image could not be built or pushed
+└── ContainerManagerError       the platform that runs the cluster refused or failed
 
-ClipperWarning (a UserWarning)  an argument that Clipper knew and that means nothing here
+ClipperWarning (a UserWarning)  an argument of Clipper's that has no effect here
 """
 
 from __future__ import annotations
 
 
 class ClipperException(Exception):
-    """The root of everything that this library raises on purpose."""
+    """The root of all exceptions that this library raises on purpose."""
 
     def __init__(self, msg: str, *args: object) -> None:
         self.msg = msg
@@ -34,24 +34,24 @@ class UnconnectedException(ClipperException):
 
 
 class ManagementError(ClipperException):
-    """The management frontend refused what was asked."""
+    """The management frontend refused a call; the message is its own text."""
 
 
 class NotReachableError(ManagementError):
-    """A frontend gave no answer."""
+    """A frontend did not answer."""
 
 
 class DeploymentError(ClipperException):
-    """A model's replicas did not come up; the message ends with the last lines of a replica's log."""
+    """A model's replicas did not become ready; the message ends with the last lines of a replica's log."""
 
 
 class BuildError(ClipperException):
-    """A model's folder could not be turned into what a container manager runs."""
+    """An image could not be built or pushed; the message has the last lines of the build."""
 
 
 class ContainerManagerError(ClipperException):
-    """The place where the cluster runs refused or failed."""
+    """The platform that runs the cluster refused or failed."""
 
 
 class ClipperWarning(UserWarning):
-    """An argument was given that Clipper knew and that means nothing here; it is passed over."""
+    """An argument of Clipper's has no effect here; it is ignored."""

@@ -1,7 +1,6 @@
 """The management frontend's HTTP client: one method for each REST call that the admin library makes.
 
-Owns URLs, bodies, timeouts and the translation of what goes wrong: a refusal is a ManagementError with the
-frontend's own text, no answer is a NotReachableError. It knows no manager, and what a call is for.
+A refusal becomes a ManagementError with the frontend's own text, a missing answer a NotReachableError.
 """
 
 from __future__ import annotations
@@ -24,12 +23,12 @@ from clipper_nomad.types import (
 Record = dict[str, Any]
 
 _CONNECT_TIMEOUT_S = 5.0
-# The frontend answers from Redis within milliseconds; this covers one that is being restarted under load.
+#: The frontend answers from Redis within milliseconds; this covers a restart under load.
 _READ_TIMEOUT_S = 30.0
 
 
 class ManagementClient:
-    """Asks the management frontend, whose `host:port` is looked up for each call, since it may move."""
+    """A client of the management frontend; its `host:port` is looked up for each call, since it may move."""
 
     def __init__(self, find_address: Callable[[], str]) -> None:
         self._find_address = find_address
@@ -59,7 +58,7 @@ class ManagementClient:
         return [dict(record) for record in self._ask_list("get_all_applications", verbose=True)]
 
     def get_application(self, name: str) -> Record:
-        """Return an application's record; empty when it is unknown."""
+        """Return an application's record; empty if it is unknown."""
         return self._ask_record("get_application", name=name)
 
     def set_policy(self, app_name: str, policy: Policy) -> None:
@@ -67,13 +66,13 @@ class ManagementClient:
         self._post("set_policy", app_name=app_name, policy=policy)
 
     def get_policy_state(self, app_name: str, user_id: str | None) -> Record:
-        """Return what an application's policy has learnt, for all users or for one."""
+        """Return the state that an application's policy has learnt, for all users or for one."""
         return self._ask_record("get_policy_state", app_name=app_name, user_id=user_id)
 
     def add_model_links(
         self, app_name: str, model_names: Iterable[str], weights: Iterable[float] | None = None
     ) -> None:
-        """Link models to an application, and where there are `weights`, let its policy take these."""
+        """Link models to an application; `weights`, if given, become those of its policy's arms."""
         self._post(
             "add_model_links",
             app_name=app_name,
@@ -120,11 +119,11 @@ class ManagementClient:
         return [dict(record) for record in self._ask_list("get_all_models", verbose=True)]
 
     def get_model(self, model: ModelVersion) -> Record:
-        """Return a model version's record; empty when it is unknown."""
+        """Return a model version's record; empty if it is unknown."""
         return self._ask_record("get_model", model_name=model.name, model_version=model.version)
 
     def get_model_versions(self, model_name: str) -> ModelVersions:
-        """Return a model's versions, which may be none."""
+        """Return a model's versions; there may be none."""
         record = self._ask_record("get_model_versions", model_name=model_name)
         return ModelVersions(
             name=model_name,
@@ -142,7 +141,7 @@ class ManagementClient:
         return [dict(record) for record in self._ask_list("get_all_containers", verbose=True)]
 
     def get_container(self, model: ModelVersion, replica_id: int) -> Record:
-        """Return a connected replica's record; empty when it is unknown."""
+        """Return a connected replica's record; empty if it is unknown."""
         return self._ask_record(
             "get_container", model_name=model.name, model_version=model.version, replica_id=replica_id
         )
@@ -154,15 +153,13 @@ class ManagementClient:
     def _ask_list(self, call: str, **body: object) -> list[Any]:
         answer = self._ask(call, body)
         if not isinstance(answer, list):
-            raise ManagementError(f"/admin/{call} answered {str(answer)[:200]!r} where a list was expected.")
+            raise ManagementError(f"/admin/{call} answered {str(answer)[:200]!r} instead of a list.")
         return answer
 
     def _ask_record(self, call: str, **body: object) -> Record:
         answer = self._ask(call, body)
         if not isinstance(answer, dict):
-            raise ManagementError(
-                f"/admin/{call} answered {str(answer)[:200]!r} where an object was expected."
-            )
+            raise ManagementError(f"/admin/{call} answered {str(answer)[:200]!r} instead of an object.")
         return answer
 
     def _ask(self, call: str, body: Mapping[str, object]) -> object:
@@ -170,7 +167,7 @@ class ManagementClient:
         try:
             return response.json()
         except requests.JSONDecodeError as exc:
-            raise ManagementError(f"/admin/{call} answered no JSON but {response.text[:200]!r}.") from exc
+            raise ManagementError(f"/admin/{call} did not answer JSON but {response.text[:200]!r}.") from exc
 
     def _post(self, call: str, **body: object) -> requests.Response:
         address = self._find_address()
@@ -178,8 +175,8 @@ class ManagementClient:
             response = _send(f"http://{address}/admin/{call}", body)
         except requests.RequestException as exc:
             raise NotReachableError(
-                f"The management frontend at {address} gave no answer to /admin/{call} ({exc}): "
-                "check that the cluster runs, and its log."
+                f"The management frontend at {address} did not answer /admin/{call} ({exc}): "
+                "check that the cluster runs, and read the frontend's log."
             ) from exc
         if response.status_code != requests.codes.ok:
             raise _to_error(response, address, call)
@@ -188,7 +185,7 @@ class ManagementClient:
 
 def _send(url: str, body: Mapping[str, object]) -> requests.Response:
     with requests.Session() as session:
-        # The frontend is part of the cluster; a proxy that is set for the internet would not reach it.
+        # A proxy for the internet does not reach the cluster.
         session.trust_env = False
         return session.post(url, json=body, timeout=(_CONNECT_TIMEOUT_S, _READ_TIMEOUT_S))
 
@@ -196,7 +193,9 @@ def _send(url: str, body: Mapping[str, object]) -> requests.Response:
 def _to_error(response: requests.Response, address: str, call: str) -> ManagementError:
     text = response.text.strip()
     if response.status_code == requests.codes.service_unavailable:
-        return NotReachableError(f"The management frontend at {address} cannot do /admin/{call} now: {text}")
+        return NotReachableError(
+            f"The management frontend at {address} could not serve /admin/{call}: {text}"
+        )
     if response.status_code == requests.codes.bad_request and text:
         return ManagementError(text)
     return ManagementError(

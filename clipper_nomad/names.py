@@ -1,7 +1,4 @@
-"""What users may pass as names, versions, labels and numbers, checked before anything is started.
-
-Owns the rules and the messages that say them. Knows nothing of managers or REST.
-"""
+"""The rules for names, versions, labels and numbers, checked before anything is started."""
 
 from __future__ import annotations
 
@@ -17,10 +14,10 @@ from clipper_nomad.types import Application, ModelRegistration, ModelVersion, Po
 
 ON_DEFAULT = ("default", "error", "wait")
 
-# Names and versions become parts of job ids and of DNS names, whose labels end at 63 characters.
+#: Names and versions become parts of job ids and of DNS names, whose labels end at 63 characters.
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _MAX_LABEL_LENGTH = 63
-# `:` and `,` separate the parts of keys in Redis, `/` those of a REST path.
+#: `:` and `,` separate the parts of keys in Redis, `/` those of a REST path.
 _NOT_IN_APPLICATIONS = ":,/"
 _NOT_IN_LABELS = ":,"
 
@@ -33,19 +30,19 @@ def parse_model_version(name: object, version: object) -> ModelVersion:
 
 
 def parse_model_name(name: object) -> str:
-    """Return `name` when a model may be called so. Raises ClipperException."""
+    """Return `name` if it is a valid model name. Raises ClipperException."""
     return _parse_dns_label(name, "model name")
 
 
 def parse_application_name(name: object) -> str:
-    """Return `name` when an application may be called so. Raises ClipperException."""
+    """Return `name` if it is a valid application name. Raises ClipperException."""
     if isinstance(name, str) and name.strip() and not set(name) & set(_NOT_IN_APPLICATIONS):
         return name
     raise ClipperException(f"{name!r} is not an application name: use text without `:`, `,` and `/`.")
 
 
 def parse_labels(labels: object) -> tuple[str, ...]:
-    """Return the checked labels; None is no labels. Raises ClipperException."""
+    """Return the checked labels; None means no labels. Raises ClipperException."""
     if labels is None:
         return ()
     if isinstance(labels, str) or not isinstance(labels, Iterable):
@@ -58,7 +55,7 @@ def parse_labels(labels: object) -> tuple[str, ...]:
 
 
 def parse_input_type(text: object) -> str:
-    """Return the canonical name of an input type, given in any of its forms. Raises ClipperException."""
+    """Return the canonical name of an input type, such as `doubles` for `d`. Raises ClipperException."""
     try:
         return InputType.parse(str(text)).value
     except ValueError as exc:
@@ -66,7 +63,7 @@ def parse_input_type(text: object) -> str:
 
 
 def parse_model_names(model_names: object) -> list[str]:
-    """Return the checked names of models, given one or several. Raises ClipperException."""
+    """Return the checked names of one model or of several. Raises ClipperException."""
     if isinstance(model_names, str) or not isinstance(model_names, Iterable):
         return [parse_model_name(model_names)]
     return [parse_model_name(name) for name in model_names]
@@ -80,7 +77,7 @@ def parse_weights(weights: object) -> list[float]:
 
 
 def parse_policy(policy: object) -> Policy:
-    """Return a policy that JSON can carry; what it says is not checked here. Raises ClipperException."""
+    """Return a policy as plain JSON; the management frontend checks its content. Raises ClipperException."""
     if isinstance(policy, str):
         return policy
     if not isinstance(policy, Mapping):
@@ -116,7 +113,7 @@ def parse_application(
     on_default: object,
     policy: object = None,
 ) -> Application:
-    """Return what register_application() was given, checked. Raises ClipperException."""
+    """Return the arguments of register_application(), checked. Raises ClipperException."""
     if not isinstance(default_output, str):
         raise ClipperException(f"The default output is {default_output!r}: pass it as a string.")
     if on_default not in ON_DEFAULT:
@@ -134,7 +131,7 @@ def parse_application(
 def parse_registration(
     name: object, version: object, input_type: object, image: object, labels: object, batch_size: object
 ) -> ModelRegistration:
-    """Return what a model version is registered with, checked. Raises ClipperException."""
+    """Return the registration of a model version, checked. Raises ClipperException."""
     return ModelRegistration(
         parse_model_version(name, version),
         parse_input_type(input_type),

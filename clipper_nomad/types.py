@@ -1,7 +1,4 @@
-"""The values that cross the admin library's seams, as frozen dataclasses.
-
-They say what is wanted (specs) and what is (records). They do nothing and know neither REST nor managers.
-"""
+"""The admin library's value types: specs describe what is wanted, records what there is."""
 
 from __future__ import annotations
 
@@ -27,7 +24,7 @@ class ModelVersion:
 
 @dataclass(frozen=True)
 class ClusterSpec:
-    """What start_clipper() asks of a manager. An image of None is the manager's own choice."""
+    """A cluster to start. The cache is in bytes; a timeout or an image of None is the manager's default."""
 
     num_query_frontends: int = 1
     prediction_cache_bytes: int = 33554432
@@ -39,10 +36,9 @@ class ClusterSpec:
 
 @dataclass(frozen=True)
 class Resources:
-    """What one replica may use: CPU in cores, memory in MiB. None is the manager's default.
+    """The resources of one replica: CPU in cores, memory in MiB. None is the manager's default.
 
-    `memory` is kept for it. `memory_max` is what it may take when its machine has that to spare; None is
-    `memory`.
+    `memory` is reserved. `memory_max` is the limit if the machine has memory to spare, by default `memory`.
     """
 
     cpu: float | None = None
@@ -63,8 +59,8 @@ class Device:
 class DeployOptions(TypedDict, total=False):
     """The options of a deployment, beside Clipper's arguments; every deployer takes them all.
 
-    `resources` is what each replica may use, by default the manager's choice. `devices` are what each replica
-    needs, by default none. `timeout_s` is how many seconds the replicas have to become ready, by default 300.
+    `resources` are those of each replica, by default the manager's choice. `devices` are given to each
+    replica, by default none. `timeout_s` is the time in seconds to become ready, by default 300.
     """
 
     resources: Resources | None
@@ -74,7 +70,7 @@ class DeployOptions(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class BuildSpec:
-    """A model's folder, and what is to be installed beside it."""
+    """A model's folder, its base image, and the packages to install, as pip takes them."""
 
     model: ModelVersion
     model_data_path: Path
@@ -85,7 +81,7 @@ class BuildSpec:
 
 @dataclass(frozen=True)
 class DeploySpec:
-    """The replicas that are wanted of one model version. `image` is what the manager's build() returned."""
+    """The replicas wanted of one model version. `image` is what the manager's build() returned."""
 
     model: ModelVersion
     input_type: str
@@ -97,9 +93,9 @@ class DeploySpec:
 
 @dataclass(frozen=True)
 class Application:
-    """What register_application() asks for. `on_default` is `default`, `error` or `wait`.
+    """An application to register. `on_default` is `default`, `error` or `wait`.
 
-    A `policy` of None is the default one, which answers with one model.
+    `slo_micros` is in microseconds. A `policy` of None is the default one, which answers with one model.
     """
 
     name: str
@@ -112,7 +108,7 @@ class Application:
 
 @dataclass(frozen=True)
 class ModelRegistration:
-    """What the management frontend is told of a model version. A `batch_size` of -1 is learnt."""
+    """The registration of a model version. A `batch_size` of -1 is learnt."""
 
     model: ModelVersion
     input_type: str

@@ -1,26 +1,23 @@
-"""Waiting for what replicas bring about, which shows only when it is asked for.
-
-Owns the loop and its time. Knows neither what is waited for nor what watches over it.
-"""
+"""Polling until a condition holds, for effects that can only be observed by asking."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 
-# Below what a person notices, and a few REST calls in each second that a deployment takes.
+#: Shorter than a person notices, and only a few REST calls for each second of a deployment.
 _POLL_S = 0.1
 
 
-def wait_until(find_lacking: Callable[[], str], check: Callable[[], None], timeout_s: float) -> str:
-    """Wait until `find_lacking` returns an empty text; return what it last said, empty unless time ran out.
+def wait_until(find_missing: Callable[[], str], check: Callable[[], None], timeout_s: float) -> str:
+    """Poll until `find_missing` returns an empty text; return its last text, empty unless time ran out.
 
-    `check` is called in between, to raise when waiting has become pointless.
+    `check` is called between two polls, and raises if waiting has become pointless.
     """
     deadline_s = time.monotonic() + timeout_s
-    while lacking := find_lacking():
+    while missing := find_missing():
         check()
         if time.monotonic() >= deadline_s:
-            return lacking
+            return missing
         time.sleep(_POLL_S)
     return ""

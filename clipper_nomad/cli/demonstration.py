@@ -10,7 +10,7 @@ import typer
 from clipper_nomad.cli.session import session_of
 
 _ROUNDS = 2250
-_LEAST_ROUNDS = 30
+_MIN_ROUNDS = 30
 
 
 def add_to(app: typer.Typer) -> None:
@@ -25,7 +25,7 @@ def demo(
     ] = False,
     rounds: Annotated[
         int | None,
-        typer.Option(min=_LEAST_ROUNDS, help=f"With --selection: how many queries, {_ROUNDS} without it."),
+        typer.Option(min=_MIN_ROUNDS, help=f"With --selection: how many queries, {_ROUNDS} without it."),
     ] = None,
     plot: Annotated[
         Path | None,

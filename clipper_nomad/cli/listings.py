@@ -1,4 +1,4 @@
-"""What the command line lists: query frontends, models and applications as plain records.
+"""Listings of the command line: query frontends, models and applications as plain records.
 
 Owns how records of several sources are put together. Prints nothing.
 """

@@ -1,4 +1,4 @@
-"""What the command line prints: tables for people, JSON for programs, progress and errors on stderr.
+"""Output of the command line: tables for people, JSON for programs, progress and errors on stderr.
 
 Owns the two consoles. Knows nothing of clusters.
 """

@@ -1,4 +1,4 @@
-"""What Terraform's root `access` says of a cluster: the variables by which it is reached, and its authority.
+"""The outputs of Terraform's root `access`: the variables of a cluster, and its certificate authority.
 
 Owns how the outputs are asked for, what they are called, and the authority's file beside them. Knows neither
 Nomad nor what the variables mean.

@@ -1,4 +1,4 @@
-"""Whether the demo's answers are right, and how long they took. No I/O."""
+"""The check of the demo's answers, and their latencies."""
 
 from __future__ import annotations
 

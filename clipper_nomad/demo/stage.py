@@ -50,7 +50,7 @@ def running_cluster(
 
 @contextmanager
 def timed(console: Console, done: str) -> Iterator[None]:
-    """Say that something is being done, and then how long it took."""
+    """Show that a step runs, and then how long it took."""
     start_s = time.perf_counter()
     with console.status(f"{done} …"):
         yield

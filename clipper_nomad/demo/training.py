@@ -1,4 +1,4 @@
-"""What the demo serves: two regressions on scikit-learn's diabetes data, and rows held out from both."""
+"""The demo's models: two regressions on scikit-learn's diabetes data, and rows held out from both."""
 
 from __future__ import annotations
 

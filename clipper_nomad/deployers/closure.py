@@ -1,7 +1,4 @@
-"""A function of the user's as a model's folder, and what it needs from beside it: modules and packages.
-
-Owns the folder for as long as it is built from. Knows neither clusters nor frameworks.
-"""
+"""A user's function as a model's folder, with the modules and packages that it needs."""
 
 from __future__ import annotations
 
@@ -20,7 +17,7 @@ from clipper_nomad.deployers.references import find_references
 
 @dataclass(frozen=True)
 class PackedClosure:
-    """A model's folder, and what is to be installed for it."""
+    """A model's folder, and the packages to install for it."""
 
     folder: Path
     pkgs_to_install: Iterable[str] | None
@@ -30,9 +27,9 @@ class PackedClosure:
 def packed_closure(
     func: Callable[[Any], Any], pkgs_to_install: Iterable[str] | None = None
 ) -> Iterator[PackedClosure]:
-    """Yield a temporary folder with all that serves `func`, and its packages beside `pkgs_to_install`.
+    """Yield a temporary folder that serves `func`, and its packages with `pkgs_to_install`.
 
-    Raises ClipperException for what cannot be pickled.
+    Raises ClipperException if `func` cannot be pickled.
     """
     modules = collect_modules(find_references(func))
     packages = add_recorded_packages(modules.others, pkgs_to_install)

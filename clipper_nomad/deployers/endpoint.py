@@ -1,7 +1,7 @@
 """An endpoint: an application with a model of the same name behind it.
 
-Owns the order in which create_endpoint() of every framework makes the two, so that a deployment that fails
-leaves no application behind. Knows no framework.
+create_endpoint() of every framework checks the application, deploys the model and then registers the
+application, so that a failed deployment leaves no application behind.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from clipper_nomad.types import Application
 def check_endpoint(
     clipper_conn: ClipperConnection, name: str, input_type: str, default_output: str, slo_micros: int
 ) -> Application:
-    """Return the application that is to be made once its model is deployed.
+    """Return the application to register once its model is deployed.
 
-    Raises ClipperException when there is one of this name.
+    Raises ClipperException if one of this name exists.
     """
     application = names.parse_application(name, input_type, default_output, slo_micros, "default")
     if clipper_conn.get_app_info(name) is not None:

@@ -1,7 +1,6 @@
-"""Which modules a piece of Python imports, wherever in it: from its source, or from its code object.
+"""The imports of a piece of Python, found in its source or in its code object.
 
-Owns reading `import` in both forms. Reads no file, imports nothing, and cannot tell a module from another
-name: of `from a import b` both `a` and `a.b` are found.
+Nothing is imported, so a module and another name look the same: `from a import b` gives both `a` and `a.b`.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ _CONSTANTS = ("LOAD_CONST", "LOAD_SMALL_INT")
 
 
 def find_imports(source: bytes, module: str, *, is_package: bool) -> set[str]:
-    """Return the absolute names that the source of `module` imports; none where it cannot be parsed."""
+    """Return the absolute names that the source of `module` imports; none if it cannot be parsed."""
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError):
@@ -33,9 +32,9 @@ def find_imports(source: bytes, module: str, *, is_package: bool) -> set[str]:
 
 
 def find_imports_in_code(code: CodeType, package: str) -> set[str]:
-    """Return the absolute names that a function's code imports, those of functions inside it too.
+    """Return the absolute names that a function's code imports, including functions inside it.
 
-    `package` is the one that its relative imports start from.
+    Relative imports start from `package`.
     """
     found: set[str] = set()
     constants: list[object] = []
@@ -43,7 +42,7 @@ def find_imports_in_code(code: CodeType, package: str) -> set[str]:
         if instruction.opname in _CONSTANTS:
             constants.append(instruction.argval)
         elif instruction.opname == "IMPORT_NAME":
-            # The compiler puts the level and the imported items right before.
+            # The compiler puts the level and the imported items right before it.
             level, items = constants[-2:]
             assert isinstance(level, int)
             assert items is None or isinstance(items, tuple)
@@ -58,6 +57,6 @@ def _resolve(name: str, items: Iterable[str], level: int, package: str) -> set[s
     try:
         base = resolve_name("." * level + name, package)
     except ImportError:
-        # More dots than packages around it: the import fails wherever it runs.
+        # It has more dots than enclosing packages: the import fails everywhere.
         return set()
     return {base} | {f"{base}.{item}" for item in items if item != "*"}

@@ -1,8 +1,8 @@
 """The user's own modules that travel with a closure, as files, and the names of those that do not.
 
-A module is local when its file belongs neither to Python, nor to an installed distribution, nor to this
-project: what is installed here is to be installed in the runtime too, by `pkgs_to_install`. Owns finding the
-files, and what they import in turn. Imports nothing to find it, so that no code of the user's runs.
+A module is local if its file belongs neither to Python, nor to an installed distribution, nor to this
+project: `pkgs_to_install` installs distributions in the runtime. Local modules that these import are found
+too. Nothing is imported for it, so that no code of the user's runs.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _PYTHON_FOLDERS = tuple(
 
 @dataclass(frozen=True)
 class Modules:
-    """The files of local modules, by paths relative to a folder that is to be on sys.path, and other names.
+    """The files of local modules, by paths relative to a folder on sys.path, and other names.
 
-    The names are of modules that do not travel, or of what is no module at all.
+    Those are of modules that do not travel, or not of modules at all.
     """
 
     files: Mapping[str, bytes]
@@ -38,7 +38,7 @@ class Modules:
 
 
 def collect_modules(names: Iterable[str]) -> Modules:
-    """Tell the local modules among `names`, with those that they import, from the others."""
+    """Return the local modules among `names`, with those that they import, and the other names."""
     return _Collection().collect(names)
 
 
@@ -62,7 +62,7 @@ class _Collection:
         return Modules(self._files, frozenset(others))
 
     def _take(self, name: str) -> bool:
-        """Add a module's file; tell whether modules below it may be local."""
+        """Add a module's file, and return whether modules below it may be local."""
         spec = find_module(name)
         if spec is None or name.partition(".")[0] in _OURS:
             return False
@@ -91,14 +91,14 @@ class _Collection:
         return file not in self._find_installed(name.partition(".")[0])
 
     def _find_installed(self, top_level: str) -> set[Path]:
-        """Return the files of the distributions that bring a top-level module, wherever they are."""
+        """Return the files of all distributions that provide a top-level module."""
         found = set()
         for name in self._distributions.get(top_level, ()):
             try:
                 installed = distribution(name)
             except PackageNotFoundError:
                 continue
-            # Without a RECORD the metadata lie beside the sources that somebody works on.
+            # Without a RECORD, the metadata lie beside sources under development.
             if installed.read_text("RECORD"):
                 found |= {Path(str(file.locate())).resolve() for file in installed.files or ()}
         return found
@@ -114,7 +114,7 @@ def _with_parents(name: str) -> Iterator[str]:
 
 
 def find_module(name: str) -> ModuleSpec | None:
-    """Return how a module is found, as importlib.util.find_spec does, but importing no parent package."""
+    """Return a module's spec as importlib.util.find_spec does, but without importing its parents."""
     if name in sys.modules:
         return getattr(sys.modules[name], "__spec__", None)
     parent = name.rpartition(".")[0]
@@ -127,7 +127,7 @@ def find_module(name: str) -> ModuleSpec | None:
 
 
 def _find_in(locations: Iterable[str], name: str) -> ModuleSpec | None:
-    """Return how a module in a package is found; the finders of sys.meta_path would ask for its parents."""
+    """Return the spec of a module in a package; the finders of sys.meta_path would need its parents."""
     portions: list[str] = []
     for location in locations:
         finder = pkgutil.get_importer(location)

@@ -1,7 +1,7 @@
-"""The packages that a closure is to meet again where it is unpickled, in the versions that it has here.
+"""The packages that a closure needs where it is unpickled, in the versions installed here.
 
-A pickle of a scikit-learn model means nothing to another scikit-learn. Owns the way from a module's name to a
-requirement, and what of it `pkgs_to_install` overrules. Imports no module, and asks no index.
+A scikit-learn model can only be unpickled by the version that pickled it. `pkgs_to_install` overrides what is
+recorded here. No module is imported, and no index is asked.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from packaging.version import InvalidVersion, Version
 from clipper_nomad.deployers.modules import find_module
 from clipper_nomad.errors import ClipperWarning
 
-# The runtime is this project's own; the rest of the project is not for models.
+#: The runtime comes with the image; the rest of the project is not for models.
 _OURS = frozenset({"clipper-nomad", "clipper-container"})
 _EGG = re.compile(r"[#&]egg=([A-Za-z0-9._-]+)")
 
@@ -29,10 +29,10 @@ _EGG = re.compile(r"[#&]egg=([A-Za-z0-9._-]+)")
 def add_recorded_packages(
     module_names: Iterable[str], pkgs_to_install: Iterable[str] | None
 ) -> Iterable[str] | None:
-    """Return `pkgs_to_install` with the distributions behind the modules, each in the version that is here.
+    """Return `pkgs_to_install` with the distributions behind the modules, each in its version here.
 
-    One that `pkgs_to_install` names is left as it is there. Warns of one that no index can give. What is no
-    list of packages is returned as it came, for the one who checks it.
+    A package that `pkgs_to_install` names is left as it is there. Warns of a package that no index has. A
+    value that is not a list is returned unchanged: the build refuses it.
     """
     if isinstance(pkgs_to_install, str):
         return pkgs_to_install
@@ -48,14 +48,14 @@ def add_recorded_packages(
 
 
 class _Installed:
-    """The distributions that are installed here, by the modules that they bring."""
+    """The installed distributions, by the modules that they provide."""
 
     @cached_property
     def _by_top_level(self) -> dict[str, list[str]]:
         return {name: sorted(set(found)) for name, found in packages_distributions().items()}
 
     def behind(self, module_name: str) -> list[Distribution]:
-        """Return what brings a module: several only where a namespace package does not tell which."""
+        """Return the distribution that provides a module; several if a namespace package leaves that open."""
         names = self._by_top_level.get(module_name.partition(".")[0], [])
         found = [each for each in map(_find_distribution, names) if each]
         if len(found) < 2:
@@ -77,15 +77,15 @@ def _find_distribution(name: str) -> Distribution | None:
 
 
 def _pin(installed: Distribution) -> str | None:
-    """Return the requirement for exactly what is installed; None where no index can give it."""
+    """Return the requirement for the installed version; None if no index has it."""
     name = str(canonicalize_name(installed.name))
     origin = _find_origin(installed)
     if origin is None:
         return f"{name}=={installed.version}"
     if not _is_editable(installed):
         warnings.warn(
-            f"The model needs {name} {installed.version}, which {origin}, so that no package index has it: "
-            "a replica that runs elsewhere than here will not find it. Name where pip gets it from in "
+            f"The model needs {name} {installed.version}, which {origin}, so no package index has it, and "
+            "replicas on other machines will not find it: name a source that pip can install it from in "
             "pkgs_to_install.",
             ClipperWarning,
             stacklevel=2,
@@ -94,20 +94,20 @@ def _pin(installed: Distribution) -> str | None:
 
 
 def _find_origin(installed: Distribution) -> str | None:
-    """Return how a distribution came here, if not from an index."""
+    """Return how a distribution was installed; None if from an index."""
     try:
         Version(installed.version)
     except InvalidVersion:
         return "has a version that pip does not know"
     url = _direct_url(installed).get("url")
-    # Conda's packages tell the folder in which they were once built; an index has them as well.
+    # Conda's packages name the folder in which they were built; an index has them as well.
     if url is None or (installed.read_text("INSTALLER") or "").strip() == "conda":
         return None
     return f"was installed from {_without_credentials(str(url))}"
 
 
 def _is_editable(installed: Distribution) -> bool:
-    """Tell whether it is a folder that somebody works on: its modules are local, and travel."""
+    """Return whether it is installed from a working folder: its modules are local, and travel."""
     folder = _direct_url(installed).get("dir_info")
     return isinstance(folder, dict) and bool(folder.get("editable"))
 
@@ -126,7 +126,7 @@ def _without_credentials(url: str) -> str:
 
 
 def _name_of(package: str) -> str:
-    """Return which distribution a requirement of pip's is about; empty where it does not tell."""
+    """Return the distribution that a requirement of pip's names; empty if it names none."""
     try:
         return str(canonicalize_name(Requirement(package).name))
     except InvalidRequirement:

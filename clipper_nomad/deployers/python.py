@@ -1,7 +1,4 @@
-"""Deploying any Python callable as a model.
-
-Owns the signatures, which are Clipper's; what is new is keyword-only, after them.
-"""
+"""Deployment of any Python callable as a model, with Clipper's signatures and DeployOptions."""
 
 from __future__ import annotations
 
@@ -33,7 +30,9 @@ def create_endpoint(
 ) -> None:
     """Deploy `func` as a model, register an application of the same name, and link the two.
 
-    See deploy_python_closure() for what `func` is given and may return.
+    `slo_micros` is in microseconds; answers that are not ready by then are `default_output`. See
+    deploy_python_closure() for the other arguments, the options and the errors. Raises ClipperException if
+    the application exists, and ManagementError if the management frontend refuses it.
     """
     check_options(options)
     application = check_endpoint(clipper_conn, name, input_type, default_output, slo_micros)
@@ -70,14 +69,15 @@ def deploy_python_closure(
 ) -> None:
     """Deploy `func` as a model version, and return when it is ready and current.
 
-    `func` is any callable (a bound method such as `clf.predict` too). It is given a batch of inputs: one
-    NumPy matrix (n, d) when they are of equal length, else a list of arrays; for `strings` a list of str. It
-    returns one output for each. What it refers to in the user's script or notebook travels with it, and so do
-    the user's own modules. The packages that it refers to are installed in the versions that are here, unless
-    `pkgs_to_install` names others, as pip takes them.
+    `func` is any callable, such as a bound method `clf.predict`. It takes a batch of inputs: one NumPy matrix
+    (n, d) if they are of equal length, else a list of arrays; for `strings` a list of str. It returns one
+    output for each input. Objects of the user's script or notebook that it refers to travel with it, and so
+    do the user's own modules. Packages are installed in their versions here, unless `pkgs_to_install` names
+    others, as pip takes them. `options` are those of DeployOptions: resources, devices and timeout_s.
 
-    Raises ClipperException when `func` cannot be pickled, BuildError, and DeploymentError with the last lines
-    of the log when its replicas do not come up within `timeout_s`.
+    Raises ClipperException if `func` cannot be pickled or the version is registered, BuildError if the image
+    cannot be built, and DeploymentError with the last lines of the log if the replicas are not ready within
+    `timeout_s` seconds.
     """
     check_options(options)
     with packed_closure(func, pkgs_to_install) as packed:

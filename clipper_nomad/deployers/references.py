@@ -1,7 +1,6 @@
-"""Which modules a function needs when it is unpickled elsewhere, and why one cannot be pickled.
+"""The modules that a function's pickle refers to, and the reason why a function cannot be pickled.
 
-Owns looking over the pickler's shoulder: every object that goes into the pickle is seen on its way. Knows
-neither files nor which modules are local.
+A pickler without output visits every object that would go into the pickle.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from clipper_nomad.errors import ClipperException
 def find_references(func: Callable[..., Any]) -> set[str]:
     """Return the names of the modules that the pickle of `func` refers to or that its functions import.
 
-    Raises ClipperException, naming what stands in the way, when it cannot be pickled.
+    Raises ClipperException, naming the object at fault, if it cannot be pickled.
     """
     if not callable(func):
         raise ClipperException(
@@ -45,14 +44,14 @@ class _Discarded:
 
 
 class _Recorder(cloudpickle.Pickler):  # type: ignore[misc]
-    """Pickles into nothing, and records the modules of what passes by."""
+    """Pickles into nothing, and records the modules of all objects."""
 
     def __init__(self) -> None:
         super().__init__(_Discarded())
         self.modules: set[str] = set()
 
     def persistent_id(self, obj: object) -> None:
-        """Record what the pickler is about to pickle; None lets it go on."""
+        """Record the object about to be pickled, and return None, so that the pickler goes on."""
         if isinstance(obj, ModuleType):
             self.modules.add(obj.__name__)
         elif callable(obj):
@@ -68,7 +67,7 @@ class _Recorder(cloudpickle.Pickler):  # type: ignore[misc]
 
 
 def _travels_by_value(obj: Callable[..., Any]) -> bool:
-    """Tell whether the pickle holds a function or class itself, and not the name of its module."""
+    """Return whether the pickle holds a function or class itself, not the name of its module."""
     qualname = getattr(obj, "__qualname__", "")
     return isinstance(qualname, str) and ("<locals>" in qualname or "<lambda>" in qualname)
 
@@ -91,7 +90,7 @@ def _describe(func: Callable[..., Any]) -> str:
 
 
 def _find_parts(func: Callable[..., Any]) -> Mapping[str, object]:
-    """Return what a callable brings along, by the names that its author knows."""
+    """Return the objects that a callable refers to, by the names that its author uses."""
     if isinstance(func, functools.partial):
         arguments = {f"argument {number}": value for number, value in enumerate(func.args)}
         return {**_find_parts(func.func), **arguments, **func.keywords}

@@ -1,8 +1,4 @@
-"""Images: build context -> image -> registry, for this project's own and for models.
-
-Owns what images are made from, how they are named and how they are found. Knows no cluster: running an image
-is a container manager's.
-"""
+"""Images of this project and of models: build context -> image -> registry. Managers run them."""
 
 from clipper_nomad.images.components import build_component_images
 from clipper_nomad.images.engine import Progress, connect_engine, is_noise

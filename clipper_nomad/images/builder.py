@@ -1,8 +1,4 @@
-"""One run of the engine's builder: a context in, an image out, and an error that says what went wrong.
-
-Owns the builder's options and the reading of why a package could not be installed. Knows nothing of what the
-image is for.
-"""
+"""Builds by the engine's builder: a context in, an image out, or an error with the reason."""
 
 from __future__ import annotations
 
@@ -18,24 +14,24 @@ from clipper_nomad.images.engine import EngineError, Progress, hide, read_lines,
 from clipper_nomad.images.settings import ImageSettings
 
 _LAST_LINES = 20
-# What pip says of a package that it cannot install, in each of the ways in which that fails.
+#: Messages of pip that name a package that it could not install.
 _REFUSED = (
     re.compile(r"No matching distribution found for (\S+)"),
     re.compile(r"Invalid requirement: '(.+?)'"),
     re.compile(r"Cannot install (.+?) because these package versions have conflicting dependencies"),
     re.compile(r"(?:Failed to build|Could not build wheels for|Failed building wheel for) '?([\w.\-]+)"),
 )
-# Here it names none: it was about the last one that it had begun with.
+#: Messages of pip that name no package: they are about the last one that it had begun with.
 _UNNAMED = ("metadata-generation-failed", "subprocess-exited-with-error", "git clone", "Cannot find command")
 _BEGUN = re.compile(r"(?:Collecting|Processing) (\S+)")
 
 
 @dataclass(frozen=True)
 class BuildRequest:
-    """What the builder is given.
+    """The input of a build.
 
-    `tag` is the reference that names the image, `base` the id of what it starts from, `advice` what to do
-    where a package cannot be installed.
+    `tag` is the image's reference, `base` the id of its base image, `advice` a sentence for the user if a
+    package cannot be installed.
     """
 
     tag: str
@@ -67,7 +63,7 @@ def _start(client: docker.DockerClient, request: BuildRequest, settings: ImageSe
         fileobj=request.context,
         custom_context=True,
         tag=request.tag,
-        # Docker's own config may set proxies; what the settings say comes first.
+        # Docker's own config may set proxies; the settings override them.
         buildargs={**settings.build_args, **settings.pip_args(), **request.args, "BASE_IMAGE": request.base},
         labels=dict(request.labels),
         network_mode=settings.build_network,
@@ -81,13 +77,13 @@ def _start(client: docker.DockerClient, request: BuildRequest, settings: ImageSe
 
 def _explain(request: BuildRequest, error: str, lines: list[str]) -> str:
     refused = find_refused(lines)
-    named = f"{refused} cannot be installed. {request.advice} ".replace("  ", " ") if refused else ""
+    named = f"{refused} could not be installed. {request.advice} ".replace("  ", " ") if refused else ""
     shown = "\n".join([*lines[-_LAST_LINES:], error])
-    return f"Cannot build image {request.tag}: {named}The builder's last lines:\n{shown}"
+    return f"Could not build image {request.tag}: {named}The builder's last lines:\n{shown}"
 
 
 def find_refused(lines: Iterable[str]) -> str | None:
-    """Return what pip could not install, as its output names it; None where something else failed."""
+    """Return the package that pip could not install, as its output names it; None if it was not that."""
     begun = None
     for line in lines:
         for pattern in _REFUSED:

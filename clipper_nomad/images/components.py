@@ -1,7 +1,4 @@
-"""This project's own images: the frontends, Redis and the Python model runtime.
-
-Owns what goes into each one's context. Knows no cluster.
-"""
+"""This project's own images: the frontends, Redis and the Python model runtime."""
 
 from __future__ import annotations
 
@@ -37,13 +34,15 @@ def build_component_images(
 ) -> dict[str, str]:
     """Build this project's images, and with `push` push them; return their references by component.
 
-    Raises BuildError, before anything is built when the base image cannot be had or has another Python.
+    Raises BuildError; if the base image cannot be found or has another Python, before anything is built.
     """
     if push and not settings.registry:
-        raise ClipperException("There is no registry to push to: give one as `registry` (--registry).")
+        raise ClipperException("Could not push: no registry is set. Give one as `registry` (--registry).")
     wanted = tuple(components)
     if unknown := set(wanted) - set(COMPONENTS):
-        raise ClipperException(f"{sorted(unknown)[0]!r} is no image here: use {', '.join(COMPONENTS)}.")
+        raise ClipperException(
+            f"{sorted(unknown)[0]!r} is not one of this project's images: use {', '.join(COMPONENTS)}."
+        )
     base = require_base(client, settings, progress)
     built = {component: _build(client, component, base, settings, progress) for component in wanted}
     if push:

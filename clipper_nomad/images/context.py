@@ -1,7 +1,7 @@
-"""Build contexts: files in a tar that is the same, byte by byte, whenever its content is.
+"""Build contexts: tars that are equal, byte by byte, if their files are.
 
-Owns the tar. The builder compares modes and owners as well as content, so both are set here and not taken
-from the disk; files are readable by the user of the image whatever they are to others here.
+The builder compares modes and owners as well as content, so both are set here and not taken from the disk.
+All files are readable by the user of the image.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ class Context:
             self._archive.addfile(info, io.BytesIO(content))
 
     def add_folder(self, name: str, folder: Path) -> None:
-        """Add a folder of the disk and what is in it; links are followed. Raises BuildError."""
+        """Add a folder with its content; links are followed. Raises BuildError if it cannot be read."""
         try:
             self._add_folder(name, folder)
         except OSError as error:
-            raise BuildError(f"Cannot read the folder {folder} that an image is to hold: {error}") from error
+            raise BuildError(f"Could not read the folder {folder} for an image: {error}") from error
 
     def finish(self) -> IO[bytes]:
-        """Return the whole context, to be read from its start."""
+        """Return the finished context, at its start."""
         self._archive.close()
         self._file.seek(0)
         return self._file
@@ -64,6 +64,6 @@ class Context:
 
 @contextmanager
 def new_context() -> Iterator[Context]:
-    """Yield a context to add to; it is gone behind the block."""
+    """Yield a context to add to, which exists until the block ends."""
     with tempfile.TemporaryFile(prefix="clipper-context-") as file:
         yield Context(file)

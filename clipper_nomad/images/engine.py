@@ -1,8 +1,4 @@
-"""What the engine says while it builds, pushes and pulls, and how its failures are told.
-
-Owns the client's making, the reading of the engine's streams, and the hiding of secrets. Knows nothing of
-what is built.
-"""
+"""The Docker engine's client, its progress messages and its errors, without secrets."""
 
 from __future__ import annotations
 
@@ -21,21 +17,21 @@ from clipper_nomad.errors import ContainerManagerError
 
 logger = logging.getLogger("clipper")
 
-#: Is told, line by line, what is going on.
+#: Receives the progress, line by line.
 Progress = Callable[[str], None]
 
-#: What the client and the libraries below it raise.
+#: Exceptions of the client and the libraries below it.
 ENGINE_ERRORS = (
     docker.errors.DockerException,
     requests.RequestException,
     urllib3.exceptions.HTTPError,
     OSError,
 )
-# The engine may be silent for minutes while it writes a large layer.
+#: The engine may be silent for minutes while it writes a large layer.
 _TIMEOUT_S = 600
 _HIDDEN = "****"
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-# What the builder says of itself at every step, and pip of what is there.
+#: Starts of the lines that the builder writes at every step, and pip for every package that is there.
 _NOISE = (" --->", "Removing intermediate container", "Requirement already satisfied")
 
 
@@ -50,25 +46,25 @@ def connect_engine() -> docker.DockerClient:
         client.ping()
     except ENGINE_ERRORS as error:
         raise ContainerManagerError(
-            f"There is no Docker engine that answers ({explain(error)}): start Docker, or say where it is "
-            "with DOCKER_HOST."
+            f"Could not reach a Docker engine ({explain(error)}): start Docker, or set DOCKER_HOST to its "
+            "address."
         ) from error
     return client
 
 
 def log_progress(line: str) -> None:
-    """Tell the library's logger."""
+    """Log a line of progress."""
     logger.log(logging.DEBUG if is_noise(line) else logging.INFO, "%s", line)
 
 
 def is_noise(line: str) -> bool:
-    """Tell whether a line of progress is of use only to who looks for a fault."""
+    """Return whether a line of progress is only of use when looking for a fault."""
     return line.startswith(_NOISE)
 
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn what the client raises into EngineError."""
+    """Turn exceptions of the client into EngineError."""
     try:
         yield
     except ENGINE_ERRORS as error:
@@ -76,7 +72,7 @@ def translated() -> Iterator[None]:
 
 
 def explain(error: Exception) -> str:
-    """Return what an error of the client says, in the engine's words where it spoke."""
+    """Return the text of a client's error, in the engine's words if there are any."""
     if isinstance(error, docker.errors.APIError) and error.explanation:
         return str(error.explanation)
     return str(error) or type(error).__name__
@@ -84,7 +80,7 @@ def explain(error: Exception) -> str:
 
 def read_lines(stream: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     """Yield the engine's messages as lines, each layer's state once. Raises EngineError for an error."""
-    told: dict[str, str] = {}
+    seen: dict[str, str] = {}
     error = None
     for message in stream:
         if "error" in message:
@@ -94,8 +90,8 @@ def read_lines(stream: Iterable[Mapping[str, Any]]) -> Iterator[str]:
             yield from filter(str.strip, _COLOURS.sub("", str(message["stream"])).splitlines())
         elif status := message.get("status"):
             layer = str(message.get("id", ""))
-            if told.get(layer) != status:
-                told[layer] = status
+            if seen.get(layer) != status:
+                seen[layer] = status
                 yield f"{layer}: {status}" if layer else str(status)
     if error is not None:
         raise EngineError(error)

@@ -1,7 +1,4 @@
-"""A model's image: its folder and its packages on a runtime.
-
-Owns which recipe is used and what is checked before it is. Never looks at what the model's folder holds.
-"""
+"""A model's image: its folder and its packages on a runtime."""
 
 from __future__ import annotations
 
@@ -20,16 +17,16 @@ from clipper_nomad.images.registries import push_image, resolve_image
 from clipper_nomad.images.settings import ImageSettings
 from clipper_nomad.types import BuildSpec
 
-# What Clipper's scripts call the image that the library chooses itself.
+#: The name that Clipper's scripts use for the library's own choice of an image.
 _DEFAULT_BASE = "default"
 _ADVICE = (
-    "Name a version of it that the index has in pkgs_to_install, which comes before what was recorded here."
+    "Name a version of it that the index has in pkgs_to_install, which overrides the version recorded here."
 )
 
 
 @dataclass(frozen=True)
 class _Base:
-    """What a model's image starts from: an image, and which Python runtime is in it, if that is."""
+    """The base of a model's image, and the minor version of the Python runtime in it, if there is one."""
 
     reference: str
     image_id: str
@@ -43,11 +40,11 @@ def build_model_image(
     settings: ImageSettings,
     progress: Progress = log_progress,
 ) -> str:
-    """Build `[<registry>/]<cluster>-<name>:<version>`, push it where there is a registry; return what runs.
+    """Build `[<registry>/]<cluster>-<name>:<version>`, push it if there is a registry, return its reference.
 
-    That is `<repository>@<digest>` of what was pushed, else the image's id: a tag may move. The registry is
-    `spec.container_registry`, else the settings'. Raises ContainerManagerError when the base image is nowhere
-    to be found, and BuildError with the builder's last lines, or what the registry said.
+    That is `<repository>@<digest>` of the pushed image, else the image's id, since a tag may move. The
+    registry is `spec.container_registry`, else the settings'. Raises ContainerManagerError if the base image
+    cannot be found, and BuildError with the builder's last lines or the registry's answer.
     """
     registry = spec.container_registry or settings.registry
     reference = model_image(spec.model, cluster_name, registry)
@@ -75,16 +72,18 @@ def _find_base(
     try:
         base = _Base(reference, image_id, runtime_python(client, image_id))
     except EngineError as error:
-        raise BuildError(f"Cannot build model version {spec.model} on image {reference}: {error}") from error
+        raise BuildError(
+            f"Could not build model version {spec.model} on image {reference}: {error}"
+        ) from error
     if base.python != settings.python_version and (own or base.python):
         raise BuildError(
-            f"Cannot build model version {spec.model}: its base image {reference} has the runtime of Python "
-            f"{base.python}, and the model is of Python {settings.python_version}, which alone can load it. "
-            f"`clipper-nomad images build --python-version {settings.python_version}` makes the image for it."
+            f"Could not build model version {spec.model}: its base image {reference} has the runtime of "
+            f"Python {base.python}, but the model needs Python {settings.python_version}. "
+            f"`clipper-nomad images build --python-version {settings.python_version}` builds the right one."
         )
     if spec.pkgs_to_install and not base.python:
         raise BuildError(
-            f"Cannot install {', '.join(spec.pkgs_to_install)} for model version {spec.model}: its base "
+            f"Could not install {', '.join(spec.pkgs_to_install)} for model version {spec.model}: its base "
             f"image {reference} does not start from this project's Python runtime. Use an image that does, "
             "or one that holds these packages already, without pkgs_to_install."
         )
@@ -102,15 +101,15 @@ def _recipe_files(spec: BuildSpec, base: _Base, settings: ImageSettings) -> dict
 
 
 def render_requirements(packages: tuple[str, ...]) -> bytes:
-    """Return what pip installs for a model; nothing where no package is named.
+    """Return the requirements that pip installs for a model; empty if no package is named.
 
-    The runtime itself is among them: it is there already, and so pip takes nothing that it cannot run with.
-    Raises BuildError for pip's own options.
+    The runtime, which is installed already, is among them, so that pip takes nothing that conflicts with it.
+    Raises BuildError for options of pip.
     """
     for package in packages:
         if package.strip().startswith("-") or "\n" in package:
             raise BuildError(
-                f"Cannot install {package!r}: pkgs_to_install takes requirements, not options of pip. The "
+                f"Could not install {package!r}: pkgs_to_install takes requirements, not options of pip. The "
                 "index and its credentials are settings of ImageSettings."
             )
     if not packages:

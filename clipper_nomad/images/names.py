@@ -1,4 +1,4 @@
-"""What images are called. Asks no engine."""
+"""Names of images."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def project_version() -> str:
 
 def component_image(component: str, settings: ImageSettings) -> str:
     """Return the reference of `query-frontend`, `management-frontend`, `redis` or `python-runtime`."""
-    # Only for the runtime it matters which Python is inside.
+    # Only the runtime's Python version matters.
     suffix = f"-py{settings.python_version}" if component == PYTHON_RUNTIME else ""
     # `+`, as in 1.0+local, is not allowed in a tag.
     tag = project_version().replace("+", "-")
@@ -33,7 +33,7 @@ def model_image(model: ModelVersion, cluster_name: str, registry: str | None) ->
 
 
 def split_reference(reference: str) -> tuple[str, str]:
-    """Return a reference's repository and tag; the tag is `latest` where there is none."""
+    """Return a reference's repository and tag; the tag is `latest` if there is none."""
     repository, separator, tag = reference.rpartition(":")
     # A colon before a slash is a registry's port.
     if not separator or "/" in tag:

@@ -1,7 +1,4 @@
-"""What names an image for good, for engines elsewhere: a digest in a registry, else an id on this engine.
-
-Owns that choice. Knows no cluster.
-"""
+"""Immutable image references: a registry digest, else an image id on this engine."""
 
 from __future__ import annotations
 
@@ -15,7 +12,7 @@ from clipper_nomad.images.settings import ImageSettings
 
 
 def is_pinned(reference: str) -> bool:
-    """Tell whether a reference means one image for good: `<repository>@<digest>`, or an id."""
+    """Return whether a reference is immutable: `<repository>@<digest>`, or an image id."""
     return "@" in reference or reference.startswith("sha256:")
 
 
@@ -25,10 +22,10 @@ def pin_image(
     settings: ImageSettings,
     progress: Progress = log_progress,
 ) -> str:
-    """Return `<repository>@<digest>` of an image that a registry has, and the id of one that none has.
+    """Return `<repository>@<digest>` of an image that a registry has, else its id.
 
-    Raises ContainerManagerError when it is nowhere to be found, and for one whose name says a registry that
-    it was never pushed to: other engines could not have it.
+    Raises ContainerManagerError if it cannot be found, or if its name has a registry that it was never pushed
+    to, since other engines could not pull it.
     """
     if is_pinned(reference):
         return reference
@@ -43,7 +40,7 @@ def pin_image(
     if registry is not None:
         raise ContainerManagerError(
             f"Image {reference} is on this Docker engine only: it was never pushed to registry {registry}, "
-            "where other engines look for it. Push it; `clipper-nomad images build --push` does for this "
+            "where other engines look for it. Push it; `clipper-nomad images build --push` pushes this "
             "project's own."
         )
     return image_id

@@ -1,7 +1,6 @@
-"""Which Python an image has, asked before anything is built on it.
+"""Python versions of base images, checked before anything is built on them.
 
-Owns the question and its errors. A model is unpickled by the minor version that pickled it, so a wrong one is
-found here and not by a replica that does not start.
+A model is unpickled by the minor version that pickled it, so a wrong one is refused before a replica fails.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from clipper_nomad.images.engine import EngineError, Progress, translated
 from clipper_nomad.images.registries import find_image, pull_image
 from clipper_nomad.images.settings import ImageSettings
 
-#: The label by which the Python runtime, and what starts from it, tells its Python's minor version.
+#: The label with the minor version of Python, on the Python runtime and all images that start from it.
 RUNTIME_LABEL = "clipper-nomad.runtime.python"
 
 _SCRIPT = "import sys; print('%d.%d' % sys.version_info[:2])"
@@ -25,7 +24,7 @@ _SCRIPT = "import sys; print('%d.%d' % sys.version_info[:2])"
 def require_base(client: docker.DockerClient, settings: ImageSettings, progress: Progress) -> str:
     """Return the id of the image that this project's images start from.
 
-    Raises BuildError when it cannot be had, or has another Python than the settings ask for.
+    Raises BuildError if it cannot be found, or its Python differs from the settings'.
     """
     reference, wanted = settings.component_base, settings.python_version
     try:
@@ -33,12 +32,12 @@ def require_base(client: docker.DockerClient, settings: ImageSettings, progress:
         found = _ask(client, image_id)
     except EngineError as error:
         raise BuildError(
-            f"Cannot build images with Python {wanted}: their base image {reference} is not on this Docker "
-            f"engine, and cannot be had ({error}). Name one that can with --base-image (base_image)."
+            f"Could not build images with Python {wanted}: their base image {reference} is not on this "
+            f"Docker engine, and could not be pulled ({error}). Name another with --base-image (base_image)."
         ) from error
     if found != wanted:
         raise BuildError(
-            f"Cannot build images with Python {wanted}: their base image {reference} has "
+            f"Could not build images with Python {wanted}: their base image {reference} has "
             f"{f'Python {found}' if found else 'no python3'}. Name one that has it with --base-image "
             "(base_image), or another version with --python-version."
         )
@@ -46,7 +45,7 @@ def require_base(client: docker.DockerClient, settings: ImageSettings, progress:
 
 
 def runtime_python(client: docker.DockerClient, image_id: str) -> str | None:
-    """Return the minor version of the Python runtime that is in an image; None where it is not in it."""
+    """Return the minor version of the Python runtime that is in an image; None if there is none."""
     with translated():
         labels: Mapping[str, str] = client.images.get(image_id).labels
         return labels.get(RUNTIME_LABEL)
@@ -63,6 +62,6 @@ def _ask(client: docker.DockerClient, image_id: str) -> str | None:
                 remove=True,
             )
         except (docker.errors.ContainerError, docker.errors.APIError):
-            # There is no python3 to be run, or it is none.
+            # There is no python3, or it is not Python.
             return None
         return bytes(output).decode().strip()

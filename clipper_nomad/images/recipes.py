@@ -1,7 +1,4 @@
-"""Where the Dockerfiles and what goes with them lie: in the installed package, or in a checkout.
-
-Owns finding them, and the part of a context that they make. Asks no engine.
-"""
+"""Dockerfiles and the files beside them, found in the installed package or in a checkout."""
 
 from __future__ import annotations
 
@@ -13,7 +10,7 @@ from clipper_nomad.images.names import project_version
 from clipper_nomad.images.settings import ImageSettings
 
 _PACKAGE = Path(__file__).parents[1]
-# Installed, the wheel brought them; in a checkout they are beside.
+#: A wheel has them inside the package, a checkout beside it.
 _FOLDERS = (_PACKAGE / "_containers", _PACKAGE.parent / "containers")
 
 
@@ -23,13 +20,13 @@ def read_recipe(name: str) -> bytes:
         if (folder / name).is_file():
             return (folder / name).read_bytes()
     raise BuildError(
-        f"Cannot build images: {name} is neither in {_FOLDERS[0]} nor in {_FOLDERS[1]}. "
+        f"Could not build images: {name} is neither in {_FOLDERS[0]} nor in {_FOLDERS[1]}. "
         "Install clipper-nomad again: its wheel brings it."
     )
 
 
 def installer_files(requirements: bytes, settings: ImageSettings) -> dict[str, bytes]:
-    """Return the files of `installer/`: what installs `requirements` in an image's first stage."""
+    """Return the files of `installer/`, which installs `requirements` in an image's first stage."""
     files = {
         "installer/install.py": read_recipe("installer/install.py"),
         "installer/requirements.txt": requirements,
@@ -40,7 +37,7 @@ def installer_files(requirements: bytes, settings: ImageSettings) -> dict[str, b
 
 
 def source_label() -> str:
-    """Return where this project comes from: the address that its distribution tells, else a package URL."""
+    """Return this project's source address from its distribution, else a package URL."""
     for entry in metadata("clipper-nomad").get_all("Project-URL") or ():
         label, _, url = str(entry).partition(", ")
         if label.lower() in ("source", "repository", "homepage"):
@@ -52,4 +49,4 @@ def _read_certificates(paths: tuple[Path, ...]) -> bytes:
     try:
         return b"\n".join(path.expanduser().read_bytes() for path in paths)
     except OSError as error:
-        raise BuildError(f"Cannot read the certificates of ca_certificates: {error}") from error
+        raise BuildError(f"Could not read the certificates of ca_certificates: {error}") from error

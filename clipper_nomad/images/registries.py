@@ -1,7 +1,6 @@
-"""Finding images on the engine and in a registry, and pushing them there.
+"""Image look-ups on the engine and in registries, pulls and pushes.
 
-Owns the credentials' way to the engine: Docker's own config and helpers, or those of the settings, which
-never end in an image or a message.
+Credentials are those of Docker's config and helpers, or of the settings; they end in no image or message.
 """
 
 from __future__ import annotations
@@ -31,21 +30,21 @@ def resolve_image(
     settings: ImageSettings,
     progress: Progress = log_progress,
 ) -> str:
-    """Return the id of an image on this engine, pulled where it is not there yet.
+    """Return the id of an image, pulled if it is not on this engine yet.
 
-    Raises ContainerManagerError when it is nowhere to be found, saying where it was looked for.
+    Raises ContainerManagerError if it cannot be found, naming the places searched.
     """
     try:
         return find_image(client, reference) or pull_image(client, reference, settings, progress)
     except EngineError as error:
         raise ContainerManagerError(
-            f"Image {reference} is needed and was not found: it is not on this Docker engine, and from "
-            f"{_where(reference)} it cannot be pulled ({error}). {_advise(reference, settings)}"
+            f"Could not find image {reference}: it is not on this Docker engine, and could not be pulled "
+            f"from {_where(reference)} ({error}). {_advise(reference, settings)}"
         ) from error
 
 
 def find_image(client: docker.DockerClient, reference: str) -> str | None:
-    """Return the id of an image that is on this engine; None where it is not. Raises EngineError."""
+    """Return the id of an image that is on this engine; None if it is not. Raises EngineError."""
     with translated():
         try:
             return str(client.images.get(reference).id)
@@ -75,7 +74,7 @@ def push_image(
 ) -> str:
     """Push an image to the registry that its reference names, and return `repository@digest`.
 
-    Raises BuildError that says which registry refused it, and why.
+    Raises BuildError with the registry and its reason.
     """
     progress(f"Pushing {reference}")
     repository, tag = split_reference(reference)
@@ -88,12 +87,14 @@ def push_image(
                 progress(line)
     except EngineError as error:
         raise BuildError(
-            f"Cannot push image {reference} to {_where(reference)}: {hide(str(error), settings.secrets())}. "
-            "Check the registry's address; for credentials use `docker login`, or give registry_username and "
-            "registry_password."
+            f"Could not push image {reference} to {_where(reference)}: "
+            f"{hide(str(error), settings.secrets())}. Check the registry's address; for "
+            "credentials use `docker login`, or give registry_username and registry_password."
         ) from None
     if not digests:
-        raise BuildError(f"Cannot tell what was pushed as {reference}: {_where(reference)} told no digest.")
+        raise BuildError(
+            f"Could not read the digest of image {reference}: {_where(reference)} gave none. Push it again."
+        )
     return f"{repository}@{digests[-1]}"
 
 
@@ -105,7 +106,7 @@ def _note_digests(stream: Iterable[Mapping[str, Any]], digests: list[str]) -> It
 
 
 def _auth(reference: str, settings: ImageSettings) -> dict[str, str] | None:
-    """Return the settings' credentials for an image of their registry; None leaves it to Docker's config."""
+    """Return the settings' credentials for an image of their registry; None means Docker's config."""
     own = settings.registry.partition("/")[0] if settings.registry else None
     return settings.auth_config if registry_of(reference) == own else None
 
@@ -121,4 +122,6 @@ def _advise(reference: str, settings: ImageSettings) -> str:
     options = f" --registry {settings.registry} --push" if settings.registry else ""
     if settings.python_version != ImageSettings().python_version:
         options += f" --python-version {settings.python_version}"
-    return f"`clipper-nomad images build{options}` makes it; another registry is one setting, `registry`."
+    return (
+        f"`clipper-nomad images build{options}` builds it; the setting `registry` chooses another registry."
+    )

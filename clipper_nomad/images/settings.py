@@ -1,7 +1,4 @@
-"""Where images come from, go to and are built with: one frozen record, given or taken from the environment.
-
-Owns the variables' names and what of the settings is secret. Asks no engine.
-"""
+"""Settings of images: their registry, base and builds, given or taken from the environment."""
 
 from __future__ import annotations
 
@@ -25,15 +22,15 @@ def _own_python() -> str:
 
 @dataclass(frozen=True)
 class ImageSettings:
-    """How images are named, built, pushed and pulled.
+    """The settings by which images are named, built, pushed and pulled.
 
     `registry` (`host[:port][/path]`) holds this project's images and the models' alike; None is this engine
     and the public registry. `base_image` is what this project's images start from. `python_version` is `3.11`
-    or the like, this process's by default, since a model is unpickled by the minor version that pickled it.
+    for example, by default this process's: a model is unpickled by the minor version that pickled it.
 
     `index_url`, `extra_index_urls` and the index's credentials reach pip in a build, and no image.
-    `ca_certificates` are PEM files that pip is to trust besides. `build_network` is the engine's network for
-    builds (`host`, say), `build_args` are such as `HTTPS_PROXY`.
+    `ca_certificates` are PEM files that pip trusts as well. `build_network` is the engine's network for
+    builds (such as `host`), `build_args` are build arguments such as `HTTPS_PROXY`.
 
     Without `registry_username` and `registry_password`, Docker's own config and credential helpers are asked.
     """
@@ -54,7 +51,7 @@ class ImageSettings:
     def __post_init__(self) -> None:
         if not _PYTHON_VERSION.fullmatch(self.python_version):
             raise ClipperException(
-                f"python_version is {self.python_version!r}: use a minor one, such as '3.11'."
+                f"python_version is {self.python_version!r}: use a minor version, such as '3.11'."
             )
         if self.registry is not None and not _REGISTRY.fullmatch(self.registry):
             raise ClipperException(
@@ -66,7 +63,7 @@ class ImageSettings:
         """Take the settings from CLIPPER_REGISTRY, CLIPPER_BASE_IMAGE, CLIPPER_BUILD_NETWORK and so on.
 
         CLIPPER_BUILD_ARGS and CLIPPER_EXTRA_INDEX_URLS are separated by spaces (`A=1 B=2`),
-        CLIPPER_CA_CERTIFICATES as paths are in PATH. A variable that is empty is none.
+        CLIPPER_CA_CERTIFICATES as paths are in PATH. An empty variable counts as unset.
         """
         given = {
             key.removeprefix("CLIPPER_"): value
@@ -104,7 +101,7 @@ class ImageSettings:
         return {"username": self.registry_username, "password": self.registry_password}
 
     def pip_args(self) -> dict[str, str]:
-        """Return the build arguments that tell pip its index, credentials and all."""
+        """Return the build arguments that give pip its index, with credentials."""
         args = {}
         if self.index_url:
             args["PIP_INDEX_URL"] = self._with_credentials(self.index_url)
@@ -113,7 +110,7 @@ class ImageSettings:
         return args
 
     def secrets(self) -> tuple[str, ...]:
-        """Return all texts that no log and no message may hold, longest first."""
+        """Return all secrets, which no log and no message may hold, longest first."""
         given = {self.index_password, self.registry_password}
         found = given | {quote(password, safe="") for password in given if password}
         for url in (self.index_url, *self.extra_index_urls, *self.build_args.values()):

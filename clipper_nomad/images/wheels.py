@@ -1,7 +1,6 @@
 """Wheels of this project's own packages, made from the files that are installed here.
 
-So an image holds the code that runs here, be it installed or a checkout, and no index is asked for it. Owns
-the wheel format. Knows nothing of images.
+So an image holds the code that runs here, installed or a checkout, and no index is asked for it.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from pathlib import Path
 from clipper_nomad.errors import BuildError
 
 _WHEEL = "Wheel-Version: 1.0\nGenerator: clipper-nomad\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-# The first time that a zip can tell: the same files make the same wheel.
+#: The earliest time that a zip can hold: the same files make the same wheel.
 _TIME = (1980, 1, 1, 0, 0, 0)
 
 
@@ -32,7 +31,7 @@ class Wheel:
 
 
 def runtime_wheel() -> Wheel:
-    """Return the model runtime's wheel, with the requirements that its distribution has."""
+    """Return the model runtime's wheel, with its distribution's requirements."""
     found = _find_distribution("clipper-container")
     return _make_wheel(
         found.version, "clipper_container", ["clipper_container"], found.read_text("METADATA") or ""
@@ -40,10 +39,10 @@ def runtime_wheel() -> Wheel:
 
 
 def frontend_wheel() -> Wheel:
-    """Return a wheel of the frontends and what they share with the runtime.
+    """Return a wheel of the frontends and the runtime's modules that they share.
 
-    It goes by the project's name, which the frontends ask for their version, but requires nothing: an image
-    installs what its lock file names, and nothing that the admin library alone needs.
+    It has the project's name, from which the frontends read their version, but no requirements: an image
+    installs its lock file, and so nothing that only the admin library needs.
     """
     found = _find_distribution("clipper-nomad")
     metadata = f"Metadata-Version: 2.1\nName: clipper-nomad\nVersion: {found.version}\n"
@@ -61,7 +60,7 @@ def _find_distribution(name: str) -> Distribution:
         return distribution(name)
     except PackageNotFoundError as error:
         raise BuildError(
-            f"Cannot build images: {name} is not installed here. Install it with pip."
+            f"Could not build images: {name} is not installed here. Install it with pip."
         ) from error
 
 
@@ -88,7 +87,7 @@ def _make_wheel(
 def _package_files(package: str) -> Iterator[tuple[str, bytes]]:
     spec = find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        raise BuildError(f"Cannot build images: the package {package} is not installed here.")
+        raise BuildError(f"Could not build images: the package {package} is not installed here.")
     folder = Path(spec.submodule_search_locations[0])
     for path in sorted(folder.rglob("*")):
         if path.is_file() and "__pycache__" not in path.parts:

@@ -1,7 +1,4 @@
-"""Applications, their policies and their links to models, as the admin library sees them.
-
-Owns the checks of what a user passes and the words of the log. Knows the management frontend and no manager.
-"""
+"""Applications, their policies and their links to models, as the admin library sees them."""
 
 from __future__ import annotations
 
@@ -23,7 +20,7 @@ class Applications:
         self._management = management
 
     def register(self, application: Application) -> None:
-        """Register an application that nobody registered before."""
+        """Register an application of a new name."""
         self._management.add_app(application)
         logger.info("Application %s was successfully registered", application.name)
 
@@ -35,7 +32,7 @@ class Applications:
     def link(
         self, app_name: str, model_names: str | Iterable[str], weights: Iterable[float] | None = None
     ) -> None:
-        """Let an application's queries be answered by a model, or by several as its policy says."""
+        """Let an application's queries be answered by one model, or by several under its policy."""
         app_name, model_names = names.parse_application_name(app_name), names.parse_model_names(model_names)
         checked = None if weights is None else names.parse_weights(weights)
         self._management.add_model_links(app_name, model_names, checked)
@@ -43,18 +40,18 @@ class Applications:
             logger.info("Model %s is now linked to application %s", name, app_name)
 
     def unlink(self, app_name: str, model_name: str) -> None:
-        """Take a model away from an application."""
+        """Unlink a model from an application."""
         app_name, model_name = names.parse_application_name(app_name), names.parse_model_name(model_name)
         self._management.delete_model_links(app_name, [model_name])
         logger.info("Model %s is no longer linked to application %s", model_name, app_name)
 
     def set_policy(self, app_name: str, policy: Policy) -> None:
-        """Give an application another selection policy, while it is queried."""
+        """Replace an application's selection policy, while it is queried."""
         self._management.set_policy(names.parse_application_name(app_name), names.parse_policy(policy))
-        logger.info("Application %s has another policy now", app_name)
+        logger.info("The policy of application %s was replaced", app_name)
 
     def get_policy_state(self, app_name: str, user_id: str | int | None) -> Record:
-        """Return what an application's policy has learnt, for all users or for one."""
+        """Return the state that an application's policy has learnt, for all users or for one."""
         user = None if user_id is None else names.parse_user(user_id)
         return self._management.get_policy_state(names.parse_application_name(app_name), user)
 
@@ -63,7 +60,7 @@ class Applications:
         return self._management.describe_applications() if verbose else self._management.list_applications()
 
     def get_info(self, name: str) -> Record | None:
-        """Return an application's record, or None when it is unknown."""
+        """Return an application's record, or None if it is unknown."""
         return self._management.get_application(names.parse_application_name(name)) or None
 
     def get_linked_models(self, app_name: str) -> list[str]:

@@ -1,7 +1,4 @@
-"""What a connected cluster offers, and what start_clipper() asks of a manager.
-
-Owns the wiring of the admin library's parts, and the meaning here of what Clipper's start_clipper() takes.
-"""
+"""A connected cluster, wired of the parts that act on it, and the arguments of start_clipper()."""
 
 from __future__ import annotations
 
@@ -19,7 +16,7 @@ from clipper_nomad.operations.replicas import Replicas
 from clipper_nomad.operations.stopping import Stopping
 from clipper_nomad.types import ClusterSpec
 
-# Clipper's defaults; they are not ours, so whoever leaves them gets the query frontend's own.
+#: Clipper's defaults, which differ from ours: they stand for the query frontend's own.
 CLIPPER_REQUEST_TIMEOUT_S = 5
 CLIPPER_CONTENT_TIMEOUT_S = 300
 
@@ -61,7 +58,7 @@ def make_cluster_spec(
     content_timeout_s: float,
     num_frontend_replicas: int,
 ) -> ClusterSpec:
-    """Return what a manager is asked to start. Raises ClipperException for numbers out of range."""
+    """Return the cluster to start. Raises ClipperException for numbers out of range."""
     return ClusterSpec(
         num_query_frontends=names.parse_whole_number(num_frontend_replicas, "num_frontend_replicas", 1),
         prediction_cache_bytes=names.parse_whole_number(cache_size, "cache_size"),
@@ -77,10 +74,10 @@ def make_cluster_spec(
 
 
 def warn_meaningless(**given: tuple[object, object]) -> None:
-    """Warn of each argument whose value, the first of the pair, is not Clipper's default, the second."""
+    """Warn of each argument, a pair of its value and Clipper's default, if the two differ."""
     for name, (value, default) in given.items():
         if value != default:
-            warnings.warn(f"{name} means nothing here and is passed over", ClipperWarning, stacklevel=3)
+            warnings.warn(f"{name} has no effect here and is ignored", ClipperWarning, stacklevel=3)
 
 
 def _parse_timeout(seconds: float, clipper_default_s: float, what: str) -> float | None:

@@ -1,7 +1,4 @@
-"""The query frontends' metrics, read for people.
-
-Owns the reading of Prometheus' text format. Knows no manager, and no metric by name.
-"""
+"""The query frontends' metrics, read from Prometheus' text format."""
 
 from __future__ import annotations
 
@@ -25,7 +22,7 @@ _TIMEOUT_S = 5.0
 def read_metrics(management: ManagementClient) -> dict[str, Metrics]:
     """Return each live query frontend's metrics: by frontend id and metric name, a list of labels and values.
 
-    A frontend that does not answer is left out, with a warning. Raises NotReachableError when none answers.
+    A frontend that does not answer is left out, with a warning. Raises NotReachableError if none answers.
     """
     frontends = management.get_all_query_frontends()
     found = {}
@@ -33,16 +30,16 @@ def read_metrics(management: ManagementClient) -> dict[str, Metrics]:
         try:
             found[frontend.id] = parse_metrics(_fetch(frontend))
         except (requests.RequestException, ValueError) as exc:
-            logger.warning("Query frontend %s gave no metrics: %s", frontend.id, exc)
+            logger.warning("Could not read the metrics of query frontend %s: %s", frontend.id, exc)
     if not found:
         raise NotReachableError(
-            f"None of the {len(frontends)} live query frontends gave its metrics: see their logs."
+            f"Could not read the metrics of any of the {len(frontends)} live query frontends: see their logs."
         )
     return found
 
 
 def parse_metrics(text: str) -> Metrics:
-    """Return the samples of a Prometheus text by name. Raises ValueError when it is malformed."""
+    """Return the samples of a Prometheus text by name. Raises ValueError if it is malformed."""
     metrics: Metrics = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
@@ -52,7 +49,7 @@ def parse_metrics(text: str) -> Metrics:
 
 def _fetch(frontend: QueryFrontend) -> str:
     with requests.Session() as session:
-        # As for the management frontend: a proxy that is set for the internet would not reach it.
+        # A proxy for the internet does not reach the cluster.
         session.trust_env = False
         response = session.get(f"http://{frontend.admin_address}/metrics", timeout=_TIMEOUT_S)
         response.raise_for_status()

@@ -1,7 +1,6 @@
-"""Registered models, their versions and their connected replicas, as the admin library sees them.
+"""Registered models, their versions and their connected replicas.
 
-Owns the checks of what a user passes. Knows the management frontend and no manager: what starts and stops
-replicas is in deployment.py, replicas.py and stopping.py.
+They are only read and registered here: deployment.py, replicas.py and stopping.py start and stop replicas.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from clipper_nomad.types import ModelRegistration, ModelVersion
 
 logger = logging.getLogger("clipper")
 
-# Clipper's word for a model whose containers are started elsewhere.
+#: Clipper's word for a model whose containers are started elsewhere.
 EXTERNAL_IMAGE = "EXTERNAL"
 
 
@@ -32,7 +31,7 @@ class Models:
         logger.info("Model version %s was successfully registered", registration.model)
 
     def refuse_registered(self, model: ModelVersion) -> None:
-        """Raise ClipperException when this version is registered already."""
+        """Raise ClipperException if this version is registered already."""
         if self._management.get_model(model):
             raise ClipperException(
                 f"Model version {model} is registered already, and a version never changes: "
@@ -50,7 +49,7 @@ class Models:
         return ModelVersion(name, current)
 
     def pick(self, name: str, version: object) -> ModelVersion:
-        """Return the version that is meant: a version of None means the current one."""
+        """Return a model's version; a version of None means the current one."""
         return self.get_current(name) if version is None else names.parse_model_version(name, version)
 
     def get_all(self, *, verbose: bool) -> list[Any]:
@@ -60,7 +59,7 @@ class Models:
         return [str(model) for model in self._management.list_models()]
 
     def get_info(self, model: ModelVersion) -> Record | None:
-        """Return a version's record, or None when it is unknown."""
+        """Return a version's record, or None if it is unknown."""
         return self._management.get_model(model) or None
 
     def get_all_replicas(self, *, verbose: bool) -> list[Any]:
@@ -68,6 +67,6 @@ class Models:
         return self._management.describe_containers() if verbose else self._management.list_containers()
 
     def get_replica_info(self, model: ModelVersion, replica_id: object) -> Record | None:
-        """Return a connected replica's record, or None when it is unknown."""
+        """Return a connected replica's record, or None if it is unknown."""
         number = names.parse_whole_number(replica_id, "replica_id")
         return self._management.get_container(model, number) or None

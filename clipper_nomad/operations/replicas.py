@@ -1,7 +1,4 @@
-"""How many replicas a deployed model version has.
-
-Owns scaling and the wait for new replicas. Knows the contract of a manager and the management frontend.
-"""
+"""Replicas of deployed model versions: their number, and the wait for new ones."""
 
 from __future__ import annotations
 
@@ -27,13 +24,13 @@ class Replicas:
         self._management = management
 
     def get_num(self, model: ModelVersion) -> int:
-        """Return how many replicas are wanted; 0 for a version that is not deployed."""
+        """Return the number of replicas wanted; 0 for a version that is not deployed."""
         return self._manager.get_num_replicas(model)
 
     def set_num(self, model: ModelVersion, num_replicas: int, timeout_s: float) -> None:
-        """Change how many replicas there are, and wait at most `timeout_s` until new ones are connected.
+        """Change the number of replicas, and wait at most `timeout_s` until new ones are connected.
 
-        Raises DeploymentError with the last log lines when they do not come up; they go on trying.
+        Raises DeploymentError with the last log lines if they are not; they go on trying.
         """
         before = self._manager.get_num_replicas(model)
         logger.info("Model version %s: from %d to %d replicas", model, before, num_replicas)
@@ -52,19 +49,20 @@ class Replicas:
         logger.info("Model version %s is now current", model)
 
     def _wait_connected(self, model: ModelVersion, wanted: int, timeout_s: float) -> None:
-        lacking = wait_until(
-            lambda: _find_lacking(self._management.list_containers(), model, wanted),
+        missing = wait_until(
+            lambda: _describe_missing(self._management.list_containers(), model, wanted),
             lambda: self._manager.check_replicas(model),
             timeout_s,
         )
-        if lacking:
+        if missing:
             raise DeploymentError(
-                f"Model version {model} was to have {wanted} replicas: after {timeout_s:g} s {lacking}. "
-                f"They go on trying; set_num_replicas() takes them away. {describe_log(self._manager, model)}"
+                f"Could not scale model version {model} to {wanted} replicas within {timeout_s:g} s: "
+                f"{missing}. The others go on trying; set_num_replicas() removes them. "
+                f"{describe_log(self._manager, model)}"
             )
 
 
-def _find_lacking(connected: list[str], model: ModelVersion, wanted: int) -> str:
-    """Return what is lacking until `wanted` replicas are among the `connected` (`name:version:replica`)."""
+def _describe_missing(connected: list[str], model: ModelVersion, wanted: int) -> str:
+    """Return how many of `wanted` replicas are `connected` (`name:version:replica`); empty if all are."""
     count = sum(1 for name in connected if name.rpartition(":")[0] == str(model))
     return "" if count >= wanted else f"{count} of them were connected"

@@ -1,9 +1,9 @@
-"""Stopping model versions: which ones are meant, and in which order they go.
+"""The stopping of model versions: the versions meant, and the order of the steps.
 
 Stopping a version unregisters it and removes its replicas. Unregistering comes first: from then on no query
-is routed to the version, and its replicas finish what they have while they drain. The other way round,
-queries would meet a registered version without replicas; and what fails half-way leaves replicas that no
-query needs, which stopping the version again removes.
+is routed to the version, and its replicas finish what they have while they drain. In the
+other order queries would meet a registered version without replicas. A failure half-way leaves replicas that
+no query needs; stopping the version again removes them.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ class Stopping:
         self._stop([model for model in self._find_known() if model.name in wanted])
 
     def stop_versions(self, versions_by_name: Mapping[str, Iterable[object]]) -> None:
-        """Stop these versions. One that is not there is passed over."""
+        """Stop these versions; an unknown one is skipped with a warning."""
         wanted = _parse_versions(versions_by_name)
         known = self._find_known()
         for model in wanted:
             if model not in known:
-                logger.warning("Model version %s is not there: nothing to stop", model)
+                logger.warning("Model version %s is unknown: nothing to stop", model)
         self._stop([model for model in wanted if model in known])
 
     def stop_inactive(self, model_names: Iterable[str]) -> None:
-        """Stop all registered versions of these models that answer nobody.
+        """Stop all registered versions of these models that answer no queries.
 
-        The current one, the one that still serves and those that an application's policy names stay.
+        The current version, the serving one and those that an application's policy names are kept.
         """
         inactive = []
         named = self._find_named()
@@ -63,12 +63,12 @@ class Stopping:
     def _find_named(self) -> set[str]:
         """Return the versions that applications' policies name, as `<model>:<version>`."""
         configs = [app.get("policy_config") for app in self._management.describe_applications()]
-        # Text is the configuration of a policy that the management frontend does not have.
+        # The configuration is text if the management frontend does not have the policy.
         read = [json.loads(each) if isinstance(each, str) else each for each in configs if each]
         return {str(arm) for config in read for arm in config.get("arms") or () if ":" in arm}
 
     def _find_known(self) -> list[ModelVersion]:
-        """Return every version that is registered or, left over from a failure, has replicas only."""
+        """Return every version that is registered, or has replicas left over from a failure."""
         return list(dict.fromkeys([*self._management.list_models(), *self._manager.get_replicas()]))
 
     def _stop(self, models: Collection[ModelVersion]) -> None:
@@ -89,7 +89,7 @@ def _parse_names(model_names: Iterable[str]) -> list[str]:
 def _parse_versions(versions_by_name: Mapping[str, Iterable[object]]) -> list[ModelVersion]:
     if not isinstance(versions_by_name, Mapping):
         raise ClipperException(
-            f"{versions_by_name!r} does not say which versions to stop: "
+            f"Could not read the versions to stop from {versions_by_name!r}: "
             'pass {"model name": ["version", ...]}.'
         )
     return [

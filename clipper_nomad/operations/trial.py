@@ -1,7 +1,6 @@
-"""Trying a model's function here, before it is deployed.
+"""A trial of a model's function in this process, before it is deployed.
 
-Owns the way from a query, as the query frontend takes it, to the outputs that it would answer with, by the
-conversions of the model runtime. Starts nothing and asks no cluster.
+Inputs and outputs are converted as the query frontend and the model runtime do it. No cluster is needed.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from clipper_nomad.deployers.references import find_references
 from clipper_nomad.errors import ClipperException
 
 _KEYS = ("input", "input_batch")
-# Which kinds of NumPy's element types are numbers of an input type.
+#: The kinds of NumPy's element types that are numbers of an input type.
 _NUMBER_KINDS = {InputType.INTEGERS: "iu", InputType.FLOATS: "iuf", InputType.DOUBLES: "iuf"}
 _DTYPES = {InputType.INTEGERS: "<i4", InputType.FLOATS: "<f4", InputType.DOUBLES: "<f8"}
 
@@ -35,8 +34,8 @@ class _BadQueryError(ValueError):
 def try_function(query: Mapping[str, Any], func: Callable[[Any], Any], input_type: str) -> list[Any] | str:
     """Return the outputs of `func`, pickled and unpickled, for a query's inputs.
 
-    Returns a text instead that says what is wrong with the query, with pickling or with what `func` returned.
-    What `func` itself raises is raised.
+    Returns a text instead if the query, the pickling or an output is at fault. Exceptions of `func` are
+    raised.
     """
     try:
         parsed_type = InputType.parse(input_type)
@@ -89,7 +88,7 @@ def _encode_numbers(value: object, input_type: InputType) -> bytes:
         numbers = np.asarray(value)
     except ValueError:
         _refuse(value, f"a list of {input_type.value}")
-    # An empty list has no elements to tell their type by.
+    # An empty list has no element type.
     if numbers.ndim != 1 or (numbers.size and numbers.dtype.kind not in _NUMBER_KINDS[input_type]):
         _refuse(value, f"a list of {input_type.value}")
     converted = numbers.astype(_DTYPES[input_type])

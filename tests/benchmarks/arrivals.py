@@ -26,7 +26,7 @@ _ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Arrivals:
-    """What came of the queries. `in_time` ones were answered so, `useful` ones by a model too."""
+    """Counts of queries: `in_time` ones were answered in time, `useful` ones by a model as well."""
 
     seconds: float
     sent: int

@@ -1,4 +1,4 @@
-"""What a learnt batch size is worth: scikit-learn's LinearSVC, 784 features and 10 classes."""
+"""The worth of a learnt batch size: scikit-learn's LinearSVC, 784 features and 10 classes."""
 
 from __future__ import annotations
 

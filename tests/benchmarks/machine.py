@@ -1,4 +1,4 @@
-"""How much of this machine others used during a measurement.
+"""The share of this machine that others used during a measurement.
 
 A ratio of two runs means nothing when others took the processors during one of them. Owns that one number;
 knows nothing of what is measured.

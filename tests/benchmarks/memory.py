@@ -1,4 +1,4 @@
-"""What a query frontend holds after many distinct queries, its prediction cache full."""
+"""The memory of a query frontend after many distinct queries, its prediction cache full."""
 
 from __future__ import annotations
 

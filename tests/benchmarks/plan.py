@@ -1,4 +1,4 @@
-"""How long each benchmark measures: the whole thing, or a quick look."""
+"""The length of each benchmark: whole, or a quick look."""
 
 from __future__ import annotations
 

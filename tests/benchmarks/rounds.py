@@ -1,4 +1,4 @@
-"""Which rounds of a comparison count, decided by what else the machine did and never by their outcome."""
+"""The rounds of a comparison that count, chosen by the machine's other load and never by their outcome."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a query frontend counts, read from its /metrics."""
+"""The counters of a query frontend, read from its /metrics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What selecting costs: two models and an ensemble of four, beside one model of two replicas."""
+"""The cost of selection: two models and an ensemble of four, beside one model of two replicas."""
 
 from __future__ import annotations
 

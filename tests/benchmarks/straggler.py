@@ -62,7 +62,7 @@ def classifier(name: str, *, pause_s: float = 0.0) -> Model:
 
 @dataclass(frozen=True)
 class Round:
-    """What came of one load: shares of all queries that were sent."""
+    """The outcome of one load: shares of all queries that were sent."""
 
     queries: int
     p99_ms: float

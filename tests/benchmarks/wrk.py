@@ -15,7 +15,7 @@ _SCRIPT = Path(__file__).with_name("queries.lua")
 
 @dataclass(frozen=True)
 class Queries:
-    """What is asked: numbers in a query, their decimals, and whether it is always the same query."""
+    """A load: numbers in a query, their decimals, and whether it is always the same query."""
 
     features: int = 10
     decimals: int = 16
@@ -25,7 +25,7 @@ class Queries:
 
 @dataclass(frozen=True)
 class WrkResult:
-    """What wrk counted; `errors` are lost connections, time-outs and statuses that are not 2xx or 3xx.
+    """The counts of wrk; `errors` are lost connections, time-outs and statuses that are not 2xx or 3xx.
 
     `others_cores` is what processes outside of the benchmark used meanwhile.
     """

@@ -27,7 +27,7 @@ _WINDOW_SHARE = 1 / 15
 
 
 def missing() -> str:
-    """Say what to install where plots cannot be drawn; empty where they can."""
+    """Return what to install if plots cannot be drawn; empty if they can."""
     if importlib.util.find_spec("matplotlib"):
         return ""
     return "A plot needs matplotlib: install it with `pip install clipper-nomad[demo]`."

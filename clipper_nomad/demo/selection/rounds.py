@@ -22,7 +22,7 @@ _TIMEOUT = aiohttp.ClientTimeout(total=10.0)
 _READY_TIMEOUT_S = 10.0
 _INPUTS_PER_BATCH = 100
 #: Policies forget by the clock: without a pace, faster machines would show something else.
-_MOST_PER_S = 90.0
+_MAX_PER_S = 90.0
 
 
 @dataclass
@@ -72,7 +72,7 @@ class Player:
         start_s = loop.time()
         queries = zip(stream.pictures.tolist(), stream.labels, strict=True)
         for number, (picture, label) in enumerate(queries):
-            await asyncio.sleep(start_s + number / _MOST_PER_S - loop.time())
+            await asyncio.sleep(start_s + number / _MAX_PER_S - loop.time())
             answers = await asyncio.gather(*(self._ask_and_tell(app, picture, label) for app in apps))
             for app, answer in zip(apps, answers, strict=True):
                 played.count(app, answer, label)

@@ -1,4 +1,4 @@
-"""What the admin library makes of a management frontend that answers nothing, or something unexpected."""
+"""The admin library with a management frontend that does not answer, or answers something unexpected."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_no_answer_names_the_address_and_what_was_asked() -> None:
         unheard.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{unheard.getsockname()[1]}"
         with pytest.raises(
-            NotReachableError, match=f"at {address} gave no answer to /admin/delete_app"
+            NotReachableError, match=f"at {address} did not answer /admin/delete_app"
         ) as caught:
             ManagementClient(lambda: address).delete_app("app")
     assert caught.value.__cause__ is not None
@@ -65,10 +65,10 @@ def test_no_answer_names_the_address_and_what_was_asked() -> None:
     [
         (400, b"No such application\n", ManagementError, r"^No such application$"),
         (400, b"", ManagementError, "status 400: no text"),
-        (503, b"Redis is away", NotReachableError, "cannot do /admin/get_model now: Redis is away"),
+        (503, b"Redis is away", NotReachableError, "could not serve /admin/get_model: Redis is away"),
         (500, b"oops", ManagementError, "answered /admin/get_model with status 500: oops"),
-        (200, b"not JSON", ManagementError, "answered no JSON but 'not JSON'"),
-        (200, b"[]", ManagementError, "where an object was expected"),
+        (200, b"not JSON", ManagementError, "did not answer JSON but 'not JSON'"),
+        (200, b"[]", ManagementError, "instead of an object"),
     ],
 )
 def test_other_answers_become_errors(
@@ -82,7 +82,7 @@ def test_other_answers_become_errors(
 
 def test_an_object_is_no_list(server: OddServer) -> None:
     server.body = b"{}"
-    with pytest.raises(ManagementError, match="where a list was expected"):
+    with pytest.raises(ManagementError, match="instead of a list"):
         ManagementClient(lambda: server.address).list_models()
 
 

@@ -215,7 +215,7 @@ def test_scaling_up_has_an_end(connected: Connected) -> None:
     clipper.deploy_model("sum", 1, "doubles", "image")
     manager.ready_at = ()
     with pytest.raises(
-        DeploymentError, match=r"to have 2 replicas: after 0.2 s 1 of them were connected[^$]*broken"
+        DeploymentError, match=r"to 2 replicas within 0.2 s: 1 of them were connected[^$]*broken"
     ):
         clipper.set_num_replicas("sum", 2, timeout_s=0.2)
 

@@ -1,4 +1,4 @@
-"""What images are built from: the same content makes the same context, and a wheel has all of it."""
+"""Build contexts of images: equal content makes equal contexts, and a wheel has all of it."""
 
 from __future__ import annotations
 

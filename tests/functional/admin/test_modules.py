@@ -1,4 +1,4 @@
-"""Which of the user's files travel with a closure."""
+"""The user's files that travel with a closure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which packages, in which versions, a closure brings with it."""
+"""The packages that a closure brings with it, and their versions."""
 
 from __future__ import annotations
 

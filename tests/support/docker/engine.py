@@ -52,7 +52,7 @@ _left: list[subprocess.Popen[bytes]] = []
 
 
 class MissingServiceError(Exception):
-    """What tests need is not here, and cannot be had."""
+    """A service that tests need is missing."""
 
 
 def cache_dir() -> Path:
@@ -87,7 +87,7 @@ def connect() -> docker.DockerClient | None:
 
 
 def _listens(path: Path) -> bool:
-    """Tell whether somebody listens on a Unix socket: where nobody does, docker's client leaves some open."""
+    """Return whether a Unix socket has a listener: without one, docker's client leaves sockets open."""
     with socket.socket(socket.AF_UNIX) as probe:
         try:
             probe.connect(str(path))

@@ -130,7 +130,7 @@ def test_a_redis_elsewhere_is_used_and_keeps_its_content(
 def test_a_missing_engine_is_reported(harness: DockerHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
         patched.setenv("DOCKER_HOST", "tcp://127.0.0.1:9")
-        with pytest.raises(ContainerManagerError, match=r"no Docker engine.*start Docker.*DOCKER_HOST"):
+        with pytest.raises(ContainerManagerError, match=r"reach a Docker engine.*start Docker.*DOCKER_HOST"):
             harness.make_manager().start_clipper(ClusterSpec())
 
 

@@ -147,16 +147,18 @@ def test_a_base_that_cannot_be_had_is_told_before_anything_is_built(
     docker_client: docker.DockerClient,
 ) -> None:
     absent = ImageSettings(base_image="127.0.0.1:9/absent:1")
-    with pytest.raises(BuildError, match=r"absent:1 is not on this Docker engine, and cannot be had"):
+    with pytest.raises(BuildError, match=r"absent:1 is not on this Docker engine, and could not be pulled"):
         build_component_images(docker_client, absent)
 
 
 def test_what_cannot_be_done_is_refused(
     docker_client: docker.DockerClient, image_settings: ImageSettings
 ) -> None:
-    with pytest.raises(ClipperException, match="no registry to push to"):
+    with pytest.raises(ClipperException, match="no registry is set"):
         build_component_images(docker_client, image_settings, push=True)
-    with pytest.raises(ClipperException, match="'frontend' is no image here: use query-frontend"):
+    with pytest.raises(
+        ClipperException, match="'frontend' is not one of this project's images: use query-frontend"
+    ):
         build_component_images(docker_client, image_settings, components=["frontend"])
 
 

@@ -1,4 +1,4 @@
-"""What `import clipper_nomad` offers."""
+"""The names that `import clipper_nomad` offers."""
 
 from __future__ import annotations
 

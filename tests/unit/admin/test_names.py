@@ -1,4 +1,4 @@
-"""What users may pass as names, versions, labels and numbers."""
+"""Names, versions, labels and numbers that users may pass."""
 
 from __future__ import annotations
 

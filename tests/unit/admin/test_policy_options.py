@@ -1,4 +1,4 @@
-"""How the command line reads a policy."""
+"""Policies on the command line."""
 
 from __future__ import annotations
 

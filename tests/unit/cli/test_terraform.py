@@ -1,4 +1,4 @@
-"""What is made of the outputs of terraform/access, and that its policies are those of the README."""
+"""The outputs of terraform/access as variables, and its policies beside those of the README."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which of the demo's answers count as right."""
+"""The check of the demo's answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which modules source and code objects import."""
+"""Imports found in source and in code objects."""
 
 from __future__ import annotations
 

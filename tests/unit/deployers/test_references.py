@@ -1,4 +1,4 @@
-"""What a function's pickle refers to, and why one cannot be pickled."""
+"""The references of a function's pickle, and the reasons why one cannot be pickled."""
 
 from __future__ import annotations
 

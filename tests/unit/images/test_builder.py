@@ -1,4 +1,4 @@
-"""What is read from the builder's words, and what pip is given."""
+"""The reading of the builder's output, and the requirements given to pip."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What images are called."""
+"""Names of images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where images come from and go to: the settings, the environment's, and what of them is secret."""
+"""Settings of images: given, from the environment, and secret ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What start_clipper's arguments mean here, and what build_model is given."""
+"""The arguments of start_clipper and build_model."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_numbers_out_of_range_are_refused(change: dict[str, Any]) -> None:
 
 
 def test_only_what_differs_from_the_default_is_warned_of() -> None:
-    with pytest.warns(ClipperWarning, match="thread_pool_size means nothing here"):
+    with pytest.warns(ClipperWarning, match="thread_pool_size has no effect here"):
         warn_meaningless(thread_pool_size=(4, 1))
     with warnings.catch_warnings(action="error"):
         warn_meaningless(thread_pool_size=(1, 1), image=(None, None))

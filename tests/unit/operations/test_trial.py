@@ -1,4 +1,4 @@
-"""What test_predict_function answers: what a deployed model would."""
+"""The answers of test_predict_function: those of a deployed model."""
 
 from __future__ import annotations
 
