@@ -1,61 +1,104 @@
-"""What tests of several folders share: the Docker engine, its base image, a registry, clusters of Nomad."""
+"""Fixtures that several folders share: the Docker engine, its base image, a registry, clusters of Nomad.
+
+What is slow to make is made before any test's time is taken, and once, however many processes run tests.
+"""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import docker
 import pytest
+from xdist.remote import Producer
 
 from clipper_nomad.errors import ClipperException
 from clipper_nomad.images import ImageSettings, build_component_images
-from tests.support.docker.engine import Engine, MissingServiceError, Registry, give_up, require_base_image
+from tests.support import grouping
+from tests.support.docker.engine import (
+    Engine,
+    MissingServiceError,
+    Registry,
+    cache_dir,
+    give_up,
+    locked,
+    require_base_image,
+)
+from tests.support.nodes.cluster import NodeCluster
 from tests.support.nomad.cluster import NomadCluster
 from tests.support.nomad.plan import PLAIN, SECURE, ClusterPlan
-from tests.support.nomad.tools import require_stand_in, require_tofu
+from tests.support.nomad.tools import require_stand_in, require_tofu, require_tools
+from tests.support.scheduling import GroupScheduling, Processes
 
 pytest_plugins = ["clipper_nomad.testing.plugin"]
 
-#: Fixtures by which a test asks for what is slow, and parameters where its fixtures do not tell by name.
-_ENGINE = frozenset({"docker_client", "docker", "nomad"})
-_TOFU = frozenset({"tofu", "rendered"})
 _STATE_ENDS = "What the cluster's Redis holds"
-_CLUSTERS = {"nomad_cluster": PLAIN, "nomad": PLAIN, "nomad-raw_exec": PLAIN, "secure_nomad_cluster": SECURE}
+# Clusters that a test of this process has asked for; they stay until its last test.
+_started: set[ClusterPlan] = set()
+_processes = pytest.StashKey[Processes]()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let clusters on Nomad end without a word of their state: few have a volume for it."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Let the processes of a run with pytest-xdist know of each other."""
+    if given := getattr(config, "workerinput", None):
+        config.stash[_processes] = processes = Processes(given["testrunuid"])
+        config.add_cleanup(processes.leave)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> GroupScheduling | None:
+    """Distribute groups of tests, and keep what is marked `quiet` for the end."""
+    return GroupScheduling(config, log) if config.getoption("dist") == "loadgroup" else None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark tests by what they need, and let clusters on Nomad end without a warning: few keep their state."""
     for item in items:
-        if not _CLUSTERS.keys().isdisjoint(_asks_for(item)):
+        grouping.mark(item)
+        if item.get_closest_marker("nomad"):
             item.add_marker(pytest.mark.filterwarnings(f"ignore:{_STATE_ENDS}:clipper_nomad.ClipperWarning"))
+    if hasattr(config, "workerinput"):
+        items.sort(key=grouping.rank)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Make what is slow to make at the first time, before any test's time is taken."""
-    if session.config.option.collectonly:
+    """Make what is slow to make at the first time; the processes of one run wait for the first of them.
+
+    The tests that need something report that it is missing.
+    """
+    asked = grouping.asks_for(session.items)
+    if session.config.option.collectonly or asked.isdisjoint(grouping.SLOW_TO_MAKE):
         return
-    asked = frozenset[str]().union(*map(_asks_for, session.items))
-    # What is missing is told by the tests that need it.
-    for plan in {plan for name, plan in _CLUSTERS.items() if name in asked}:
+    with locked(cache_dir() / "prepare.lock"):
+        if not asked.isdisjoint(grouping.CLUSTERS):
+            with contextlib.suppress(MissingServiceError):
+                require_tools()
+        if not asked.isdisjoint(grouping.TOFU):
+            with contextlib.suppress(MissingServiceError):
+                require_tofu()
+                require_stand_in()
+        if grouping.NODES in asked:
+            with contextlib.suppress(MissingServiceError):
+                NodeCluster().require()
+        if not asked.isdisjoint(grouping.ENGINE):
+            with contextlib.suppress(MissingServiceError, ClipperException), contextlib.ExitStack() as stack:
+                client = stack.enter_context(Engine())
+                session.config.add_cleanup(stack.pop_all().close)
+                build_component_images(client, _settings(require_base_image(client)))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Start the clusters that a test asks for, or wait until others have ended, before its time is taken."""
+    if item.get_closest_marker("quiet") and _processes in item.config.stash:
+        item.config.stash[_processes].await_others()
+    for plan in grouping.clusters_of(item) - _started:
+        _started.add(plan)
         with contextlib.suppress(MissingServiceError), contextlib.ExitStack() as stack:
             stack.enter_context(NomadCluster(plan))
-            session.config.add_cleanup(stack.pop_all().close)
-    if not asked.isdisjoint(_TOFU):
-        with contextlib.suppress(MissingServiceError):
-            require_tofu()
-            require_stand_in()
-    if not asked.isdisjoint(_ENGINE):
-        with contextlib.suppress(MissingServiceError, ClipperException), contextlib.ExitStack() as stack:
-            client = stack.enter_context(Engine())
-            session.config.add_cleanup(stack.pop_all().close)
-            build_component_images(client, _settings(require_base_image(client)))
-
-
-def _asks_for(item: pytest.Item) -> frozenset[str]:
-    parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
-    texts = (value for value in parameters if isinstance(value, str))
-    return frozenset((*texts, *getattr(item, "fixturenames", ())))
+            item.config.add_cleanup(stack.pop_all().close)
+    return (yield)
 
 
 def _settings(base_image: str) -> ImageSettings:

@@ -18,15 +18,6 @@ from tests.support.nodes.example import RenderedExample, render_example
 from tests.support.tofu.access import find_tofu
 
 
-def pytest_collection_finish(session: pytest.Session) -> None:
-    """Build the programs of a cluster of nodes, where that takes minutes, before any test's time is taken."""
-    asks = any("node_cluster" in getattr(item, "fixturenames", ()) for item in session.items)
-    if asks and not session.config.option.collectonly:
-        # What is missing is told by the tests that need it.
-        with contextlib.suppress(MissingServiceError):
-            NodeCluster().require()
-
-
 @pytest.fixture
 def harness(docker_client: docker.DockerClient, image_settings: ImageSettings) -> Iterator[DockerHarness]:
     """The place of a cluster of containers, of which nothing is left after the test."""

@@ -1,0 +1,90 @@
+"""Groups and marks of tests by what they ask for: which run beside which, and what a laptop can leave out.
+
+Tests of one group run one after the other in one process: they share a cluster or an engine, and some
+restart its agents. Groups run beside each other. Without a cluster or an engine, a file is a group.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from tests.support.nomad.plan import PLAIN, SECURE, ClusterPlan
+from tests.support.paths import TESTS
+from tests.support.scheduling import QUIET
+
+#: The clusters that tests ask for: by fixture, and by the contract suite's parameter.
+CLUSTERS: dict[str, ClusterPlan] = {
+    "nomad_cluster": PLAIN,
+    "nomad": PLAIN,
+    "nomad-raw_exec": PLAIN,
+    "secure_nomad_cluster": SECURE,
+}
+#: What asks for a Docker engine, which Nomad's docker driver needs as well.
+ENGINE = frozenset({"docker_client", "docker", "nomad"})
+#: What asks for OpenTofu.
+TOFU = frozenset({"tofu", "rendered"})
+#: What asks for a cluster of nodes in network namespaces.
+NODES = "node_cluster"
+#: What asks for something that takes minutes to make at the first time.
+SLOW_TO_MAKE = frozenset({*CLUSTERS, *ENGINE, *TOFU, NODES})
+
+# The contract suite's parameter, which chooses a fixture by its value.
+_CHOOSING = "make_harness"
+_SLOW_FOLDERS = ("contract", "system")
+# Groups by what asks for them; the first that fits. The longest is first, and begins first.
+_GROUPS = {
+    "nomad": frozenset({"nomad_cluster", "nomad", "nomad-raw_exec"}),
+    "docker": ENGINE,
+    "secure-nomad": frozenset({"secure_nomad_cluster"}),
+    "nodes": frozenset({NODES}),
+}
+# Then folders in this order: unit tests are small, so that with them last all processes end together.
+_FOLDERS = ("contract", "system", "functional", "unit")
+_ORDER = [*_GROUPS, *_FOLDERS, QUIET]
+
+
+def asks_for(items: Iterable[pytest.Item]) -> frozenset[str]:
+    """Return the names of the tests' fixtures, and the parameters that choose one."""
+    return frozenset[str]().union(*map(_asks_for, items))
+
+
+def _asks_for(item: pytest.Item) -> frozenset[str]:
+    chosen = item.callspec.params.get(_CHOOSING) if hasattr(item, "callspec") else None
+    return frozenset((*getattr(item, "fixturenames", ()), *([chosen] if chosen else ())))
+
+
+def clusters_of(item: pytest.Item) -> set[ClusterPlan]:
+    """Return the plans of the clusters that a test asks for."""
+    return {CLUSTERS[name] for name in CLUSTERS.keys() & _asks_for(item)}
+
+
+def mark(item: pytest.Item) -> None:
+    """Give a test the marks of what it needs, and of its group where that is more than its file."""
+    asked = _asks_for(item)
+    if not asked.isdisjoint(ENGINE):
+        item.add_marker(pytest.mark.docker)
+    if NODES in asked or not asked.isdisjoint(CLUSTERS):
+        item.add_marker(pytest.mark.nomad)
+    if _folder(item.path) in _SLOW_FOLDERS:
+        item.add_marker(pytest.mark.slow)
+    if group := _find_group(item, asked):
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
+def _find_group(item: pytest.Item, asked: frozenset[str]) -> str | None:
+    if item.get_closest_marker("quiet"):
+        return QUIET
+    return next((name for name, names in _GROUPS.items() if not asked.isdisjoint(names)), None)
+
+
+def rank(item: pytest.Item) -> int:
+    """Return a test's place in the order in which groups begin."""
+    found, folder = item.get_closest_marker("xdist_group"), _folder(item.path)
+    return _ORDER.index(found.args[0] if found else folder if folder in _FOLDERS else _FOLDERS[0])
+
+
+def _folder(path: Path) -> str:
+    return path.relative_to(TESTS).parts[0] if path.is_relative_to(TESTS) else ""
