@@ -1,5 +1,22 @@
 # Each target sets up what it needs: a virtual environment in .venv and, as root on Debian, system packages.
-.PHONY: demo demo-nomad cluster cluster-down test check bench
+.DEFAULT_GOAL := help
+.PHONY: help setup test unit check lint bench demo demo-nomad cluster cluster-down run
 
-demo demo-nomad cluster cluster-down test check bench:
-	@.ci/$@
+help: ## Print this list
+	@echo 'make TARGET, or its script; ARGS="…" goes to the script:'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s .ci/%-13s %s\n", $$1, $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Make .venv hold what this checkout needs
+test: ## Run all tests, beside each other, or some: make test ARGS="tests/unit -k queue"
+unit: ## Run the unit tests, which need no service
+check: ## Run lint and unit
+lint: ## Check format, lint, types and import rules
+bench: ## Measure the figures that the project promises
+demo: ## Serve a model that was just trained, from start to stop
+demo-nomad: ## Do the same on a cluster of Nomad, Consul and Fabio
+cluster: ## Start that cluster for development
+cluster-down: ## Stop what cluster has started
+run: ## Run what continuous integration does: lint and test
+
+setup test unit check lint bench demo demo-nomad cluster cluster-down run:
+	@.ci/$@ $(ARGS)
