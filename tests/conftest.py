@@ -101,6 +101,16 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     return (yield)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Keep of captured texts what one process can send to another, which lone surrogates are not."""
+    report = yield
+    report.sections = [
+        (name, text.encode(errors="backslashreplace").decode()) for name, text in report.sections
+    ]
+    return report
+
+
 def _settings(base_image: str) -> ImageSettings:
     # On the engine's own network builds reach neither a package index nor a proxy of this machine.
     return ImageSettings(base_image=base_image, build_network="host")
