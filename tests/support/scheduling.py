@@ -9,6 +9,8 @@ import fcntl
 import tempfile
 from pathlib import Path
 
+import pytest
+from xdist.remote import Producer
 from xdist.scheduler import LoadGroupScheduling
 from xdist.workermanage import WorkerController
 
@@ -16,8 +18,13 @@ from xdist.workermanage import WorkerController
 QUIET = "quiet"
 
 
-class GroupScheduling(LoadGroupScheduling):
+class GroupScheduling(LoadGroupScheduling):  # type: ignore[misc]  # xdist has no types
     """Gives out groups in the order of the collection: those of `xdist_group`, else files."""
+
+    def __init__(self, config: pytest.Config, log: Producer) -> None:
+        # Not the groups of most tests first, as is usual.
+        config.option.loadscopereorder = False
+        super().__init__(config, log)
 
     def _split_scope(self, nodeid: str) -> str:
         return str(super()._split_scope(nodeid)).partition("::")[0]
