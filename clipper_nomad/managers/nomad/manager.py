@@ -14,7 +14,6 @@ from typing import Any, Self
 
 from clipper_container.addresses import HostPort
 from clipper_nomad.errors import ClipperWarning, ContainerManagerError
-from clipper_nomad.images import project_version
 from clipper_nomad.jobspecs import AnyJob, Location, Service, render_all, service_name
 from clipper_nomad.managers import messages
 from clipper_nomad.managers.base import ContainerManager
@@ -89,7 +88,9 @@ class NomadContainerManager(ContainerManager):
         found = dns or ConsulDNS()
         self._dns: DNS = found.near(access.host) if isinstance(found, ConsulDNS) else found
         self._load_balancer = load_balancer or NoLoadBalancer()
-        self._wanted = self._make_record(redis_ip, redis_port)
+        self._wanted = records.make_cluster(
+            cluster_name, self._settings, self._dns, self._load_balancer, redis_ip, redis_port
+        )
 
         api = NomadAPI(access)
         self._cluster_jobs = ClusterJobs(Jobs(api), cluster_name)
@@ -267,27 +268,6 @@ class NomadContainerManager(ContainerManager):
         if self._wanted.redis_ip is None:
             jobs.insert(0, definitions.redis(images, self._redis_state.mount))
         return render_all(jobs)
-
-    def _make_record(self, redis_ip: str | None, redis_port: int) -> ClusterRecord:
-        rpc_address = self._load_balancer.rpc_address()
-        srv = self._dns.srv_address(service_name(self.cluster_name, "rpc"))
-        if self._settings.rpc_proxy_only and rpc_address is None:
-            raise ContainerManagerError(
-                "rpc_proxy_only is set in NomadSettings, but there is no load balancer for models to go "
-                "through: give one, such as FabioLoadBalancer(...)"
-            )
-        seeds = (rpc_address,) if self._settings.rpc_proxy_only else (rpc_address, srv)
-        return ClusterRecord(
-            version=project_version(),
-            query_address=self._load_balancer.query_address(self.cluster_name),
-            management_address=self._load_balancer.management_address(self.cluster_name),
-            rpc_address=rpc_address,
-            rpc_seeds=tuple(filter(None, seeds)),
-            redis_ip=redis_ip,
-            redis_port=redis_port,
-            dns_server=self._dns.container_server,
-            rpc_proxy_only=self._settings.rpc_proxy_only,
-        )
 
     def _definitions(self, record: ClusterRecord) -> Definitions:
         return Definitions(

@@ -12,7 +12,10 @@ from dataclasses import dataclass
 import msgspec
 
 from clipper_nomad.errors import ContainerManagerError
-from clipper_nomad.jobspecs import meta
+from clipper_nomad.images import project_version
+from clipper_nomad.jobspecs import meta, service_name
+from clipper_nomad.managers.nomad.dns import DNS
+from clipper_nomad.managers.nomad.load_balancer import LoadBalancer
 from clipper_nomad.managers.nomad.settings import DynamicVolume, NomadSettings
 
 RECORD = "clipper-nomad.settings"
@@ -47,6 +50,35 @@ class _StableRecord:
     """The part of a record that every version of this project can read."""
 
     rpc_address: str | None = None
+
+
+def make_cluster(
+    cluster_name: str,
+    settings: NomadSettings,
+    dns: DNS,
+    load_balancer: LoadBalancer,
+    redis_ip: str | None,
+    redis_port: int,
+) -> ClusterRecord:
+    """Return the record of a cluster to start. Raises ContainerManagerError if models cannot reach it."""
+    rpc_address = load_balancer.rpc_address()
+    if settings.rpc_proxy_only and rpc_address is None:
+        raise ContainerManagerError(
+            "rpc_proxy_only is set in NomadSettings, but there is no load balancer for models to go "
+            "through: give one, such as FabioLoadBalancer(...)"
+        )
+    srv = None if settings.rpc_proxy_only else dns.srv_address(service_name(cluster_name, "rpc"))
+    return ClusterRecord(
+        version=project_version(),
+        query_address=load_balancer.query_address(cluster_name),
+        management_address=load_balancer.management_address(cluster_name),
+        rpc_address=rpc_address,
+        rpc_seeds=tuple(filter(None, (rpc_address, srv))),
+        redis_ip=redis_ip,
+        redis_port=redis_port,
+        dns_server=dns.container_server,
+        rpc_proxy_only=settings.rpc_proxy_only,
+    )
 
 
 def of_cluster(record: ClusterRecord) -> dict[str, str]:
