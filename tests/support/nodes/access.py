@@ -1,6 +1,6 @@
-"""Who may do what on a cluster of nodes, by terraform/access, and the environment that it hands to people.
+"""The rights of terraform/access on a cluster of nodes, and the environment that it gives to people.
 
-Owns applying that root, and reading it as the README says: `eval "$(clipper-nomad env --terraform …)"`.
+Applies that root, and reads it as the README says: `eval "$(clipper-nomad env --terraform …)"`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""The agents of a node: what its systemd units say, carried out in the node's namespace without systemd.
-
-Owns reading units and the processes. Knows not what the agents are, nor when they are healthy.
-"""
+"""The agents of a node: its systemd units, carried out in the node's namespace without systemd."""
 
 from __future__ import annotations
 
@@ -65,7 +62,7 @@ class NodeAgent:
 
     @property
     def has_ended(self) -> bool:
-        """Tell whether the process was started, and runs no more."""
+        """Return whether the process was started, and runs no more."""
         return self._process is not None and self._process.poll() is not None
 
     @property

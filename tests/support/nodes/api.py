@@ -1,7 +1,4 @@
-"""The HTTPS APIs of the servers of a cluster of nodes, asked with a token and a CA.
-
-Knows where they listen, and nothing of what they are asked.
-"""
+"""The HTTPS APIs of the servers of a cluster of nodes, with a token and a CA."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""A machine that boots for the first time: a copy of this one's disk, which nobody else sees.
-
-Owns its mounts, and the running of commands on it. Knows not what cloud-init is given to do there.
-"""
+"""A machine that boots for the first time: a private copy of this one's disk, and commands on it."""
 
 from __future__ import annotations
 
@@ -78,7 +75,7 @@ class BootedMachine:
         return self.read(_CALLS).splitlines()
 
     def exists(self, path: str) -> bool:
-        """Tell whether something is there."""
+        """Return whether something is there."""
         return self.run("test", "-e", path).returncode == 0
 
     def read(self, path: str) -> str:

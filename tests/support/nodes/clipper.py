@@ -1,7 +1,6 @@
 """Clipper on a cluster of nodes: two query frontends and two replicas of a model, processes of raw_exec.
 
-Owns how it is started, by the environment that terraform/access made, and where its parts are. Knows nodes by
-their names alone.
+Started with the environment that terraform/access made.
 """
 
 from __future__ import annotations
@@ -99,7 +98,7 @@ class NodeClipper:
         self.version += 1
 
     def spread(self) -> None:
-        """Start anew what is one too many on a node: Nomad spreads what starts, and leaves what runs."""
+        """Restart what is one too many on a node: Nomad spreads what starts, and leaves what runs."""
         for count in (1, NUM_EACH):
             with warnings.catch_warnings(action="ignore", category=ClipperWarning):
                 self.connection.start_clipper(num_frontend_replicas=count)
@@ -129,10 +128,10 @@ class NodeClipper:
 
     def wait_until_whole(self) -> None:
         """Return once all passes its checks, and every frontend has every replica."""
-        eventually(lambda: not self.find_lacking(), "Clipper is whole", _WHOLE_TIMEOUT_S)
+        eventually(lambda: not self.find_missing(), "Clipper is whole", _WHOLE_TIMEOUT_S)
 
-    def find_lacking(self) -> str:
-        """Return what is lacking, empty where nothing is."""
+    def find_missing(self) -> str:
+        """Return what is missing, empty if nothing is."""
         try:
             for service in ("redis", "management"):
                 if len(self._passing(service)) != 1:

@@ -1,7 +1,7 @@
 """A cluster of six nodes on this machine: three servers, two clients and an edge, each in a namespace.
 
-Owns the order in which they start, how they end, and that nothing of them stays. All that the agents
-read was rendered by terraform/modules/nodes. Knows nothing of the product.
+Starts and ends them in order, and removes everything of them. terraform/modules/nodes rendered all files
+that the agents read.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class NodeCluster:
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
-        """Start the cluster. Raises MissingServiceError where that cannot be, NodesError where it fails."""
+        """Start the cluster. Raises MissingServiceError if that cannot be, NodesError where it fails."""
         self.require()
         begun_s = time.monotonic()
         with contextlib.ExitStack() as stack:
@@ -147,11 +147,11 @@ class NodeCluster:
         return next(self.nodes[name] for name in self._running if self.nodes[name].role == "server")
 
     def require(self) -> None:
-        """Find all programs, or build them. Raises MissingServiceError where one is missing."""
+        """Find all programs, or build them. Raises MissingServiceError if one is missing."""
         if not sys.platform.startswith("linux") or os.geteuid() != 0:
             raise MissingServiceError("a cluster of nodes in network namespaces needs root on Linux")
-        if lacking := [name for name in _COMMANDS if shutil.which(name) is None]:
-            raise MissingServiceError(f"a cluster of nodes needs these commands: {', '.join(lacking)}")
+        if missing := [name for name in _COMMANDS if shutil.which(name) is None]:
+            raise MissingServiceError(f"a cluster of nodes needs these commands: {', '.join(missing)}")
         self._tofu, self._tools = require_tofu(), require_tools()
 
     def _prepare(self) -> None:
@@ -238,7 +238,7 @@ class NodeCluster:
 
 
 def _try_to_own(lock: Any) -> bool:
-    """Take the file's lock, and tell whether nobody else has it."""
+    """Take the file's lock, and return whether nobody else has it."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

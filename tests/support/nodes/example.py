@@ -1,7 +1,4 @@
-"""The example cluster of terraform/modules/nodes/examples/own-machines, rendered from its own example.tfvars.
-
-Owns the material that it needs, and the fetching of it. Knows nothing of what is in the files.
-"""
+"""The example of terraform/modules/nodes/examples/own-machines, rendered from its own example.tfvars."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What the tasks of a node leave on this machine, where all of the node is killed: their control groups.
+"""The control groups of a node's tasks, removed after all of the node was killed.
 
-Nomad's clients remove those of tasks that end. All clients of a machine have them in one place, so that only
+Nomad's clients remove those of tasks that end. All clients of a machine share one place for them, so only
 those of the node's own allocations may go.
 """
 

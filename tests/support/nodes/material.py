@@ -1,6 +1,6 @@
-"""What is secret in a cluster of nodes: an authority, a certificate for each node, gossip keys and tokens.
+"""The secrets of a cluster of nodes: an authority, a certificate for each node, gossip keys and tokens.
 
-Owns making them, as the variable `material` of terraform/modules/nodes wants them. Knows not where they go.
+Their form is the variable `material` of terraform/modules/nodes.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Network namespaces that stand for machines, joined by a bridge: made, their processes ended, and removed.
-
-Knows nothing of what runs in them.
-"""
+"""Network namespaces that stand for machines, joined by a bridge: made, emptied, and removed."""
 
 from __future__ import annotations
 
@@ -97,7 +94,7 @@ def _share_bytes(pid: int) -> int:
 def enter(node: Node) -> list[str]:
     """Return the command line's beginning that starts a program on a node.
 
-    `ip netns exec` would mount /sys anew, without the control groups that Nomad's clients need.
+    `ip netns exec` would mount /sys again, without the control groups that Nomad's clients need.
     """
     return ["nsenter", f"--net={_NAMESPACES / node.namespace}"]
 

@@ -1,7 +1,7 @@
-"""What must differ from the rendered files where six nodes share one machine: one more file.
+"""The differences from the rendered files if six nodes share one machine: one more file.
 
-Only clients of Nomad have one. Besides, a node's resolver is made to ask its Consul agent: systemd-resolved,
-for which the module renders a file, is not there.
+Only clients of Nomad have one. Besides, a node's resolver asks its Consul agent: systemd-resolved, for which
+the module renders a file, is not there.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""The files of the nodes, as terraform/modules/nodes renders them by its example for machines of one's own.
-
-Owns applying that example and writing what it says. Knows nothing of what is in the files.
-"""
+"""The files of the nodes, rendered by the example for one's own machines of terraform/modules/nodes."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What the servers of a cluster of nodes say of it: who leads, who belongs to it, and whether all work.
-
-Owns the questions. Knows neither how nodes are started nor how they end.
-"""
+"""The state of a cluster of nodes by its servers: the leader, the members, and whether all work."""
 
 from __future__ import annotations
 
@@ -22,24 +19,24 @@ class NodesState:
         self._nodes = nodes
 
     def consul_leader(self) -> str:
-        """Return the name of the node whose Consul leads; empty where none does."""
+        """Return the name of the node whose Consul leads; empty if none does."""
         return self._find_leader(self._consul)
 
     def nomad_leader(self) -> str:
-        """Return the name of the node whose Nomad leads; empty where none does."""
+        """Return the name of the node whose Nomad leads; empty if none does."""
         return self._find_leader(self._nomad)
 
     def is_led(self) -> bool:
-        """Tell whether there are leaders, and Consul knows its first token, as it does once it has one."""
+        """Return whether there are leaders, and Consul knows its first token, as it does once it has one."""
         self._consul.get("/v1/acl/token/self")
         return bool(self.consul_leader() and self.nomad_leader())
 
     def is_whole(self) -> bool:
-        """Tell whether all six nodes do what they are for."""
+        """Return whether all six nodes do what they are for."""
         return self._has_servers() and len(self._ready_clients()) == 2 and self._has_edge()
 
     def has_agent(self, name: str) -> bool:
-        """Tell whether the Consul agent of a node has joined."""
+        """Return whether the Consul agent of a node has joined."""
         checks = self._consul.get(f"/v1/health/node/{name}")
         return any(each["CheckID"] == "serfHealth" and each["Status"] == "passing" for each in checks)
 
@@ -56,7 +53,7 @@ class NodesState:
         return {node["Name"]: node["ID"] for node in self._nomad.get("/v1/nodes")}
 
     def _has_servers(self) -> bool:
-        """Tell whether three servers of Consul, and three of Nomad, are healthy and follow a leader."""
+        """Return whether three servers of Consul, and three of Nomad, are healthy and follow a leader."""
         found = [api.get("/v1/operator/autopilot/health") for api in (self._consul, self._nomad)]
         return all(each["Healthy"] and len(each["Servers"] or ()) == 3 for each in found)
 

@@ -1,7 +1,6 @@
 """Machines on the network of a cluster of nodes that do not belong to it, and try to join.
 
-Owns giving them the files that nodes of the cluster have, and spoiling one thing of them. Knows nothing of
-what becomes of that.
+They get the files of the cluster's own nodes, with one of them spoilt.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """An agent of a real cluster: a process that is stopped and started again with its data and its ports.
 
-It outlives the process that started it: any other finds it by its folder. Knows neither which agents there
-are nor who shares them.
+It outlives the process that started it: any other process finds it by its folder.
 """
 
 from __future__ import annotations
@@ -24,18 +23,18 @@ _START_TIMEOUT_S = 60.0
 _STOP_TIMEOUT_S = 20.0
 _REQUEST_TIMEOUT_S = 10.0
 _LAST_LINES = 20
-# Settings of other clusters' clients; and a name of a CA file that Nomad's fingerprinting dies of.
+#: Settings of other clusters' clients, and a CA file's variable that makes Nomad's fingerprinting die.
 _FOREIGN = ("NOMAD_", "CONSUL_", "FABIO_", "VAULT_", "CLIPPER_", "AWS_")
-# The shell tells its id, and becomes the agent; its parent is gone then, so that nobody has to wait for it.
+#: The shell writes its id and becomes the agent. Its parent has ended by then, so nobody has to wait for it.
 _LAUNCH = ["setsid", "--fork", "sh", "-c", 'echo $$ > "$0.new" && mv "$0.new" "$0" && exec "$@"']
 
 
 class AgentError(Exception):
-    """An agent does not start, or does not answer as it should."""
+    """An agent does not start, or answers with an error."""
 
 
 class Agent:
-    """A process of the cluster. Subclasses say how it is started and when it is healthy."""
+    """A process of the cluster. Subclasses define its start and its health."""
 
     name: ClassVar[str]
 
@@ -46,7 +45,7 @@ class Agent:
 
     @property
     def pid(self) -> int | None:
-        """Return the id of the agent's process, or None when it does not run."""
+        """Return the id of the agent's process, or None if it does not run."""
         with contextlib.suppress(FileNotFoundError, ValueError):
             pid = int(self._pid_path.read_text())
             return pid if is_alive(pid, self.site.directory) else None
@@ -55,7 +54,7 @@ class Agent:
     def start(self) -> None:
         """Start the agent, unless it runs, and return once it is healthy.
 
-        Raises AgentError, with its last lines, when it does not get so.
+        Raises AgentError, with its last lines, if it does not become healthy.
         """
         if self.pid is None:
             self.launch()
@@ -64,7 +63,7 @@ class Agent:
         self.wait_until_healthy()
 
     def stop(self) -> None:
-        """Ask the agent to end (SIGTERM), kill it when it does not, and return once it has ended."""
+        """Ask the agent to end (SIGTERM), kill it if it does not, and return once it has ended."""
         try:
             self._end(signal.SIGTERM)
         except TimeoutError:
@@ -84,18 +83,18 @@ class Agent:
         self.wait_for(self.is_healthy, "it is healthy")
 
     def is_healthy(self) -> bool:
-        """Tell whether the agent does all of its work."""
+        """Return whether the agent does all of its work."""
         return self.answers()
 
     def answers(self) -> bool:
-        """Tell whether requests are answered."""
+        """Return whether requests are answered."""
         raise NotImplementedError
 
     def prepare(self) -> None:
-        """Bring into the agent's state what the others need; doing it twice is fine."""
+        """Prepare the agent's state for the others; doing it twice is fine."""
 
     def command(self) -> list[str]:
-        """Return the command line, once what it reads is written."""
+        """Write the files that the agent reads, and return its command line."""
         raise NotImplementedError
 
     @property
@@ -110,7 +109,7 @@ class Agent:
             subprocess.run(
                 [*_LAUNCH, str(self._pid_path), *self.command()],
                 check=True,
-                env=_surroundings(self.site.directory),
+                env=_environment(self.site.directory),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -118,7 +117,7 @@ class Agent:
         eventually(self._pid_path.exists, f"{self.name} is started")
 
     def wait_for(self, condition: Callable[[], bool], what: str) -> None:
-        """Return once `condition` holds. Raises AgentError, with the last lines, when it never does."""
+        """Return once `condition` holds. Raises AgentError, with the last lines, if it never does."""
         try:
             eventually(lambda: condition() or self.pid is None, what, _START_TIMEOUT_S)
         except TimeoutError as error:
@@ -133,7 +132,7 @@ class Agent:
             eventually(lambda: self.pid is None, f"{self.name} has ended", _STOP_TIMEOUT_S)
 
 
-def _surroundings(directory: Path) -> dict[str, str]:
+def _environment(directory: Path) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
     # The drivers exec and raw_exec find the product's commands on Nomad's PATH.
     path = os.pathsep.join((str(BIN), kept.get("PATH", os.defpath)))
@@ -143,9 +142,9 @@ def _surroundings(directory: Path) -> dict[str, str]:
 def send(
     site: Site, method: str, url: str, body: Any = None, headers: Mapping[str, str] | None = None
 ) -> Any:
-    """Return the decoded answer to a request to an agent's API. Raises AgentError where it is refused."""
+    """Return the decoded answer to a request to an agent's API. Raises AgentError if it is refused."""
     with requests.Session() as session:
-        # Neither a proxy nor a CA of this machine's environment has to do with the cluster.
+        # The proxy and the CA of this machine's environment are not for the cluster.
         session.trust_env = False
         if site.plan.tls:
             session.verify = str(site.ca_path)

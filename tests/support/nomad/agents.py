@@ -39,14 +39,14 @@ class Consul(Agent):
         return [str(self.site.tools.consul), "agent", "-config-file", settings]
 
     def answers(self) -> bool:
-        """Tell whether there is a leader, which knows the first token."""
+        """Return whether there is a leader, which knows the first token."""
         with contextlib.suppress(AgentError):
             known = not self.site.plan.acl or self.request("GET", "/v1/acl/token/self")
             return bool(known and self.request("GET", "/v1/status/leader"))
         return False
 
     def is_healthy(self) -> bool:
-        """Tell whether the node is in the catalog, which DNS answers from."""
+        """Return whether the node is in the catalog, which DNS answers from."""
         with contextlib.suppress(AgentError):
             return bool(self.request("GET", "/v1/catalog/nodes"))
         return False
@@ -61,7 +61,7 @@ class Consul(Agent):
             self.request("PUT", "/v1/agent/service/register", service)
 
     def has_passing(self, service: str) -> bool:
-        """Tell whether an instance of a service passes its checks."""
+        """Return whether an instance of a service passes its checks."""
         with contextlib.suppress(AgentError):
             return bool(self.request("GET", f"/v1/health/service/{service}?passing"))
         return False
@@ -90,7 +90,7 @@ class Nomad(Agent):
         return [str(self.site.tools.nomad), "agent", "-config", settings]
 
     def answers(self) -> bool:
-        """Tell whether server and client are joined, and there is a leader."""
+        """Return whether server and client are joined, and there is a leader."""
         with contextlib.suppress(AgentError):
             health = self.request("GET", "/v1/agent/health")
             return bool(
@@ -99,7 +99,7 @@ class Nomad(Agent):
         return False
 
     def is_healthy(self) -> bool:
-        """Tell whether the node takes tasks of all drivers, and has its devices."""
+        """Return whether the node takes tasks of all drivers, and has its devices."""
         with contextlib.suppress(AgentError):
             return any(self._is_complete(node["ID"]) for node in self.request("GET", "/v1/nodes"))
         return False
@@ -179,20 +179,20 @@ class Fabio(Agent):
         return fabio_command(self.site)
 
     def answers(self) -> bool:
-        """Tell whether the UI answers."""
+        """Return whether the UI answers."""
         with contextlib.suppress(AgentError):
             send(self.site, "GET", f"{self.site.fabio_ui_url}/api/routes")
             return True
         return False
 
     def is_healthy(self) -> bool:
-        """Tell whether it listens on all its ports: its UI answers before that."""
+        """Return whether it listens on all its ports: its UI answers before that."""
         ports = self.site.plan.ports
         wanted = {(self.site.address, port) for port in (ports.fabio_http, *ports.fabio_tcp)}
         return wanted <= self._listening()
 
     def _listening(self) -> set[tuple[str, int]]:
-        """Return where it listens, as Linux has it: nobody behind a port hears of a look like this."""
+        """Return the addresses where it listens, by Linux' table: no listener notices this look."""
         found = set()
         with contextlib.suppress(OSError):
             for line in Path(f"/proc/{self.pid}/net/tcp").read_text().splitlines()[1:]:

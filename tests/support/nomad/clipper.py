@@ -1,6 +1,6 @@
 """A Clipper cluster on a real Nomad, with a model and an application, for tests that take it apart.
 
-Owns how it is started, and how its parts are looked at, killed and moved, through Nomad's and Consul's APIs.
+Its parts are inspected, killed and moved through Nomad's and Consul's APIs.
 """
 
 from __future__ import annotations
@@ -107,10 +107,10 @@ class Clipper:
 
     def wait_until_whole(self) -> None:
         """Return once all that is wanted runs, passes its checks, and every frontend has every replica."""
-        eventually(lambda: not self.find_lacking(), "the cluster is whole", _WHOLE_TIMEOUT_S)
+        eventually(lambda: not self.find_missing(), "the cluster is whole", _WHOLE_TIMEOUT_S)
 
-    def find_lacking(self) -> str:
-        """Return what is lacking, empty where the cluster is whole."""
+    def find_missing(self) -> str:
+        """Return what is missing, empty if the cluster is whole."""
         try:
             for service in ("redis", "management"):
                 if len(self.passing(service)) != 1:
@@ -197,7 +197,7 @@ class Clipper:
         )
 
     def passes_all_checks(self) -> bool:
-        """Tell whether Consul's agent has made all checks of this cluster's services, and they pass."""
+        """Return whether Consul's agent has made all checks of this cluster's services, and they pass."""
         checks = self.nomad_cluster.consul.request("GET", "/v1/agent/checks").values()
         prefix = f"clipper-{self.harness.cluster_name}-"
         ours = [each for each in checks if each["ServiceName"].startswith(prefix)]

@@ -1,7 +1,6 @@
 """A real cluster on this machine, for development and tests: Consul, Nomad and Fabio over a Docker engine.
 
-Owns who uses it: processes share a cluster, the first one starts it and the last one to leave stops it, with
-all that it has left. Knows nothing of the product.
+Processes share a cluster: the first one starts it, and the last one to leave stops it with all its leftovers.
 
 `python -m tests.support.nomad.cluster up` starts one that outlives the shell; see keeper.py.
 """
@@ -48,7 +47,7 @@ class NomadCluster:
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
-        """Start the cluster unless it is up. Raises MissingServiceError where that cannot be."""
+        """Start the cluster unless it is up. Raises MissingServiceError if that is impossible."""
         if not sys.platform.startswith("linux") or os.geteuid() != 0:
             raise MissingServiceError("a cluster of Nomad, Consul and Fabio for tests needs root on Linux")
         self._locks.mkdir(exist_ok=True)
@@ -67,7 +66,7 @@ class NomadCluster:
         self._stack.close()
 
     def stop_abandoned(self) -> bool:
-        """Stop a cluster whose users have died, and tell whether nobody uses it now."""
+        """Stop a cluster whose users have died, and return whether nobody uses it now."""
         if not self._directory.exists():
             return True
         with Engine() as self.docker, (self._locks / self._users_name).open("a") as users:
@@ -81,7 +80,7 @@ class NomadCluster:
 
     @property
     def address(self) -> str:
-        """Return the address where all of the cluster is reached, from this machine and from containers."""
+        """Return the cluster's address, for this machine and for containers."""
         return self.site.address
 
     @property
@@ -90,7 +89,7 @@ class NomadCluster:
         return self.site.environment()
 
     def wait_until_healthy(self) -> None:
-        """Return once all agents are healthy. Raises AgentError when one does not get so."""
+        """Return once all agents are healthy. Raises AgentError if one does not become healthy."""
         for agent in self.agents:
             agent.wait_until_healthy()
         eventually(lambda: self.consul.has_passing("fabio"), "Consul finds that Fabio passes its check")
@@ -156,7 +155,7 @@ class NomadCluster:
         (self._directory / "key").write_text(_key(self.site))
 
     def _leave(self, users: IO[str]) -> bool:
-        """Stop the cluster if nobody else uses it, and tell whether that is so."""
+        """Stop the cluster if nobody else uses it, and return whether it was stopped."""
         with locked(self._start_lock):
             is_last = _try_to_own(users)
             if is_last:
@@ -181,7 +180,7 @@ class NomadCluster:
 
 
 def _try_to_own(users: IO[str]) -> bool:
-    """Take the file's lock for this process alone, and tell whether nobody else has it."""
+    """Take the file's lock for this process alone, and return whether nobody else has it."""
     try:
         fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -190,7 +189,7 @@ def _try_to_own(users: IO[str]) -> bool:
 
 
 def _key(site: Site) -> str:
-    """Return a hash of all that a running cluster was started with."""
+    """Return a hash of all settings that a cluster is started with."""
     settings = [consul_settings(site), nomad_settings(site), fabio_command(site), site.plan.devices]
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
 

@@ -1,6 +1,6 @@
-"""A Consul of a test's own, with nothing in it, and a DNS server that knows nothing of Consul.
+"""A Consul of a test's own, with services added by the test, and a DNS server that does not know Consul.
 
-Owns starting and ending them, and putting services into Consul. Tests on a whole cluster use its Consul.
+Tests on a whole cluster use its Consul.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _HOST = "127.0.0.1"
 class ConsulAgent:
     """A Consul server on loopback that keeps nothing. `dns` is its `host:port`.
 
-    A `secure` one has ACLs that deny what is not allowed, and speaks HTTPS alone, to who shows a certificate.
+    A `secure` one has ACLs that deny by default, and speaks only HTTPS, to clients with a certificate.
     """
 
     def __init__(self, program: Path, directory: Path, *, secure: bool = False) -> None:

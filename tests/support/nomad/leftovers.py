@@ -1,7 +1,6 @@
-"""What a cluster leaves on the machine, and how it goes: processes, containers, mounts.
+"""The leftovers of a cluster on the machine, removed: processes, containers, mounts.
 
-All that an agent of a cluster starts carries the cluster's folder in its environment, under MARKER. Knows
-nothing of the agents.
+Everything that an agent of a cluster starts carries the cluster's folder in its environment, under MARKER.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ _STOP_TIMEOUT_S = 20.0
 
 
 def is_alive(pid: int, directory: Path) -> bool:
-    """Tell whether a process runs and belongs to the cluster in `directory`."""
+    """Return whether a process runs and belongs to the cluster in `directory`."""
     process = Path("/proc") / str(pid)
     with contextlib.suppress(OSError):
         # While a process becomes another program, its environment is empty.

@@ -1,4 +1,4 @@
-"""What a real cluster on one machine is to be, and the place where it is. Pure."""
+"""The plan of a real cluster on one machine, and its site. Pure."""
 
 from __future__ import annotations
 

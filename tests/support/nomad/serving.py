@@ -1,7 +1,4 @@
-"""A cluster on a real Nomad that serves a model through Fabio, and is asked while it is changed.
-
-Owns what system tests do to it again and again: build, ask for ever, listen to what is told.
-"""
+"""A cluster on a real Nomad that serves a model through Fabio, and gets queries while it is changed."""
 
 from __future__ import annotations
 
@@ -80,7 +77,7 @@ class Served:
         return load, took_s
 
 
-class _Told(logging.Handler):
+class _LineCollector(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.INFO)
         self.lines: list[str] = []
@@ -90,9 +87,9 @@ class _Told(logging.Handler):
 
 
 @contextmanager
-def told() -> Iterator[list[str]]:
+def logged_lines() -> Iterator[list[str]]:
     """Collect the lines that a data scientist sees, in whichever thread they are logged."""
-    handler = _Told()
+    handler = _LineCollector()
     logger = logging.getLogger("clipper")
     level = logger.level
     logger.addHandler(handler)

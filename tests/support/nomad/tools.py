@@ -1,7 +1,6 @@
 """The programs of a real cluster: Nomad, Consul, Fabio, a device plugin for tests; OpenTofu, with a provider.
 
-Owns where they come from: PATH, else a build of what tests/system/tools pins, once, kept in the cache folder.
-Knows nothing of how they are run.
+They come from PATH, else from a build of the pins in tests/system/tools, kept in the cache folder.
 
 For another version change a go.mod's `require` line, and run `go build -mod=mod` there with the package that
 its `tool` line names: `go mod tidy` fails on the tests of what is required indirectly.
@@ -80,9 +79,9 @@ class Tools:
 
 
 def require_tools() -> Tools:
-    """Return the programs, built where they are not on PATH, which takes minutes the first time.
+    """Return the programs, built if they are not on PATH, which takes minutes the first time.
 
-    The device plugin is never looked for on PATH. Raises MissingServiceError where one cannot be built.
+    The device plugin is never looked for on PATH. Raises MissingServiceError if one cannot be built.
     """
     return Tools(
         nomad=_find(_NOMAD), consul=_find(_CONSUL), fabio=_find(_FABIO), device_plugin=_built(_DEVICE_PLUGIN)
@@ -90,12 +89,12 @@ def require_tools() -> Tools:
 
 
 def require_tofu() -> Path:
-    """Return OpenTofu, built where it is not on PATH. Raises MissingServiceError where it cannot be built."""
+    """Return OpenTofu, built if it is not on PATH. Raises MissingServiceError if it cannot be built."""
     return _find(_TOFU)
 
 
 def require_stand_in() -> Path:
-    """Return the provider that has others' schemas. Raises MissingServiceError where it cannot be built."""
+    """Return the provider that has others' schemas. Raises MissingServiceError if it cannot be built."""
     return _built(_STAND_IN)
 
 

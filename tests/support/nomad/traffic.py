@@ -1,8 +1,4 @@
-"""Steady queries from outside a cluster, through its load balancer, and what became of each.
-
-Owns the rate, the connections and the counting. Knows the load balancer's address, and nothing of what is
-behind it.
-"""
+"""Steady queries from outside a cluster, through its load balancer, and the outcome of each."""
 
 from __future__ import annotations
 
@@ -27,17 +23,17 @@ _UNANSWERED_AFTER_S = 10.0
 _LIMIT_S = 300.0
 _RATE_HZ = 50.0
 _CONNECTIONS = 10
-#: After so many queries a connection is opened anew.
+#: After so many queries a connection is replaced.
 _QUERIES_EACH = 20
 _WAIT_S = 60.0
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one query, sent at `sent_s` by time.monotonic(). Its `shift` tells the model version.
+    """The outcome of one query, sent at `sent_s` by time.monotonic(). Its `shift` tells the model version.
 
     `failure` is a status other than 200 or the error, `default_reason` why no model answered; both are empty
-    where one did.
+    if one did.
     """
 
     sent_s: float
@@ -54,7 +50,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Figures:
-    """What became of the queries of a period. `lost_for_s` is from the first lost one to the last."""
+    """The outcomes of a period's queries. `lost_for_s` is from the first lost one to the last."""
 
     what: str
     queries: int

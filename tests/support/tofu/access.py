@@ -1,7 +1,6 @@
 """Terraform's root `access` in a folder of a test's own, applied by OpenTofu to a cluster that runs.
 
-Owns its variables for the secure cluster. The cluster's own agents have other tokens than those that are made
-known here.
+The secure cluster's own agents have other tokens than those of this root.
 """
 
 from __future__ import annotations

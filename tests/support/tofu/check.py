@@ -1,7 +1,7 @@
-"""What is in terraform/: every root and module, initialised, validated and tested in a copy.
+"""All roots and modules of terraform/, initialised, validated and tested by OpenTofu in a copy.
 
-Owns how OpenTofu is run on a copy, and what it is asked; `python -m tests.support.tofu.check [DIR ...]` does
-it by hand, for all or for some, and `--stand-ins` takes no real provider.
+`python -m tests.support.tofu.check [DIR ...]` does it by hand, for all or for some, and `--stand-ins` uses no
+real provider.
 """
 
 from __future__ import annotations

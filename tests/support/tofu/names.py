@@ -1,7 +1,7 @@
 """Providers' resources, and Terraform's names for what Pulumi's packages name otherwise.
 
-Owns the tables. Pulumi makes its packages from the providers' own schemas: it gives lists plural names, of a
-list of one at most it leaves the element, and sets become lists. Knows nothing of the packages' form.
+Pulumi makes its packages from the providers' own schemas: it gives lists plural names, replaces a list of at
+most one element by the element, and makes sets lists.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ _SETS = frozenset(
 
 
 def requires_name(resource: str) -> bool:
-    """Tell whether Terraform wants the resource's `name`, which is optional in the packages."""
+    """Return whether Terraform wants the resource's `name`, which is optional in the packages."""
     return resource in _NAME_REQUIRED
 
 
@@ -115,10 +115,10 @@ def block_name(name: str, repeated: bool) -> str:
 
 
 def is_flattened_list(name: str) -> bool:
-    """Tell whether an attribute that is no list in the package is a list of one at most in Terraform."""
+    """Return whether an attribute that is no list in the package is a list of one at most in Terraform."""
     return name.endswith("_ids")
 
 
 def is_set(path: str) -> bool:
-    """Tell whether an attribute or a block, named by all that it is in, is a set in Terraform."""
+    """Return whether an attribute or a block, named by all that it is in, is a set in Terraform."""
     return path in _SETS

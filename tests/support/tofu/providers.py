@@ -1,7 +1,6 @@
 """The providers that terraform/ needs, for OpenTofu to find: downloaded, or stand-ins with their schemas.
 
-Owns which of the two it is, the mirror of stand-ins in the cache folder, and OpenTofu's settings for both.
-Knows nothing of what is checked with them.
+The stand-ins are in a mirror in the cache folder.
 """
 
 from __future__ import annotations
@@ -68,7 +67,7 @@ def downloaded_providers() -> Providers:
 def require_stand_ins() -> Providers:
     """Return providers that know schemas only: enough to validate, and for tests with mocked providers.
 
-    Raises MissingServiceError where Go or the packages with the schemas cannot be had.
+    Raises MissingServiceError if Go or the packages with the schemas cannot be had.
     """
     program = require_stand_in()
     folder = cache_dir() / "providers"

@@ -1,9 +1,8 @@
 """Providers' schemas, read from the Python packages that Pulumi makes of the same schemas.
 
-Owns the translation: a wheel's generated classes are parsed, never imported, and become what `tofu providers
-schema -json` prints for one provider: which arguments and blocks there are, required or not, of which type;
-which attributes are computed or sensitive. Not which values are allowed. Knows nothing of where wheels come
-from, nor of OpenTofu.
+A wheel's generated classes are parsed, never imported, and become the output of `tofu providers schema -json`
+for one provider: the arguments and blocks, required or not, and their types; which attributes are computed or
+sensitive. The allowed values are not there.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from tests.contract.nomad_harness import NomadHarness
 from tests.support.docker.engine import Registry
 from tests.support.models import Model, constant, row_sums
 from tests.support.nomad.cluster import NomadCluster
-from tests.support.nomad.serving import SMALL, Served, told
+from tests.support.nomad.serving import SMALL, Served, logged_lines
 
 pytestmark = pytest.mark.timeout(240)
 BROKEN = ModelVersion("sums", "2")
@@ -55,13 +55,13 @@ def loading(script: str) -> Model:
 
 @dataclass(frozen=True)
 class Broken:
-    """How a deploy is broken: what is deployed and how, what the error says, what was told, and how soon."""
+    """A broken deploy: its model and options, the error and the logs that it causes, and how soon."""
 
     function: Model | None = None
     image: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
     says: str = ""
-    tells: tuple[str, ...] = ()
+    logs: tuple[str, ...] = ()
     within_s: float = 20.0
 
 
@@ -69,7 +69,7 @@ CASES = {
     "crash at start": Broken(
         function=loading("raise RuntimeError('weights are missing')"),
         says=r"(?s)Replica 0 of model version sums:2 keeps failing: .*exit status 1.*weights are missing",
-        tells=(r"^Replica 0 of model version sums:2 on clipper-[a-z0-9]+ was started",),
+        logs=(r"^Replica 0 of model version sums:2 on clipper-[a-z0-9]+ was started",),
     ),
     "killed for memory": Broken(
         function=loading("b'x' * (1 << 30)"),
@@ -80,7 +80,7 @@ CASES = {
         image="{registry}/team/sums@sha256:" + 64 * "0",
         says=r"(?s)Replica 0 of model version sums:2 keeps failing: .*Failed to pull `.*/team/sums.*"
         "(not found|unknown)",
-        tells=(
+        logs=(
             "^Replica 0 of model version sums:2 on clipper-[a-z0-9]+ reports: Downloading image",
             "^Replica 0 of model version sums:2 on clipper-[a-z0-9]+ did not start: Failed to pull",
         ),
@@ -88,18 +88,18 @@ CASES = {
     "no such device": Broken(
         options={"devices": (Device("nvidia/gpu"),)},
         says=r"could place none of its 1 replicas .*missing device nvidia/gpu \(count 1\) on 1 node",
-        tells=(r"^Model version sums:2 waits for a node: .*missing device nvidia/gpu",),
+        logs=(r"^Model version sums:2 waits for a node: .*missing device nvidia/gpu",),
     ),
     "too much memory": Broken(
         options={"resources": Resources(memory=9_000_000)},
         says="could place none of its 1 replicas .*not enough memory left on 1 node",
-        tells=("^Model version sums:2 waits for a node: .*memory",),
+        logs=("^Model version sums:2 waits for a node: .*memory",),
     ),
     "never ready": Broken(
         function=loading("import time; print('reading weights', flush=True); time.sleep(600)"),
         options={"timeout_s": 12.0},
         says="(?s)sums:2 was not ready within 12 s.*reading weights",
-        tells=(
+        logs=(
             "^Model version sums:2 does not pass its check '.*ready' of [0-9.]+:[0-9]+ in Consul: 503 .*",
             "(?s)^Replica 0 of model version sums:2: The last lines of its log:.*reading weights",
         ),
@@ -120,13 +120,13 @@ async def test_a_broken_deploy_says_why_and_leaves_the_version_before(
         with pytest.raises(DeploymentError, match=broken.says):
             served.connection.deploy_model(BROKEN.name, BROKEN.version, "doubles", image, **broken.options)
 
-    with told() as lines:
+    with logged_lines() as lines:
         load, took_s = await served.while_asked(deploy)
     assert took_s < broken.within_s
-    for pattern in broken.tells:
+    for pattern in broken.logs:
         assert [line for line in lines if re.search(pattern, line)], lines
     assert not [line for line in lines if "Task received" in line or "Task Directory" in line]
-    # Each thing is told once; a task that is started again ends again, in the same words.
+    # Each event is logged once; a task that is started again ends again, in the same words.
     once = [line for line in lines if not re.search(_HAPPENS_AGAIN, line)]
     assert len(once) == len(set(once)), lines
     assert (load.defaults, load.lost) == ([], [])

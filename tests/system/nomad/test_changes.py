@@ -1,4 +1,4 @@
-"""What somebody else changes on Nomad at the same moment stays, and is told."""
+"""Changes that somebody else makes on Nomad at the same moment: kept, and reported."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Meddler:
         self._nomad.request("POST", self._path, {"Job": changed})
 
     def read(self) -> dict[str, Any] | None:
-        """Return the job, None where there is none."""
+        """Return the job, None if there is none."""
         listed = self._nomad.request("GET", "/v1/jobs")
         if not any(quote(each["ID"], safe="") in self._path for each in listed):
             return None

@@ -13,7 +13,7 @@ from clipper_nomad.types import Device, ModelVersion
 from tests.contract.nomad_harness import NomadHarness
 from tests.support.models import Model, row_sums
 from tests.support.nomad.cluster import NomadCluster
-from tests.support.nomad.serving import SMALL, Served, told
+from tests.support.nomad.serving import SMALL, Served, logged_lines
 
 pytestmark = pytest.mark.timeout(240)
 FILES = ModelVersion("files", "1")
@@ -71,7 +71,7 @@ def test_scaling_past_the_devices_raises_and_the_rest_runs_on(served: Served) ->
     plan = served.harness.place.plan
     before = served.job_allocations(FILES)
     with (
-        told() as lines,
+        logged_lines() as lines,
         pytest.raises(
             ContainerManagerError,
             match=r"Only 2 of 9 replicas of model version files:1 fit \(it has 2 now\): "

@@ -24,7 +24,7 @@ from tests.support.processes import eventually
 # More than a datagram holds.
 PORTS = range(20000, 20050)
 PLACES = [HostPort("10.1.2.3", port) for port in PORTS]
-# What a resolver gets that nobody told to give up sooner.
+#: A resolver's time without another limit.
 _PATIENCE_S = 5.0
 
 

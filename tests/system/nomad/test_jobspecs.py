@@ -1,4 +1,4 @@
-"""What a real Nomad makes of the rendered jobspecs: it takes them, and reads from them what was meant."""
+"""The rendered jobspecs as a real Nomad reads them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How model containers on a real Nomad find and reach every query frontend, also once Nomad has moved one."""
+"""Model containers on a real Nomad find and reach every query frontend, also once Nomad has moved one."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_through_the_proxy_alone(
             figures = traffic.figures("query frontend moved", start_s)
         assert figures.num_lost == 0, figures
         await_reached(clipper, wanted)
-        # All connections are cut, and made anew by chance, some to a frontend that is reached already.
+        # All connections are cut, and made again by chance, some to a frontend that is reached already.
         nomad_cluster.fabio.restart()
         await_reached(clipper, wanted)
         clipper.wait_until_whole()
@@ -66,7 +66,7 @@ def test_from_a_name_in_consul(
         clipper.wait_until_whole()
         assert clipper.rpc_ports() != before
         await_reached(clipper, clipper.rpc_ports())
-        # Nothing but the name is left of what the replica was told at first.
+        # Of the replica's first addresses, only the name is left.
         clipper.move("model")
         clipper.wait_until_whole()
         await_reached(clipper, clipper.rpc_ports())

@@ -1,4 +1,4 @@
-"""What is said where a real Nomad cannot be asked, or refuses: addresses, certificates, tokens, restarts."""
+"""Errors if a real Nomad cannot be reached, or refuses: addresses, certificates, tokens, restarts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scaling on a real Nomad: told in its API and UI, past the room, after a deploy, by another process."""
+"""Scaling on a real Nomad: shown in its API and UI, past the room, after a deploy, by another process."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.chromium import open_page
 from tests.support.docker.engine import MissingServiceError, give_up
 from tests.support.models import row_sums
 from tests.support.nomad.cluster import NomadCluster
-from tests.support.nomad.serving import SMALL, SUMS, Served, told
+from tests.support.nomad.serving import SMALL, SUMS, Served, logged_lines
 from tests.support.processes import eventually
 
 pytestmark = pytest.mark.timeout(240)
@@ -95,7 +95,7 @@ async def test_scaling_past_the_room_names_the_dimension_and_leaves_what_is_plac
             served.manager.set_num_replicas(WIDE, 30)
         errors.append(raised)
 
-    with told() as lines:
+    with logged_lines() as lines:
         load, took_s = await served.while_asked(scale)
     assert took_s < _SCALED_WITHIN_S
     num_placed = served.manager.get_num_replicas(WIDE)

@@ -1,4 +1,4 @@
-"""A cluster where Nomad and Consul ask for tokens, and Nomad speaks TLS: what suffices, and what is told."""
+"""A cluster whose Nomad and Consul ask for tokens, with TLS on Nomad: tokens that suffice, and errors."""
 
 from __future__ import annotations
 
@@ -315,7 +315,7 @@ class VolumeManager:
         self._name = _new_name()
 
     def start(self) -> None:
-        """Try to start a cluster, which fails when its jobs are to be placed, or before."""
+        """Try to start a cluster, which fails when its jobs are placed, or before."""
         spec = ClusterSpec(query_frontend_image=_PINNED, management_frontend_image=_PINNED)
         self.make().start_clipper(spec)
 
@@ -356,8 +356,8 @@ def test_a_volume_takes_a_policy_of_its_own(
 def test_a_volume_that_may_not_be_deleted_stays_and_that_is_told(
     secured: Secured, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    lacking = VOLUME_POLICY.replace(', "host-volume-delete"', "")
-    monkeypatch.setenv("NOMAD_TOKEN", secured.nomad_token(NOMAD_POLICY, lacking))
+    insufficient = VOLUME_POLICY.replace(', "host-volume-delete"', "")
+    monkeypatch.setenv("NOMAD_TOKEN", secured.nomad_token(NOMAD_POLICY, insufficient))
     manager = VolumeManager(secured.cluster)
     with pytest.raises(ContainerManagerError, match="driver docker"):
         manager.start()

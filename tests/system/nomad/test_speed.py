@@ -1,7 +1,6 @@
-"""How soon a cluster on Nomad answers, what the admin library adds to that, and what Fabio adds to a query.
+"""The time to a cluster's first answer on Nomad, the admin library's share of it, and Fabio's of a query.
 
-What else the machine does only makes a round slower: of several, one that keeps the limit tells, and is the
-last.
+Other work on the machine only makes a round slower: the first round within the limit counts, and is the last.
 """
 
 from __future__ import annotations

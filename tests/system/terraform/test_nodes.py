@@ -1,4 +1,4 @@
-"""What terraform/modules/nodes renders, read by the programs that it is for."""
+"""The files that terraform/modules/nodes renders, read by the programs that they are for."""
 
 from __future__ import annotations
 

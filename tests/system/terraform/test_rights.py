@@ -1,4 +1,4 @@
-"""What those may do whom terraform/access makes known: agents, the admin library, observers, and nobody.
+"""The rights that terraform/access gives to agents, the admin library, observers, and to nobody else.
 
 And the whole way from there: `clipper-nomad env`, NomadContainerManager.from_env(), a cluster that answers.
 """

@@ -1,4 +1,4 @@
-"""What stands in for a provider finds the mistakes that the provider's own schema would."""
+"""A provider's stand-in finds the mistakes that the provider's own schema would find."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How each driver runs each component."""
+"""Each component's program with each driver."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the rendered jobspecs say. What Nomad makes of them is tried with a real one, in tests/system."""
+"""The text of rendered jobspecs. A real Nomad reads them in tests/system."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What containers are given of ConsulDNS. Lookups are tried with a real Consul, in tests/system."""
+"""ConsulDNS' addresses for containers. Lookups are tried with a real Consul, in tests/system."""
 
 from __future__ import annotations
 

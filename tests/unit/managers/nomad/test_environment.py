@@ -1,4 +1,4 @@
-"""What CLIPPER_* say of a cluster on Nomad, and what is told of a value that cannot be."""
+"""The settings of a cluster on Nomad from CLIPPER_*, and the refusal of impossible values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Nomad's lists of allocations mean; the lists are those that a real Nomad gave."""
+"""Allocations read from Nomad's lists, which were recorded from a real Nomad."""
 
 from __future__ import annotations
 
@@ -149,8 +149,8 @@ def test_one_that_served_for_long_and_waits_for_its_restart_does_not_keep_failin
 )
 def test_what_happens_to_an_allocation_is_told_in_words(name: str, text: str) -> None:
     (found,) = read_all(listed(name))
-    told = [found.describe_event(number) for number in range(len(found.events))]
-    assert any(each.startswith(text) for each in told), told
+    described = [found.describe_event(number) for number in range(len(found.events))]
+    assert any(each.startswith(text) for each in described), described
 
 
 def test_what_happens_to_every_task_is_routine() -> None:

@@ -1,4 +1,4 @@
-"""What Nomad's scheduler says when it finds no place, in words."""
+"""The reasons in words when Nomad's scheduler cannot place an allocation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How NOMAD_* and CONSUL_* and the arguments beside them are read."""
+"""NOMAD_* and CONSUL_*, and the arguments that win over them."""
 
 from __future__ import annotations
 

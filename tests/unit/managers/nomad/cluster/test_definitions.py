@@ -1,4 +1,4 @@
-"""Which jobs a cluster on Nomad is made of: environments, seeds, places, resources."""
+"""The jobs of a cluster on Nomad: environments, seeds, scheduling, resources."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a cluster was started, as its jobs carry it: read back, and told from what another version wrote."""
+"""A cluster's record in its jobs: read back, and refused if another version wrote it."""
 
 from __future__ import annotations
 
