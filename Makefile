@@ -1,8 +1,8 @@
 # Each target sets up what it needs: a virtual environment in .venv and, as root on Debian, system packages.
 .DEFAULT_GOAL := help
-.PHONY: help setup test unit check lint bench demo demo-nomad cluster cluster-down run
+.PHONY: help setup test unit check lint bench demo demo-nomad cluster cluster-down moves run
 
-help: ## Print this list
+help: # Print this list
 	@echo 'make TARGET, or its script; ARGS="…" goes to the script:'
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s .ci/%-13s %s\n", $$1, $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -16,7 +16,8 @@ demo: ## Serve a model that was just trained, from start to stop
 demo-nomad: ## Do the same on a cluster of Nomad, Consul and Fabio
 cluster: ## Start that cluster for development
 cluster-down: ## Stop what cluster has started
+moves: ## Check a commit that only moves files: make moves ARGS=COMMIT
 run: ## Run what continuous integration does: lint and test
 
-setup test unit check lint bench demo demo-nomad cluster cluster-down run:
+setup test unit check lint bench demo demo-nomad cluster cluster-down moves run:
 	@.ci/$@ $(ARGS)
