@@ -6,6 +6,7 @@ What is slow to make is made before any test's time is taken, and once, however 
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Generator, Iterator
 
 import docker
@@ -28,21 +29,22 @@ from tests.support.nodes.cluster import NodeCluster
 from tests.support.nomad.cluster import NomadCluster
 from tests.support.nomad.plan import PLAIN, SECURE, ClusterPlan
 from tests.support.nomad.tools import require_stand_in, require_tofu, require_tools
-from tests.support.scheduling import GroupScheduling, Processes
+from tests.support.scheduling import GroupScheduling, Run
 
 pytest_plugins = ["clipper_nomad.testing.plugin"]
 
 _STATE_ENDS = "What the cluster's Redis holds"
 # Clusters that a test of this process has asked for; they stay until its last test.
 _started: set[ClusterPlan] = set()
-_processes = pytest.StashKey[Processes]()
+_run = pytest.StashKey[Run]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Let the processes of a run with pytest-xdist know of each other."""
     if given := getattr(config, "workerinput", None):
-        config.stash[_processes] = processes = Processes(given["testrunuid"])
-        config.add_cleanup(processes.leave)
+        config.stash[_run] = run = Run(given["testrunuid"])
+        run.join()
+        config.add_cleanup(run.leave)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -62,11 +64,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items.sort(key=grouping.rank)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Make what is slow to make at the first time; the processes of one run wait for the first of them.
 
     The tests that need something report that it is missing.
     """
+    if run := session.config.stash.get(_run, None):
+        run.write_groups(grouping.groups_of(session.items), os.environ["PYTEST_XDIST_WORKER"])
     asked = grouping.asks_for(session.items)
     if session.config.option.collectonly or asked.isdisjoint(grouping.SLOW_TO_MAKE):
         return
@@ -91,8 +96,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Start the clusters that a test asks for, or wait until others have ended, before its time is taken."""
-    if item.get_closest_marker("quiet") and _processes in item.config.stash:
-        item.config.stash[_processes].await_others()
+    if item.get_closest_marker("quiet") and _run in item.config.stash:
+        item.config.stash[_run].await_others()
     for plan in grouping.clusters_of(item) - _started:
         _started.add(plan)
         with contextlib.suppress(MissingServiceError), contextlib.ExitStack() as stack:

@@ -74,6 +74,12 @@ def mark(item: pytest.Item) -> None:
         item.add_marker(pytest.mark.xdist_group(group))
 
 
+def groups_of(items: Iterable[pytest.Item]) -> dict[str, str]:
+    """Return the groups of the tests that have one, by their ids."""
+    marks = {item.nodeid: item.get_closest_marker("xdist_group") for item in items}
+    return {name: found.args[0] for name, found in marks.items() if found}
+
+
 def _find_group(item: pytest.Item, asked: frozenset[str]) -> str | None:
     if item.get_closest_marker("quiet"):
         return QUIET

@@ -6,32 +6,82 @@ A group goes to one process as a whole. Tests marked `quiet` measure time: they 
 from __future__ import annotations
 
 import fcntl
+import json
+import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 from xdist.remote import Producer
-from xdist.scheduler import LoadGroupScheduling
+from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import WorkerController
 
 #: The group of the tests that are run alone.
 QUIET = "quiet"
 
 
-class GroupScheduling(LoadGroupScheduling):  # type: ignore[misc]  # xdist has no types
-    """Gives out groups in the order of the collection: those of `xdist_group`, else files."""
+class Run:
+    """A folder that the processes of one run share: the groups of its tests, and a lock of them all."""
+
+    def __init__(self, run_id: str) -> None:
+        self._folder = Path(tempfile.gettempdir()) / f"clipper-tests-{run_id}"
+        self._folder.mkdir(exist_ok=True)
+        self._lock = (self._folder / "lock").open("a")
+
+    @property
+    def groups(self) -> dict[str, str]:
+        """Return the group of each test that has one, by its id, once a process has collected them."""
+        found: dict[str, str] = json.loads((self._folder / "groups").read_text())
+        return found
+
+    def write_groups(self, groups: Mapping[str, str], process: str) -> None:
+        """Let the process that distributes the tests know their groups; all write the same."""
+        written = self._folder / process
+        written.write_text(json.dumps(groups))
+        written.replace(self._folder / "groups")
+
+    def join(self) -> None:
+        """Be one of the processes that the others can await."""
+        fcntl.flock(self._lock, fcntl.LOCK_SH)
+
+    def await_others(self) -> None:
+        """Return once no other process of this run has tests."""
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+
+    def leave(self) -> None:
+        """Let the others know that this process has no more tests."""
+        self._lock.close()
+
+    def remove(self) -> None:
+        """Remove the folder, when all processes have left."""
+        self._lock.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+class GroupScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """Gives out groups in the order of the collection; tests without one are in that of their file."""
 
     def __init__(self, config: pytest.Config, log: Producer) -> None:
         # Not the groups of most tests first, as is usual.
         config.option.loadscopereorder = False
         super().__init__(config, log)
+        self._groups: dict[str, str] = {}
+
+    def schedule(self) -> None:
+        """Give out what processes are to begin with, when all have collected the tests."""
+        if not self._groups:
+            run = Run(self.nodes[0].workerinput["testrunuid"])
+            self.config.add_cleanup(run.remove)
+            self._groups = run.groups
+        super().schedule()
 
     def _split_scope(self, nodeid: str) -> str:
-        return str(super()._split_scope(nodeid)).partition("::")[0]
+        return self._groups.get(nodeid) or nodeid.partition("::")[0]
 
     def _reschedule(self, node: WorkerController) -> None:
         # A process runs its last tests only when it is given more, or told that there is no more.
-        if QUIET in self.workqueue and len(self.workqueue) == 1 and self._is_one_of_several(node):
+        if list(self.workqueue) == [QUIET] and self._is_one_of_several(node):
             if not node.shutting_down:
                 node.shutdown()
             return
@@ -39,21 +89,3 @@ class GroupScheduling(LoadGroupScheduling):  # type: ignore[misc]  # xdist has n
 
     def _is_one_of_several(self, node: WorkerController) -> bool:
         return any(other is not node and not other.shutting_down for other in self.nodes)
-
-
-class Processes:
-    """A file that each process of a run has locked until its last test, so that one can await the others."""
-
-    def __init__(self, run: str) -> None:
-        self._path = Path(tempfile.gettempdir()) / f"clipper-tests-{run}.lock"
-        self._file = self._path.open("a")
-        fcntl.flock(self._file, fcntl.LOCK_SH)
-
-    def await_others(self) -> None:
-        """Return once no other process of this run has tests."""
-        fcntl.flock(self._file, fcntl.LOCK_EX)
-
-    def leave(self) -> None:
-        """Let the others know that this process has no more tests."""
-        self._path.unlink(missing_ok=True)
-        self._file.close()
