@@ -15,6 +15,7 @@ from tests.support.nomad.plan import PLAIN, SECURE, ClusterPlan
 from tests.support.paths import TESTS
 from tests.support.scheduling import QUIET
 
+_DOCKER = "docker"
 #: The clusters that tests ask for: by fixture, and by the contract suite's parameter.
 CLUSTERS: dict[str, ClusterPlan] = {
     "nomad_cluster": PLAIN,
@@ -23,7 +24,7 @@ CLUSTERS: dict[str, ClusterPlan] = {
     "secure_nomad_cluster": SECURE,
 }
 #: What asks for a Docker engine, which Nomad's docker driver needs as well.
-ENGINE = frozenset({"docker_client", "docker", "nomad"})
+ENGINE = frozenset({"docker_client", _DOCKER, "nomad"})
 #: What asks for OpenTofu.
 TOFU = frozenset({"tofu", "rendered"})
 #: What asks for a cluster of nodes in network namespaces.
@@ -53,7 +54,9 @@ def asks_for(items: Iterable[pytest.Item]) -> frozenset[str]:
 
 def _asks_for(item: pytest.Item) -> frozenset[str]:
     chosen = item.callspec.params.get(_CHOOSING) if hasattr(item, "callspec") else None
-    return frozenset((*getattr(item, "fixturenames", ()), *([chosen] if chosen else ())))
+    # A test that gets a fixture by a parameter of its own says so by the mark.
+    marked = [_DOCKER] if item.get_closest_marker(_DOCKER) else []
+    return frozenset((*getattr(item, "fixturenames", ()), *([chosen] if chosen else ()), *marked))
 
 
 def clusters_of(item: pytest.Item) -> set[ClusterPlan]:

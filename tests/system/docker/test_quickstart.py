@@ -72,7 +72,9 @@ def environment(request: pytest.FixtureRequest, tmp_path: Path) -> Mapping[str, 
     return found
 
 
-@pytest.fixture(params=["LocalContainerManager", "DockerContainerManager"])
+@pytest.fixture(
+    params=["LocalContainerManager", pytest.param("DockerContainerManager", marks=pytest.mark.docker)]
+)
 def arguments(request: pytest.FixtureRequest, environment: Mapping[str, str]) -> Iterator[dict[str, str]]:
     """The manager and its arguments for the script; what a failed script leaves is removed."""
     settings = settings_of(request.param)
