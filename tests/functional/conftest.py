@@ -1,4 +1,4 @@
-"""What functional tests share: real Redis servers, and the registry in them."""
+"""Fixtures of functional tests: real Redis servers, and the registry in them."""
 
 from __future__ import annotations
 

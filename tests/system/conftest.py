@@ -1,5 +1,5 @@
-"""What system tests share: places of clusters on a real Docker engine, clusters of nodes, and what
-Terraform renders for them.
+"""Fixtures of system tests: places of clusters on a real Docker engine, clusters of nodes, and the files
+that Terraform renders for them.
 """
 
 from __future__ import annotations
