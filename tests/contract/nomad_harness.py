@@ -44,7 +44,7 @@ class NomadHarness:
     Its state ends with it, unless its settings have a volume, which takes Nomad five to ten seconds to make.
     """
 
-    version_function = "clipper_nomad.managers.nomad.manager.project_version"
+    version_function = "clipper_nomad.managers.nomad.cluster.records.project_version"
     elsewhere: Mapping[str, int] = {"redis_port": 6390}
 
     def __init__(self, cluster: NomadCluster, images: ImageSettings | None = None, **settings: Any) -> None:

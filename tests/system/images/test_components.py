@@ -170,7 +170,7 @@ def test_a_missing_image_says_where_it_was_looked_for_and_what_makes_it(
         resolve_image(docker_client, component_image("redis", settings), settings)
     assert "not on this Docker engine" in caught.value.msg
     assert "registry 127.0.0.1:9" in caught.value.msg
-    assert "`clipper-nomad images build --registry 127.0.0.1:9 --push` makes it" in caught.value.msg
+    assert "`clipper-nomad images build --registry 127.0.0.1:9 --push` builds it" in caught.value.msg
 
 
 def test_the_command_builds_and_pushes(

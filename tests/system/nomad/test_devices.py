@@ -87,7 +87,7 @@ def test_scaling_past_the_devices_raises_and_the_rest_runs_on(served: Served) ->
     assert assigned(served) == ["device-0", "device-1"]
     assert not served.ask(2.0)["default"]
     # Once more: nothing changes, and it is said again.
-    with pytest.raises(ContainerManagerError, match="Only 2 of 9 replicas"):
+    with pytest.raises(ContainerManagerError, match="Only 2 of 3 replicas"):
         served.connection.set_num_replicas("files", 3, 1)
     assert served.manager.get_num_replicas(FILES) == plan.devices
     served.connection.set_num_replicas("files", 1, 1)

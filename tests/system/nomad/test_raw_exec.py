@@ -125,7 +125,7 @@ def test_a_volume_that_the_driver_cannot_mount_is_refused_and_nothing_is_left(
     nomad_cluster: NomadCluster, tmp_path: Path
 ) -> None:
     with RawExecHarness(nomad_cluster, tmp_path, redis_volume=DynamicVolume()) as harness:
-        with pytest.raises(ContainerManagerError, match=r"the driver raw_exec mounts none"):
+        with pytest.raises(ContainerManagerError, match=r"the driver raw_exec mounts no volumes"):
             ClipperConnection(harness.make_manager()).start_clipper()
         assert harness.is_gone()
 
