@@ -15,6 +15,8 @@ import pytest
 from clipper_nomad.managers.local import LocalContainerManager, leftovers
 
 DEMO = [sys.executable, "-m", "clipper_nomad.cli", "demo"]
+# A shell that runs the tests in the background has them ignore SIGINT, which what they start inherits.
+_HEEDING_INTERRUPTS = ["env", "--default-signal=INT"]
 
 
 # The demo imports scikit-learn and starts a cluster, which takes minutes when the machine is busy.
@@ -47,7 +49,11 @@ def test_an_interrupted_demo_stops_its_cluster(
     environment: dict[str, str], tmp_path: Path, number: signal.Signals
 ) -> None:
     with subprocess.Popen(
-        DEMO, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [*_HEEDING_INTERRUPTS, *DEMO],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     ) as demo:
         assert demo.stdout is not None
         printed = []

@@ -11,6 +11,7 @@ from tests.support.models import Model, sleeping_sums
 IN_TIME = 0.97
 USEFUL = 0.85
 ROUNDS = 3
+pytestmark = pytest.mark.quiet
 
 
 @pytest.mark.parametrize(
