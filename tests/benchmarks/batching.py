@@ -21,7 +21,7 @@ FEATURES = 784
 CLASSES = 10
 CONNECTIONS = 64
 SLO_S = 0.02
-MOST_DEFAULTS_PERCENT = 1.0
+MAX_DEFAULTS_PERCENT = 1.0
 #: Batches of one are given all the time they want, so that their throughput is not cut by refusals.
 UNHURRIED_SLO_S = 5.0
 IMAGES = Queries(features=FEATURES, decimals=4)
@@ -61,7 +61,7 @@ def measure_batching(plan: Plan) -> list[Figure]:
     defaults = 100 * median(run.default_fraction for run in learnt)
     why = comparison.invalid_because
     # A refusal is quick: the latency of mostly refusals says nothing of the model's answers.
-    p99_why = why or ("mostly refusals" if defaults > MOST_DEFAULTS_PERCENT else "")
+    p99_why = why or ("mostly refusals" if defaults > MAX_DEFAULTS_PERCENT else "")
     raw = [{"learnt": asdict(ours), "one": asdict(one)} for ours, one in rounds]
     return [
         Figure("learnt batch size, of batches of one", comparison.ratio, 4, invalid_because=why, raw=raw),
@@ -69,7 +69,7 @@ def measure_batching(plan: Plan) -> list[Figure]:
         Figure(
             "learnt batch size, defaults",
             defaults,
-            MOST_DEFAULTS_PERCENT,
+            MAX_DEFAULTS_PERCENT,
             "%",
             at_most=True,
             invalid_because=why,

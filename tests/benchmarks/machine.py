@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 #: Others may use so much, in processor cores.
-MOST_OTHERS_CORES = 0.15
+MAX_OTHERS_CORES = 0.15
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _IDLE_FIELDS = (3, 4)  # idle and iowait, in /proc/stat
 _PARENT, _FIRST_TIME, _AFTER_TIMES = 1, 11, 15  # in /proc/<pid>/stat, behind the name

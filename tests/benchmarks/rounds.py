@@ -9,7 +9,7 @@ from statistics import median
 from tests.benchmarks.wrk import WrkResult
 
 #: A median of fewer rounds says too little.
-LEAST_ROUNDS = 3
+MIN_ROUNDS = 3
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Comparison:
     def counted(self) -> list[Pair]:
         """Return the rounds that count."""
         undisturbed = [pair for pair in self.pairs if pair.undisturbed]
-        return undisturbed if len(undisturbed) >= LEAST_ROUNDS else list(self.pairs)
+        return undisturbed if len(undisturbed) >= MIN_ROUNDS else list(self.pairs)
 
     @property
     def ratio(self) -> float:
@@ -54,7 +54,7 @@ class Comparison:
     def invalid_because(self) -> str:
         """Return why the ratio says nothing, or an empty text."""
         undisturbed = sum(pair.undisturbed for pair in self.pairs)
-        if undisturbed < LEAST_ROUNDS:
+        if undisturbed < MIN_ROUNDS:
             return f"machine busy, {undisturbed} of {len(self.pairs)} rounds undisturbed"
         if not all(pair.clean for pair in self.counted):
             return "lost or default answers"

@@ -17,9 +17,9 @@ import numpy as np
 
 from tests.benchmarks.arrivals import OpenLoop
 from tests.benchmarks.figures import Figure
-from tests.benchmarks.machine import MOST_OTHERS_CORES, OthersWatch
+from tests.benchmarks.machine import MAX_OTHERS_CORES, OthersWatch
 from tests.benchmarks.plan import Plan
-from tests.benchmarks.rounds import LEAST_ROUNDS
+from tests.benchmarks.rounds import MIN_ROUNDS
 from tests.support.frontends.cluster import Cluster
 from tests.support.frontends.feedback_cluster import add_app
 from tests.support.models import Model
@@ -76,7 +76,7 @@ class Round:
     @property
     def undisturbed(self) -> bool:
         """Return whether others left the machine to it."""
-        return self.others_cores <= MOST_OTHERS_CORES
+        return self.others_cores <= MAX_OTHERS_CORES
 
 
 def measure_straggler(plan: Plan) -> list[Figure]:
@@ -160,6 +160,6 @@ def _figure_of_waiting(rounds: Sequence[Round]) -> Figure:
 def _counted(rounds: Sequence[Round]) -> tuple[str, list[Round]]:
     """Return why the rounds say nothing, or an empty text, and those that count."""
     undisturbed = [one for one in rounds if one.undisturbed]
-    if len(undisturbed) < LEAST_ROUNDS:
+    if len(undisturbed) < MIN_ROUNDS:
         return f"machine busy, {len(undisturbed)} of {len(rounds)} rounds undisturbed", list(rounds)
     return "lost answers" if any(one.unanswered for one in undisturbed) else "", undisturbed

@@ -8,7 +8,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.benchmarks.machine import MOST_OTHERS_CORES, OthersWatch
+from tests.benchmarks.machine import MAX_OTHERS_CORES, OthersWatch
 
 _SCRIPT = Path(__file__).with_name("queries.lua")
 
@@ -40,7 +40,7 @@ class WrkResult:
     @property
     def undisturbed(self) -> bool:
         """Return whether others left the machine to this run."""
-        return self.others_cores <= MOST_OTHERS_CORES
+        return self.others_cores <= MAX_OTHERS_CORES
 
     @property
     def per_s(self) -> float:

@@ -40,6 +40,6 @@ async def _run(settings: QuerySettings) -> int:
         logger.error("%s", exc)
         return 2
     except OSError as exc:
-        logger.error("cannot listen: %s", exc)
+        logger.error("could not listen: %s; set --port, --rpc-port or --admin-port", exc)
         return 1
     return 0

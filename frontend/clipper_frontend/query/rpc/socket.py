@@ -65,7 +65,7 @@ class RpcSocket:
             self.port = _bind(self._socket, host, port)
         except zmq.ZMQError as exc:
             self._close_sockets()
-            raise OSError(exc.errno, f"cannot listen for containers on {host}:{port}: {exc}") from exc
+            raise OSError(exc.errno, f"could not listen for containers on {host}:{port}: {exc}") from exc
         self._loop: asyncio.AbstractEventLoop | None = None
         self._turn_scheduled = False
 
