@@ -51,6 +51,7 @@ class Replica:
         "estimator",
         "identity",
         "input_type",
+        "input_type_code",
         "instance_id",
         "last_heard",
         "outstanding",
@@ -65,6 +66,7 @@ class Replica:
         self.identity = identity
         self.instance_id = instance_id
         self.input_type = input_type
+        self.input_type_code = input_type.code
         self.rpc_version = rpc_version
         self.last_heard = now
         self.estimator = BatchEstimator()

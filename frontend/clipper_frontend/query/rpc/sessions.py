@@ -168,7 +168,7 @@ class Sessions:
             session = self._sessions.get(replica.identity)
             if session is None or session.replica is not replica:
                 continue  # lost while an earlier batch was sent: its predictions are queued again
-            code = replica.input_type.code
+            code = replica.input_type_code
             payloads = [prediction.payload for prediction in predictions]
             if replica.rpc_version == wire.V3:
                 frames = wire.encode_v3_request(message_id, code, payloads)
