@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 import re
-from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 
 import pytest
 
 from tests.support.paths import REPOSITORY
+from tests.support.written_texts import written_texts
 
 PAGE = REPOSITORY / ".github" / "SUPPORT.md"
 _SOURCES = ("clipper_nomad", "frontend/clipper_frontend", "containers/python/clipper_container")
@@ -29,18 +27,9 @@ def _find_quotes() -> list[str]:
 def _source_texts() -> str:
     """Return all texts of the code, a line each; what a text is filled with is left out."""
     files = [path for folder in _SOURCES for path in sorted((REPOSITORY / folder).rglob("*.py"))]
-    texts = [text for path in files for text in _literals(path)]
+    texts = [text for path in files for text in written_texts(path)]
     shell = (REPOSITORY / "terraform" / "modules" / "acl_object" / "acl.sh").read_text()
     return "\n".join([*texts, shell])
-
-
-def _literals(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield node.value
-        elif isinstance(node, ast.JoinedStr):
-            parts = (each.value if isinstance(each, ast.Constant) else "…" for each in node.values)
-            yield "".join(map(str, parts))
 
 
 @pytest.mark.parametrize("quoted", _find_quotes())

@@ -6,11 +6,10 @@ changelog with it.
 
 from __future__ import annotations
 
-import ast
-
 import pytest
 
 from tests.support.paths import REPOSITORY
+from tests.support.written_texts import written_texts
 
 _FRONTEND = "frontend/clipper_frontend"
 _MANAGERS = "clipper_nomad/managers"
@@ -42,20 +41,4 @@ _TEXTS = [
 
 @pytest.mark.parametrize(("file", "text"), _TEXTS, ids=[text for _, text in _TEXTS])
 def test_a_text_that_operators_search_for_stays(file: str, text: str) -> None:
-    assert text in _written_texts(file)
-
-
-def _written_texts(file: str) -> str:
-    """Return the texts of a module, a line each, without its docstrings."""
-    tree = ast.parse((REPOSITORY / file).read_text())
-    docstrings = {
-        id(node.body[0].value)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
-        and isinstance(node.body[0], ast.Expr)
-    }
-    return "\n".join(
-        node.value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings
-    )
+    assert text in "\n".join(written_texts(REPOSITORY / file))
