@@ -27,7 +27,7 @@ from tests.support.docker.engine import (
 )
 from tests.support.nodes.cluster import NodeCluster
 from tests.support.nomad.cluster import NomadCluster
-from tests.support.nomad.plan import PLAIN, SECURE, ClusterPlan
+from tests.support.nomad.plan import CONTRACT, PLAIN, SECURE, ClusterPlan
 from tests.support.nomad.tools import require_stand_in, require_tofu, require_tools
 from tests.support.scheduling import GroupScheduling, Run
 
@@ -171,8 +171,14 @@ def nomad_cluster() -> Iterator[NomadCluster]:
 
 
 @pytest.fixture(scope="session")
+def contract_nomad_cluster() -> Iterator[NomadCluster]:
+    """A cluster like the first, for the contract suite."""
+    yield from _enter(CONTRACT)
+
+
+@pytest.fixture(scope="session")
 def secure_nomad_cluster() -> Iterator[NomadCluster]:
-    """A second cluster, with ACLs and TLS, whose Nomad has no docker driver."""
+    """A cluster with ACLs and TLS, whose Nomad has no docker driver."""
     yield from _enter(SECURE)
 
 

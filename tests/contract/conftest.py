@@ -36,11 +36,11 @@ def make_harness(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
     if request.param == "local":
         return lambda keeps_state=False: LocalHarness(tmp_path_factory.mktemp("state"))
     if request.param == RAW_EXEC:
-        place = request.getfixturevalue("nomad_cluster")
+        place = request.getfixturevalue("contract_nomad_cluster")
         return lambda keeps_state=False: RawExecHarness(place, tmp_path_factory.mktemp("archives"))
     settings = request.getfixturevalue("image_settings")
     if request.param == "nomad":
-        cluster = request.getfixturevalue("nomad_cluster")
+        cluster = request.getfixturevalue("contract_nomad_cluster")
         return lambda keeps_state=False: NomadHarness(
             cluster, settings, redis_volume=DynamicVolume() if keeps_state else None
         )

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.nomad.plan import PLAIN, SECURE, ClusterPlan
+from tests.support.nomad.plan import CONTRACT, PLAIN, SECURE, ClusterPlan
 from tests.support.paths import TESTS
 from tests.support.scheduling import QUIET
 
@@ -19,8 +19,8 @@ _DOCKER = "docker"
 #: The clusters that tests ask for: by fixture, and by the contract suite's parameter.
 CLUSTERS: dict[str, ClusterPlan] = {
     "nomad_cluster": PLAIN,
-    "nomad": PLAIN,
-    "nomad-raw_exec": PLAIN,
+    "nomad": CONTRACT,
+    "nomad-raw_exec": CONTRACT,
     "secure_nomad_cluster": SECURE,
 }
 #: What asks for a Docker engine, which Nomad's docker driver needs as well.
@@ -37,7 +37,8 @@ _CHOOSING = "make_harness"
 _SLOW_FOLDERS = ("contract", "system")
 # Groups by what asks for them; the first that fits. The longest is first, and begins first.
 _GROUPS = {
-    "nomad": frozenset({"nomad_cluster", "nomad", "nomad-raw_exec"}),
+    "nomad": frozenset({"nomad_cluster"}),
+    "contract-nomad": frozenset({"nomad", "nomad-raw_exec"}),
     "docker": ENGINE,
     "secure-nomad": frozenset({"secure_nomad_cluster"}),
     "nodes": frozenset({NODES}),

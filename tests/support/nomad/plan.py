@@ -27,8 +27,9 @@ class Ports:
     fabio_ui: int = 9998
     #: One for each Clipper cluster.
     fabio_tcp: tuple[int, ...] = tuple(range(7000, 7012))
-    #: What Nomad gives to tasks: first and last. Two Nomads on one machine must not share any.
-    tasks: tuple[int, int] = (20000, 24999)
+    #: What Nomad gives to tasks: first and last. Two Nomads on one machine must not share any, nor may they
+    #: give what Clipper's own managers choose from (20000 to 29999) or the kernel (from 32768).
+    tasks: tuple[int, int] = (30000, 30899)
 
     def moved(self, by: int, tasks: tuple[int, int]) -> Ports:
         """Return other ports, for a second cluster on the machine."""
@@ -64,9 +65,10 @@ class ClusterPlan:
 
 
 PLAIN = ClusterPlan()
-# Two Nomads on one Docker engine would take each other's containers for their own.
+#: For the contract suite, so that it runs beside the tests that restart the agents of the first.
+CONTRACT = ClusterPlan("contract", ports=Ports().moved(2000, (30900, 31799)))
 SECURE = ClusterPlan(
-    "secure", ports=Ports().moved(1000, (25000, 29999)), acl=True, tls=True, denied_drivers=("docker",)
+    "secure", ports=Ports().moved(1000, (31800, 32699)), acl=True, tls=True, denied_drivers=("docker",)
 )
 
 

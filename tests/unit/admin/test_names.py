@@ -27,7 +27,7 @@ def test_every_dns_label_is_a_model_name(name: str) -> None:
     assert names.parse_model_name(name) == name
 
 
-@given(st.text() | st.from_regex(r"[a-z0-9.:,_/A-Z-]{1,70}", fullmatch=True))
+@given(st.text() | st.text("az09.:,_/AZ-", min_size=1, max_size=70))
 def test_nothing_else_is_a_model_name(name: str) -> None:
     if re.fullmatch(DNS_LABEL, name, re.ASCII):
         return
