@@ -7,16 +7,15 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from clipper_nomad.connection import ClipperConnection
 from clipper_nomad.errors import ContainerManagerError, UnconnectedException
-from clipper_nomad.managers.local import LocalContainerManager
 from clipper_nomad.managers.local.leftovers import is_alive
-from clipper_nomad.types import BuildSpec, ClusterSpec, DeploySpec, ModelVersion
+from clipper_nomad.types import ClusterSpec, ModelVersion
 from tests.support.frontends.redis_server import RedisServer
 from tests.support.local_clusters import CLUSTER_NAME, LocalCluster, build_model
 from tests.support.models import row_sums
@@ -89,37 +88,6 @@ def test_a_running_cluster_is_not_moved_to_other_ports(cluster: LocalCluster) ->
     cluster.make_manager().start_clipper(ClusterSpec())
     with pytest.raises(ContainerManagerError, match=f"query_port {cluster.ports['query_port']} and not 1"):
         cluster.make_manager(query_port=1).start_clipper(ClusterSpec())
-
-
-def test_connecting_to_nothing_says_what_to_do(cluster: LocalCluster) -> None:
-    with pytest.raises(ContainerManagerError, match="start_clipper"):
-        cluster.make_manager().connect()
-
-
-@pytest.mark.parametrize(
-    "call",
-    [
-        lambda manager: manager.get_query_address(),
-        lambda manager: manager.get_management_address(),
-        lambda manager: manager.get_metric_address(),
-        lambda manager: manager.build(BuildSpec(MODEL, Path())),
-        lambda manager: manager.deploy(DeploySpec(MODEL, "doubles", "image")),
-        lambda manager: manager.check_replicas(MODEL),
-        lambda manager: manager.get_num_replicas(MODEL),
-        lambda manager: manager.get_replicas(),
-        lambda manager: manager.set_num_replicas(MODEL, 1),
-        lambda manager: manager.stop_models([MODEL]),
-        lambda manager: manager.get_logs(Path()),
-        lambda manager: manager.tail_logs(MODEL),
-        lambda manager: manager.stop_all(),
-    ],
-)
-def test_nothing_works_before_the_cluster_is_connected(
-    cluster: LocalCluster, call: Callable[[LocalContainerManager], object]
-) -> None:
-    with pytest.raises(UnconnectedException):
-        call(cluster.make_manager())
-    assert not cluster.state.path.exists()
 
 
 def test_a_killed_frontend_comes_back(cluster: LocalCluster) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from clipper_nomad.errors import ClipperWarning, ContainerManagerError, DeploymentError
+from clipper_nomad.errors import ClipperWarning, ContainerManagerError
 from clipper_nomad.managers.local import LocalContainerManager
 from clipper_nomad.managers.local.leftovers import is_alive
 from clipper_nomad.types import ClusterSpec, DeploySpec, Device, ModelVersion, Resources
@@ -109,30 +109,6 @@ def test_only_built_models_are_deployed(manager: LocalContainerManager, tmp_path
     with pytest.raises(ContainerManagerError, match="not a built model"):
         manager.deploy(DeploySpec(SUMS, "doubles", str(tmp_path)))
     assert manager.get_replicas() == {}
-
-
-def test_a_replica_that_keeps_failing_is_reported_with_its_log_and_can_be_deployed_again(
-    cluster: LocalCluster, manager: LocalContainerManager, sums_image: str, tmp_path: Path
-) -> None:
-    manager.deploy(DeploySpec(SUMS, "doubles", build_model(manager, tmp_path / "bad", failing_at_load())))
-
-    def told() -> bool:
-        try:
-            manager.check_replicas(SUMS)
-        except DeploymentError as error:
-            assert "Replica 0 of model version sums:1 keeps failing" in error.msg
-            assert "weights are missing" in error.msg
-            return True
-        return False
-
-    eventually(told, "the failing replica is told of")
-    assert "weights are missing" in manager.tail_logs(SUMS)
-    manager.stop_models([SUMS])
-    manager.deploy(DeploySpec(SUMS, "doubles", sums_image))
-    manager.check_replicas(SUMS)
-    eventually(lambda: cluster.is_ready("model.sums.1.0"), "the mended version is ready")
-    manager.check_replicas(SUMS)
-    assert "weights are missing" not in manager.tail_logs(SUMS)
 
 
 def test_a_killed_replica_comes_back(
