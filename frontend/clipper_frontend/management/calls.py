@@ -16,6 +16,7 @@ from clipper_frontend.errors import RegistryRefusal
 from clipper_frontend.management import answers, bodies, policies
 from clipper_frontend.management.answers import Reply
 from clipper_frontend.registry.keys import ReplicaKey
+from clipper_frontend.registry.names import shown_versions
 from clipper_frontend.registry.policies import policy_name, policy_text
 from clipper_frontend.registry.records import ApplicationRecord, ModelRecord, OnDefault
 from clipper_frontend.registry.store import Store
@@ -111,9 +112,15 @@ async def add_model(store: Store, body: bodies.AddModel) -> str:
 
 
 async def delete_versioned_model(store: Store, body: bodies.NamedVersion) -> str:
-    """Unregister a model version."""
-    await store.delete_model_version(body.model_name, body.model_version)
-    return f"Successfully deleted model with name '{body.model_name}' and version '{body.model_version}'"
+    """Unregister a model version. If it was the current one, the model has none until another is chosen."""
+    left = await store.delete_model_version(body.model_name, body.model_version)
+    deleted = f"Successfully deleted model with name '{body.model_name}' and version '{body.model_version}'"
+    if not left:
+        return deleted
+    return (
+        f"{deleted}. It was the current version, and model '{body.model_name}' has none now: choose one of "
+        f"{shown_versions(left)} with set_model_version"
+    )
 
 
 async def set_model_version(store: Store, body: bodies.NamedVersion) -> str:

@@ -52,12 +52,14 @@ class Models(Scripts):
         )
         return registered
 
-    async def delete_model_version(self, name: str, version: str) -> None:
+    async def delete_model_version(self, name: str, version: str) -> tuple[str, ...]:
         """Unregister a version; raises RegistryRefusal if it is not registered.
 
-        If it was the model's current version, the model has none until another is set or added.
+        If it was the model's current version, the model has none until another is set or added. Returns the
+        versions that are left without a current one, sorted; none if one is current or none is left.
         """
-        await self.run("delete_model_version", name, version)
+        left: list[str] = await self.run("delete_model_version", name, version)
+        return tuple(sorted(left))
 
     async def set_model_version(self, name: str, version: str) -> None:
         """Make a version current.

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 
 from clipper_frontend.errors import RegistryRefusal
 
 MAX_NAME_BYTES = 255
+#: Messages name this many versions of a model.
+MAX_SHOWN_VERSIONS = 10
 
 #: The query frontend's own paths begin with these.
 RESERVED_APPLICATION_NAMES = frozenset({"admin", "health", "metrics"})
@@ -29,6 +32,12 @@ def check_application_name(name: str) -> None:
     if name in RESERVED_APPLICATION_NAMES:
         reserved = ", ".join(sorted(RESERVED_APPLICATION_NAMES))
         raise RegistryRefusal(f"Invalid application name {name!r}: the names {reserved} are reserved")
+
+
+def shown_versions(versions: Sequence[str]) -> str:
+    """Return versions for a message, which stays short however many there are."""
+    shown = ", ".join(versions[:MAX_SHOWN_VERSIONS])
+    return f"{shown} …" if len(versions) > MAX_SHOWN_VERSIONS else shown
 
 
 def check_label(label: str) -> None:

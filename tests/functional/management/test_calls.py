@@ -254,6 +254,24 @@ def test_delete_versioned_model(client: LetterManagementClient) -> None:
     assert client.add_model("m").status == 200
 
 
+def test_deleting_the_current_version_names_those_that_are_left(client: LetterManagementClient) -> None:
+    for version in ("1", "10", "2"):
+        client.add_model("m", version)
+    client.add_model("m2", "1")
+    success = "Successfully deleted model with name 'm' and version '{}'"
+    reply = client.call("delete_versioned_model", model_name="m", model_version="10")
+    assert_text(reply, 200, success.format("10"))
+    reply = client.call("delete_versioned_model", model_name="m", model_version="2")
+    assert_text(
+        reply,
+        200,
+        f"{success.format('2')}. It was the current version, and model 'm' has none now: choose one of 1 "
+        "with set_model_version",
+    )
+    reply = client.call("delete_versioned_model", model_name="m", model_version="1")
+    assert_text(reply, 200, success.format("1"))
+
+
 def test_get_model_versions(client: LetterManagementClient) -> None:
     client.add_model("m", "1")
     client.add_model("m", "2")

@@ -103,7 +103,7 @@ async def test_only_registered_versions_can_be_set_or_deleted(store: Store) -> N
 async def test_deleting_the_current_version_leaves_none(store: Store, redis_server: RedisServer) -> None:
     await store.add_model(model("1"))
     await store.add_model(model("2"))
-    await store.delete_model_version("m", "2")
+    assert await store.delete_model_version("m", "2") == ("1",)
     assert await store.get_model_versions("m") == ModelVersions(("1",), None, None)
     with redis_server.client(6) as client:
         assert client.keys("*_MODEL_VERSION:*") == []

@@ -66,6 +66,8 @@ class Arms:
     targets: tuple[ServedVersion | None, ...] = ()
     learner: Learner | None = None
     policy_refusal: str | None = None
+    #: Why an arm has no version that serves it, and what to do; None if it has one, or its model has none.
+    details: tuple[str | None, ...] = ()
 
 
 class Application:
@@ -78,6 +80,7 @@ class Application:
     """
 
     __slots__ = (
+        "_details",
         "_selector",
         "arm_names",
         "arm_statistics",
@@ -123,6 +126,7 @@ class Application:
         self.policy = arms.policy
         self.policy_refusal = arms.policy_refusal
         self.targets = arms.targets
+        self._details = arms.details
         self.learner = arms.learner
         self.linked = arms.linked
         self.model = arms.linked[0] if len(arms.linked) == 1 else None
@@ -132,6 +136,10 @@ class Application:
         self.arm_names = arms.policy.arms if arms.policy is not None and not self.has_one_target else ()
         self.arm_statistics = tuple(map(statistics.arm, self.arm_names))
         self._selector = self.policy.selector({}) if self.policy is not None else None
+
+    def why_no_model(self, arm: int) -> str | None:
+        """Return why no version serves an arm, by its index, and what to do, as far as that is known."""
+        return self.policy_refusal or (self._details[arm] if self._details else None)
 
     def selector(self, user: str | None) -> Selector:
         """Return the selector for this user's queries; call it only if there is a policy."""

@@ -14,6 +14,7 @@ from clipper_frontend.query.prediction.versions import Versions
 from clipper_frontend.query.serving.application import Application, Arms, Learners
 from clipper_frontend.query.serving.statistics import ApplicationStatistics
 from clipper_frontend.registry.mirror import Changes, Mirror
+from clipper_frontend.registry.names import shown_versions
 from clipper_frontend.registry.records import ApplicationRecord, ModelRecord
 
 
@@ -127,7 +128,12 @@ class Routes:
         learner = None
         if self._learners is not None:
             learner = self._learners.renew(record.name, config, policy, statistics)
-        return Arms(linked, config, policy, tuple(map(self._serving, policy.arms)), learner)
+        targets = tuple(map(self._serving, policy.arms))
+        details = tuple(
+            None if target else self._why_none_serves(arm)
+            for arm, target in zip(policy.arms, targets, strict=True)
+        )
+        return Arms(linked, config, policy, targets, learner, details=details)
 
     def _serving(self, arm: str) -> ServedVersion | None:
         """Return the version that serves an arm, `<model>` or `<model>:<version>`; None if none does."""
@@ -136,6 +142,20 @@ class Routes:
             return self.registered(model_name, model_version)
         serving = self._mirror.serving_version(model_name)
         return self.versions.get(model_name, serving) if serving is not None else None
+
+    def _why_none_serves(self, arm: str) -> str | None:
+        """Return why no version serves an arm, and what to do; None if its model has no version at all."""
+        model_name, _, model_version = arm.partition(":")
+        versions = sorted(self._registered.get(model_name, ()))
+        if not versions:
+            return None
+        left = shown_versions(versions)
+        if model_version:
+            return (
+                f"version '{model_version}' of model '{model_name}' is not registered: name one of {left} in "
+                "the policy with set_policy"
+            )
+        return f"model '{model_name}' has no current version: choose one of {left} with set_model_version"
 
     def _set_shortest_slo(self, model_name: str) -> None:
         linked = (self.applications.get(name) for name in self._applications_of.get(model_name, ()))

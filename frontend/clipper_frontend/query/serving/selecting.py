@@ -81,7 +81,8 @@ class Selecting:
     def _ask(self, gathering: Gathering, index: int, payload: bytes, now: float) -> None:
         target = gathering.application.targets[index]
         if target is None:
-            gathering.arm_missed(index, DefaultReason.NO_MODEL, None, now)
+            detail = gathering.application.why_no_model(index)
+            gathering.arm_missed(index, DefaultReason.NO_MODEL, detail, now)
             return
         predictions = self._serving.predictions
         key, output = predictions.find(target, payload)

@@ -58,7 +58,9 @@ class Serving:
                 if selected is None
                 else SelectedQuery(self, application, None, query_id, now, reply, selected)
             )
-            self.answer_default(query, DefaultReason.NO_MODEL, application.policy_refusal, now)
+            arm = 0 if selected is None else selected[0].only
+            assert arm is not None
+            self.answer_default(query, DefaultReason.NO_MODEL, application.why_no_model(arm), now)
             return
         key, output = self.predictions.find(target, payload)
         if output is not None:

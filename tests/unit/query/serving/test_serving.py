@@ -35,6 +35,51 @@ def test_reasons_for_defaults_before_a_model_is_asked() -> None:
     assert reply.answer["output"] == -1.0
 
 
+def test_a_model_without_a_current_version_names_those_that_are_left() -> None:
+    simulation = cluster()
+    for version in ("2", "3"):
+        simulation.model(version)
+    simulation.registry(Database.METADATA, "CURRENT_MODEL_VERSION:model", None)
+    simulation.registry(Database.MODELS, "model:3", None)
+    reply = simulation.ask(1.0)
+    assert reply.reason == "no_model"
+    assert reply.answer["default_detail"] == (
+        "model 'model' has no current version: choose one of 1, 2 with set_model_version"
+    )
+    simulation.registry(Database.METADATA, "CURRENT_MODEL_VERSION:model", "2")
+    assert simulation.ask(1.0).reason == "no_replica"
+    for version in ("1", "2"):
+        simulation.registry(Database.MODELS, f"model:{version}", None)
+    assert "default_detail" not in simulation.ask(1.0).answer
+
+
+def test_a_model_of_very_many_versions_is_described_briefly() -> None:
+    simulation = cluster()
+    for number in range(100, 400):
+        simulation.model(str(number))
+    simulation.registry(Database.METADATA, "CURRENT_MODEL_VERSION:model", None)
+    detail = simulation.ask(1.0).answer["default_detail"]
+    assert "choose one of 1, 100, 101, " in detail
+    assert " … with set_model_version" in detail
+    assert len(detail) < 150
+
+
+@pytest.mark.parametrize("policy", ["split", "mean"])
+def test_an_arm_without_a_current_version_names_those_that_are_left(policy: str) -> None:
+    simulation = cluster(policy={"name": policy})
+    simulation.registry(Database.METADATA, "CURRENT_MODEL_VERSION:model", None)
+    detail = simulation.ask(1.0).answer["default_detail"]
+    assert detail == "model 'model' has no current version: choose one of 1 with set_model_version"
+
+
+def test_a_version_that_a_policy_names_and_that_is_gone_is_reported() -> None:
+    simulation = cluster(policy={"name": "default", "arms": ["model:7"]})
+    detail = simulation.ask(1.0).answer["default_detail"]
+    assert detail == (
+        "version '7' of model 'model' is not registered: name one of 1 in the policy with set_policy"
+    )
+
+
 def test_a_model_that_sleeps_for_ever_is_answered_for_at_the_slo() -> None:
     simulation = cluster(slo_s=0.02)
     simulation.replica(lambda n: 1e9)

@@ -44,6 +44,17 @@ local function is_registered(model, version)
   return try(MODELS, 'HEXISTS', model .. ':' .. version, 'valid') == 1
 end
 
+local function registered_versions(model)
+  local found = {}
+  for _, key in ipairs(keys_with_prefix(MODELS, model .. ':')) do
+    local version = string.sub(key, #model + 2)
+    if is_registered(model, version) then
+      table.insert(found, version)
+    end
+  end
+  return found
+end
+
 -- Applications without the field are older than policies for several models.
 local function takes_one_model(application)
   return (at(APPLICATIONS, 'HGET', application, 'most_links') or '1') == '1'
