@@ -1,13 +1,14 @@
 """Deployment of a model version, whole or not at all.
 
-The order: the version is new, its folder is built, replicas start, every live query frontend has one ready,
-the version is registered and so becomes current. If anything fails on the way, the replicas are removed and
-nothing is registered.
+The order: the version is new, its folder is built, replicas start, all are connected and every live query
+frontend has one ready, the version is registered and so becomes current. If anything fails on the way, the
+replicas are removed and nothing is registered. If the version is stopped on the way, the deployment fails.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 
@@ -23,6 +24,10 @@ logger = logging.getLogger("clipper")
 
 #: A version 3 replica reaches a single query frontend, so no other will ever have it.
 _ONE_FRONTEND_RPC_VERSION = 3
+
+
+class _NotOursError(DeploymentError):
+    """The version was stopped or registered by somebody else, so that its replicas must be left alone."""
 
 
 class Deployment:
@@ -44,10 +49,11 @@ class Deployment:
         self._start(request, self.build(build))
 
     def deploy(self, request: DeployRequest, image: str) -> None:
-        """Start replicas of `image`, wait until they are ready, and make the version current.
+        """Start replicas of `image`, wait until all are ready, and make the version current.
 
-        Raises ClipperException if the version is registered, DeploymentError with the last log lines if the
-        replicas are not ready in time, and what the manager and the management frontend raise.
+        Raises ClipperException if the version is registered, DeploymentError with the last log lines if a
+        replica keeps failing or is not ready in time, or if the version is stopped meanwhile, and what the
+        manager and the management frontend raise.
         """
         self._models.refuse_registered(request.model)
         self._start(request, image)
@@ -58,9 +64,10 @@ class Deployment:
         # Outside of the clean-up: replicas that another deployment of this version started are not ours.
         self._manager.deploy(request.make_spec(image))
         try:
-            if request.num_replicas:
-                self._wait_ready(model, request.timeout_s)
+            self._wait_ready(model, request.timeout_s)
             self._register(replace(request.registration, container_name=image))
+        except _NotOursError:
+            raise
         except BaseException as exc:
             self._remove_replicas(model, exc)
             raise
@@ -68,9 +75,7 @@ class Deployment:
 
     def _wait_ready(self, model: ModelVersion, timeout_s: float) -> None:
         missing = wait_until(
-            lambda: _describe_missing(self._management.get_all_query_frontends(), model),
-            lambda: self._manager.check_replicas(model),
-            timeout_s,
+            lambda: self._find_missing(model), lambda: self._manager.check_replicas(model), timeout_s
         )
         if missing:
             raise DeploymentError(
@@ -79,14 +84,49 @@ class Deployment:
                 f"{describe_log(self._manager, model)}"
             )
 
+    def _find_missing(self, model: ModelVersion) -> str:
+        """Return what a version's replicas are waited for; empty if all that are wanted now are ready."""
+        wanted = self._count_wanted(model)
+        if not wanted:
+            return ""
+        missing = _describe_missing(self._management.get_all_query_frontends(), model)
+        if missing or wanted == 1:
+            return missing
+        connected = count_connected(self._management.list_containers(), model)
+        return "" if connected >= wanted else f"{connected} of {wanted} replicas were connected"
+
+    def _count_wanted(self, model: ModelVersion) -> int:
+        """Return how many replicas are wanted. Raises DeploymentError if the version was stopped."""
+        wanted = self._manager.get_replicas().get(model)
+        if wanted is None:
+            raise _NotOursError(
+                f"Model version {model} was stopped while it was being deployed: it is not registered, and "
+                "has no replicas. Deploy it again if it is wanted."
+            )
+        return wanted
+
     def _register(self, registration: ModelRegistration) -> None:
+        model = registration.model
         try:
             self._management.add_model(registration)
-        except (NotReachableError, KeyboardInterrupt):
-            # Without an answer the frontend may or may not have registered the version.
-            with suppress(ManagementError):
-                self._management.delete_versioned_model(registration.model)
+            # After the registration, because whoever stops a version looks for its registration last.
+            self._count_wanted(model)
+        except BaseException as exc:
+            if isinstance(exc, ManagementError) and not isinstance(exc, NotReachableError):
+                self._refuse_foreign(model)
+            else:
+                # Without an answer the frontend may or may not have registered the version.
+                with suppress(ManagementError):
+                    self._management.delete_versioned_model(model)
             raise
+
+    def _refuse_foreign(self, model: ModelVersion) -> None:
+        """Raise DeploymentError if a version, whose registration was refused, is registered by now."""
+        if self._management.get_model(model):
+            raise _NotOursError(
+                f"Model version {model} was registered by somebody else while it was being deployed: its "
+                "replicas are left as they are. See get_model_info(), or deploy another version."
+            )
 
     def _remove_replicas(self, model: ModelVersion, cause: BaseException) -> None:
         logger.info("Deployment of model version %s failed: removing its replicas", model)
@@ -102,6 +142,11 @@ def describe_log(manager: ContainerManager, model: ModelVersion) -> str:
     """Return the last lines that a version's replicas logged, with a heading."""
     log = manager.tail_logs(model).rstrip()
     return f"The last lines of its log:\n{log}" if log else "Its replicas logged nothing."
+
+
+def count_connected(containers: Iterable[str], model: ModelVersion) -> int:
+    """Return how many of these connected replicas (`name:version:replica`) are of `model`."""
+    return sum(1 for name in containers if name.rpartition(":")[0] == str(model))
 
 
 def _describe_missing(frontends: list[QueryFrontend], model: ModelVersion) -> str:

@@ -7,7 +7,7 @@ import logging
 from clipper_nomad.errors import ClipperException, DeploymentError
 from clipper_nomad.management import ManagementClient
 from clipper_nomad.managers.base import ContainerManager
-from clipper_nomad.operations.deployment import describe_log
+from clipper_nomad.operations.deployment import count_connected, describe_log
 from clipper_nomad.types import ModelVersion
 from clipper_nomad.waiting import wait_until
 
@@ -64,5 +64,5 @@ class Replicas:
 
 def _describe_missing(connected: list[str], model: ModelVersion, wanted: int) -> str:
     """Return how many of `wanted` replicas are `connected` (`name:version:replica`); empty if all are."""
-    count = sum(1 for name in connected if name.rpartition(":")[0] == str(model))
+    count = count_connected(connected, model)
     return "" if count >= wanted else f"{count} of them were connected"

@@ -3,7 +3,8 @@
 Stopping a version unregisters it and removes its replicas. Unregistering comes first: from then on no query
 is routed to the version, and its replicas finish what they have while they drain. In the
 other order queries would meet a registered version without replicas. A failure half-way leaves replicas that
-no query needs; stopping the version again removes them.
+no query needs; stopping the version again removes them. A version whose deployment registers it meanwhile
+is unregistered afterwards.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import logging
 from collections.abc import Collection, Iterable, Mapping
 
 from clipper_nomad import names
-from clipper_nomad.errors import ClipperException
+from clipper_nomad.errors import ClipperException, ManagementError, NotReachableError
 from clipper_nomad.management import ManagementClient
 from clipper_nomad.managers.base import ContainerManager
 from clipper_nomad.types import ModelVersion
@@ -72,13 +73,48 @@ class Stopping:
         return list(dict.fromkeys([*self._management.list_models(), *self._manager.get_replicas()]))
 
     def _stop(self, models: Collection[ModelVersion]) -> None:
-        registered = set(self._management.list_models())
-        for model in models:
-            if model in registered:
-                self._management.delete_versioned_model(model)
+        for model in self._find_registered(models):
+            self._unregister(model)
         self._manager.stop_models(models)
+        self._unregister_late(models)
         for model in models:
             logger.info("Stopped model version %s", model)
+        self._warn_of_none_current({model.name for model in models})
+
+    def _unregister_late(self, models: Collection[ModelVersion]) -> None:
+        """Unregister the versions that a deployment registered while their replicas were removed.
+
+        A deployment registers, and then looks for its replicas; this is the other way round. So at least one
+        of the two notices the other.
+        """
+        if registered := self._find_registered(models):
+            deployed = self._manager.get_replicas()
+            for model in registered:
+                if model not in deployed:
+                    self._unregister(model)
+
+    def _find_registered(self, models: Collection[ModelVersion]) -> list[ModelVersion]:
+        registered = set(self._management.list_models())
+        return [model for model in models if model in registered]
+
+    def _unregister(self, model: ModelVersion) -> None:
+        try:
+            self._management.delete_versioned_model(model)
+        except ManagementError as error:
+            # Somebody else may have unregistered it just now.
+            if isinstance(error, NotReachableError) or self._management.get_model(model):
+                raise
+
+    def _warn_of_none_current(self, model_names: Iterable[str]) -> None:
+        for name in sorted(model_names):
+            found = self._management.get_model_versions(name)
+            if found.versions and found.current is None:
+                logger.warning(
+                    "Model %s has no current version now, so its queries get the default output: choose one "
+                    "of %s with set_model_version()",
+                    name,
+                    ", ".join(found.versions),
+                )
 
 
 def _parse_names(model_names: Iterable[str]) -> list[str]:

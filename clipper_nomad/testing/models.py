@@ -29,6 +29,19 @@ def constant(output: str) -> Model:
     return predict
 
 
+def loading_for_ever() -> Model:
+    """Return a model whose function is never loaded."""
+
+    class Endless:
+        def __reduce__(self) -> Any:
+            return exec, ("import time\nwhile True: time.sleep(1)",)
+
+        def __call__(self, _inputs: Any) -> list[str]:
+            return []
+
+    return Endless()
+
+
 def failing_at_load() -> Model:
     """Return a model whose function cannot be loaded: "weights are missing"."""
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from clipper_nomad.connection import ClipperConnection
 from clipper_nomad.errors import ClipperException, DeploymentError
 from clipper_nomad.testing.harness import Build, Harness
-from clipper_nomad.testing.models import constant, failing_at_load, row_sums
+from clipper_nomad.testing.models import constant, failing_at_load, loading_for_ever, row_sums
 from clipper_nomad.testing.rest import predict
 from clipper_nomad.testing.waiting import eventually
 
@@ -58,6 +59,33 @@ def test_versions_are_rolled_back_and_inactive_ones_stopped(
     answers(connection, "one")
     with pytest.raises(ClipperException):
         connection.set_model_version("sums", 3)
+
+
+def test_all_replicas_are_connected_when_a_deployment_returns(
+    connection: ClipperConnection, build: Build
+) -> None:
+    connection.deploy_model("sums", 1, "doubles", build(connection.cm, row_sums()), num_replicas=3)
+    assert len(connection.get_all_model_replicas()) == 3
+
+
+def test_a_version_that_is_stopped_while_it_is_deployed_is_not_registered(
+    running: Harness, connection: ClipperConnection, build: Build
+) -> None:
+    image = build(connection.cm, loading_for_ever())
+    other = ClipperConnection(running.make_manager())
+    other.connect()
+
+    def stop() -> None:
+        eventually(lambda: bool(other.cm.get_replicas()), "the version is being deployed")
+        other.stop_versioned_models({"sums": ["1"]})
+
+    with ThreadPoolExecutor(1) as pool:
+        stopped = pool.submit(stop)
+        with pytest.raises(DeploymentError, match="sums:1 was stopped while it was being deployed"):
+            connection.deploy_model("sums", 1, "doubles", image)
+        stopped.result()
+    assert connection.get_all_models() == []
+    assert not [name for name in running.parts() if name.startswith("model.")]
 
 
 def test_scaled_replicas_are_connected_when_scaling_returns(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from clipper_nomad.connection import ClipperConnection
@@ -192,6 +194,148 @@ def test_a_version_without_replicas_is_not_waited_for(connected: Connected) -> N
     clipper.deploy_model("sum", 1, "doubles", "image", num_replicas=0)
     assert clipper.get_num_replicas("sum") == 0
     assert clipper.get_current_model_version("sum") == "1"
+
+
+def write_ready(redis_server: RedisServer, model: ModelVersion = SUM_1) -> None:
+    with redis_server.client(FRONTENDS_DB) as frontends:
+        frontends.hset("QUERY_FRONTEND:f1", f"ready:{model}", "4")
+
+
+def test_a_deployment_waits_for_all_its_replicas(connected: Connected, redis_server: RedisServer) -> None:
+    clipper, manager = connected
+    manager.ready_at = ()
+    checked = []
+
+    def connect_one_more() -> None:
+        checked.append(clipper.get_all_model_replicas())
+        manager.write_container(SUM_1, len(checked) - 1)
+        write_ready(redis_server)
+
+    manager.on_check = connect_one_more
+    clipper.deploy_model("sum", 1, "doubles", "image", num_replicas=3)
+    assert checked == [[], ["sum:1:0"], ["sum:1:0", "sum:1:1"]]
+
+
+def test_one_replica_that_keeps_failing_beside_ready_ones_fails_the_deployment(
+    connected: Connected, redis_server: RedisServer
+) -> None:
+    clipper, manager = connected
+    manager.keep_failing()
+    manager.write_container(SUM_1, 0)
+    write_ready(redis_server)
+    with pytest.raises(DeploymentError, match="ValueError: the model is broken"):
+        clipper.deploy_model("sum", 1, "doubles", "image", num_replicas=2)
+    assert manager.replicas == {}
+    assert clipper.get_all_models() == []
+
+
+def test_a_deployment_that_lacks_replicas_counts_those_that_are_there(
+    connected: Connected, redis_server: RedisServer
+) -> None:
+    clipper, manager = connected
+    manager.ready_at = ()
+    manager.write_container(SUM_1, 0)
+    write_ready(redis_server)
+    with pytest.raises(DeploymentError, match=r"within 0\.2 s: 1 of 3 replicas were connected\."):
+        clipper.deploy_model("sum", 1, "doubles", "image", num_replicas=3, timeout_s=0.2)
+    assert manager.replicas == {}
+
+
+def test_a_version_that_is_scaled_while_it_is_deployed_waits_for_the_new_number(
+    connected: Connected, redis_server: RedisServer
+) -> None:
+    clipper, manager = connected
+    manager.ready_at = ()
+
+    def scale() -> None:
+        manager.set_num_replicas(SUM_1, 1)
+        manager.write_container(SUM_1, 0)
+        write_ready(redis_server)
+
+    manager.on_check = scale
+    clipper.deploy_model("sum", 1, "doubles", "image", num_replicas=3, timeout_s=20)
+    assert manager.replicas == {SUM_1: 1}
+
+
+def test_a_version_that_is_stopped_while_it_is_waited_for_fails_at_once(connected: Connected) -> None:
+    clipper, manager = connected
+    manager.ready_at = ()
+    manager.on_check = lambda: clipper.stop_versioned_models({"sum": ["1"]})
+    with pytest.raises(DeploymentError, match="sum:1 was stopped while it was being deployed"):
+        clipper.deploy_model("sum", 1, "doubles", "image")
+    assert manager.events == ["deploy sum:1, unregistered", "stop sum:1, unregistered"]
+    assert clipper.get_all_models() == []
+
+
+def test_a_version_that_is_stopped_just_before_its_registration_is_not_registered(
+    connected: Connected, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clipper, manager = connected
+    add_model = ManagementClient.add_model
+
+    def stop_first(self: ManagementClient, registration: ModelRegistration) -> None:
+        clipper.stop_versioned_models({"sum": ["1"]})
+        add_model(self, registration)
+
+    monkeypatch.setattr(ManagementClient, "add_model", stop_first)
+    with pytest.raises(DeploymentError, match="sum:1 was stopped while it was being deployed"):
+        clipper.deploy_model("sum", 1, "doubles", "image")
+    assert clipper.get_all_models() == []
+    assert manager.replicas == {}
+
+
+def test_a_version_that_is_registered_while_its_replicas_are_removed_is_unregistered(
+    connected: Connected, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clipper, manager = connected
+    manager.replicas[SUM_1] = 1
+    stop_models = manager.stop_models
+
+    def register_first(models: Any) -> None:
+        clipper.register_model("sum", 1, "doubles")
+        stop_models(models)
+
+    monkeypatch.setattr(manager, "stop_models", register_first)
+    clipper.stop_versioned_models({"sum": ["1"]})
+    assert clipper.get_all_models() == []
+
+
+def test_a_version_that_was_stopped_and_deployed_again_is_left_to_the_later_deployment(
+    connected: Connected, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clipper, manager = connected
+    add_model = ManagementClient.add_model
+
+    def be_second(self: ManagementClient, registration: ModelRegistration) -> None:
+        monkeypatch.setattr(ManagementClient, "add_model", add_model)
+        clipper.stop_versioned_models({"sum": ["1"]})
+        clipper.deploy_model("sum", 1, "doubles", "image of somebody else")
+        add_model(self, registration)
+
+    monkeypatch.setattr(ManagementClient, "add_model", be_second)
+    with pytest.raises(DeploymentError, match="sum:1 was registered by somebody else"):
+        clipper.deploy_model("sum", 1, "doubles", "image")
+    assert manager.replicas == {SUM_1: 1}
+    found = clipper.get_model_info("sum", 1)
+    assert found is not None
+    assert found["container_name"] == "image of somebody else"
+
+
+def test_stopping_the_current_version_warns_and_names_what_is_left(
+    connected: Connected, caplog: pytest.LogCaptureFixture
+) -> None:
+    clipper, _ = connected
+    for version in (1, 2, 3):
+        clipper.deploy_model("sum", version, "doubles", "image")
+    clipper.stop_versioned_models({"sum": ["1"]})
+    assert not [each for each in caplog.records if each.levelname == "WARNING"]
+    clipper.stop_versioned_models({"sum": ["3"]})
+    (warning,) = [each.getMessage() for each in caplog.records if each.levelname == "WARNING"]
+    assert warning.startswith("Model sum has no current version now")
+    assert warning.endswith("choose one of 2 with set_model_version()")
+    clipper.set_model_version("sum", 2)
+    clipper.stop_models(["sum"])
+    assert len([each for each in caplog.records if each.levelname == "WARNING"]) == 1
 
 
 def test_scaling_up_waits_for_the_new_replicas(connected: Connected) -> None:
