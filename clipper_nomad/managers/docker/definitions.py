@@ -139,7 +139,9 @@ def query_frontend(
         "CLIPPER_RPC_HOST": "0.0.0.0",
         "CLIPPER_RPC_PORT": str(RPC_PORT),
         "CLIPPER_ADVERTISE_RPC": f"{name}:{RPC_PORT}",
+        # The admin library reaches published ports alone, and the frontends each other on the network alone.
         "CLIPPER_ADVERTISE_ADMIN": f"{record.docker_ip}:{query_port}",
+        "CLIPPER_ADVERTISE_PEER": f"{name}:{ADMIN_PORT}",
         "CLIPPER_PREDICTION_CACHE_BYTES": str(spec.prediction_cache_bytes),
     }
     if spec.header_timeout_s is not None:

@@ -11,6 +11,7 @@ except ImportError as error:
     ) from error
 
 from clipper_nomad.testing.contract.cluster import *  # noqa: F403 - tests, by their names
+from clipper_nomad.testing.contract.feedback import *  # noqa: F403
 from clipper_nomad.testing.contract.models import *  # noqa: F403
 from clipper_nomad.testing.contract.versions import *  # noqa: F403
 

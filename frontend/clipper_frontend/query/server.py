@@ -224,5 +224,6 @@ class QueryFrontend:
             rpc_address=self._rpc_address(),
             admin_address=self._settings.advertise_admin or admin_address,
             version=distribution_version("clipper-nomad"),
+            peer_address=self._settings.advertise_peer or "",
             started_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         )

@@ -26,8 +26,9 @@ _FRONTEND_ID_BYTES = 6
 class QuerySettings:
     """The settings of a query frontend. Sizes in bytes, times in seconds; port 0 means any free one.
 
-    Containers reach the RPC port at `advertise_rpc`, and the admin library reaches /metrics at
-    `advertise_admin`, each `host:port`; None is the address that it listens on.
+    Containers reach the RPC port at `advertise_rpc`, the admin library reaches /metrics at `advertise_admin`,
+    and other query frontends hand feedback over at `advertise_peer`, each `host:port`. None is the address
+    that it listens on, and for `advertise_peer` what the admin library uses.
     """
 
     common: CommonSettings
@@ -36,6 +37,7 @@ class QuerySettings:
     rpc_port: int
     advertise_rpc: str | None
     advertise_admin: str | None
+    advertise_peer: str | None
     frontend_id: str
     reuse_port: bool
     prediction_cache_bytes: int
@@ -60,6 +62,7 @@ def parse_settings(argv: Sequence[str] | None = None) -> QuerySettings:
         rpc_port=args.rpc_port,
         advertise_rpc=args.advertise_rpc,
         advertise_admin=args.advertise_admin,
+        advertise_peer=args.advertise_peer,
         frontend_id=args.frontend_id or secrets.token_hex(_FRONTEND_ID_BYTES),
         reuse_port=args.reuse_port,
         prediction_cache_bytes=args.prediction_cache_bytes,
@@ -91,6 +94,12 @@ def _parser() -> argparse.ArgumentParser:
     add_setting(parser, "--rpc-port", parse=port, default=7000, help="the port that containers connect to")
     add_setting(parser, "--advertise-rpc", parse=_advertised, help="host:port at which containers reach it")
     add_setting(parser, "--advertise-admin", parse=_advertised, help="host:port at which /metrics is reached")
+    add_setting(
+        parser,
+        "--advertise-peer",
+        parse=_advertised,
+        help="host:port at which other query frontends reach the admin port, if that is another",
+    )
     add_setting(
         parser, "--frontend-id", parse=_frontend_id, help="the name of this frontend (default: random)"
     )

@@ -191,9 +191,10 @@ class ReplicaRecord:
 class FrontendRecord:
     """A live query frontend.
 
-    The addresses are `host:port`; `started_at` is an ISO 8601 time; `ready` maps (model, version) to the RPC
-    version (3 or 4) of this frontend's ready replicas; `numbers` are the numbers that its query ids begin
-    with.
+    The addresses are `host:port`. Other frontends reach its admin port at `peer_address`, and at
+    `admin_address` if that is empty; the admin library always uses the latter. `started_at` is an ISO 8601
+    time; `ready` maps (model, version) to the RPC version (3 or 4) of this frontend's ready replicas;
+    `numbers` are the numbers that its query ids begin with.
     """
 
     id: str
@@ -203,6 +204,12 @@ class FrontendRecord:
     started_at: str = ""
     ready: Mapping[tuple[str, str], int] = field(default_factory=dict)
     numbers: tuple[int, ...] = ()
+    peer_address: str = ""
+
+    @property
+    def address_for_peers(self) -> str:
+        """Return where other query frontends reach the admin port; empty if it has none."""
+        return self.peer_address or self.admin_address
 
     @classmethod
     def from_hash(cls, frontend_id: str, values: Hash) -> FrontendRecord:
@@ -221,6 +228,7 @@ class FrontendRecord:
             started_at=reader.text("started_at", absent=""),
             ready=ready,
             numbers=reader.read("numbers", _numbers, absent=()),
+            peer_address=reader.text("peer_address", absent=""),
         )
 
     def to_hash(self) -> dict[str, str]:
@@ -233,6 +241,7 @@ class FrontendRecord:
             "version": self.version,
             "started_at": self.started_at,
             "numbers": ",".join(map(str, self.numbers)),
+            "peer_address": self.peer_address,
         } | ready
 
 

@@ -76,7 +76,7 @@ class _Origins:
 
     def admin_address(self, query_id: int) -> str | None:
         frontend = self._mirror.frontends_by_number.get(number_of(query_id))
-        return frontend.admin_address or None if frontend is not None else None
+        return frontend.address_for_peers or None if frontend is not None else None
 
 
 class _Outputs:

@@ -55,8 +55,16 @@ def test_frontends_find_redis_and_are_found_by_their_names() -> None:
     environment = query_frontend(1).environment
     assert environment["CLIPPER_REDIS"] == "clipper.iris.redis:6379"
     assert environment["CLIPPER_ADVERTISE_RPC"] == "clipper.iris.query-frontend.1:7000"
-    assert environment["CLIPPER_ADVERTISE_ADMIN"] == "localhost:1338"
     assert definitions.rpc_address("iris", 1) == environment["CLIPPER_ADVERTISE_RPC"]
+
+
+def test_frontends_reach_each_other_on_the_network_and_the_admin_library_at_a_published_port() -> None:
+    frontend = query_frontend(1)
+    assert frontend.environment["CLIPPER_ADVERTISE_PEER"] == "clipper.iris.query-frontend.1:1390"
+    assert frontend.environment["CLIPPER_ADMIN_PORT"] == "1390"
+    assert frontend.environment["CLIPPER_ADMIN_HOST"] == "0.0.0.0"
+    assert frontend.environment["CLIPPER_ADVERTISE_ADMIN"] == "localhost:1338"
+    assert 1338 in [each.host_port for each in frontend.published]
 
 
 def test_a_redis_elsewhere_is_used() -> None:
