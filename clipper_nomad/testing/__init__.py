@@ -15,9 +15,9 @@ A harness tells the suite how to make your manager and how to look behind it: a 
     def make_harness(tmp_path_factory):
         return lambda keeps_state=False: MyHarness(tmp_path_factory.mktemp("place"))
 
-If the harness is a module beside the tests, `pythonpath = ["tests"]` in pytest's settings lets them import it.
-`pytest -m smoke` runs a few tests that touch most of a manager; `-m "not keeps_state"` leaves out those of
-clusters that are stopped with their state kept. Nothing else of clipper_nomad imports this package.
+If the harness is a module beside the tests, `pythonpath = ["tests"]` in pytest's settings lets them import
+it. `pytest -m smoke` runs a few tests that touch most of a manager; `-m "not keeps_state"` leaves out those
+of clusters that are stopped with their state kept. Nothing else of clipper_nomad imports this package.
 """
 
 from clipper_nomad.testing.recording import RecordingManager
