@@ -35,8 +35,11 @@ def parse_model_name(name: object) -> str:
 
 
 def parse_application_name(name: object) -> str:
-    """Return `name` if it is a valid application name. Raises ClipperException."""
-    if isinstance(name, str) and name.strip() and not set(name) & set(_NOT_IN_APPLICATIONS):
+    """Return `name` if it can be a registered application's. Raises ClipperException.
+
+    Names that the management frontend refuses now may have been registered before.
+    """
+    if isinstance(name, str) and name and not set(name) & set(_NOT_IN_APPLICATIONS):
         return name
     raise ClipperException(f"{name!r} is not an application name: use text without `:`, `,` and `/`.")
 

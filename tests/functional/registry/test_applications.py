@@ -36,6 +36,20 @@ async def test_a_second_application_of_the_same_name_changes_nothing(store: Stor
     assert await store.get_application("digits") == LinkedApplication(DIGITS, ())
 
 
+@pytest.mark.parametrize("name", ["admin ", "\u202eppa", "cafe\u0301"])
+async def test_a_name_that_is_not_taken_any_more_can_be_read_and_deleted_where_it_is_registered(
+    store: Store, redis_server: RedisServer, name: str
+) -> None:
+    odd = application(name)
+    with pytest.raises(RegistryRefusal, match="Invalid application name"):
+        await store.add_application(odd)
+    with redis_server.client(5) as client:
+        client.hset(name, mapping=odd.to_hash())
+    assert await store.get_application(name) == LinkedApplication(odd, ())
+    await store.delete_application(name)
+    assert await store.get_applications() == []
+
+
 async def test_of_parallel_adders_one_succeeds(store: Store) -> None:
     results = await asyncio.gather(
         *(store.add_application(application("a")) for _ in range(50)), return_exceptions=True

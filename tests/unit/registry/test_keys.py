@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from clipper_frontend.errors import RegistryRefusal
 from clipper_frontend.registry import keys
 from clipper_frontend.registry.keys import Database, ReplicaKey, VersionKey
-from clipper_frontend.registry.names import check_application_name, check_label, check_name
+from clipper_frontend.registry.names import check_application_name, check_id, check_label, check_name
 
 NAMES = st.text(
     st.characters(exclude_characters=":,/", exclude_categories=["Cc", "Cs"]), min_size=1, max_size=60
@@ -58,9 +60,10 @@ def test_what_is_no_channel_of_the_registry(channel: str) -> None:
 
 
 @given(NAMES)
-def test_names_that_can_be_read_back_are_taken(name: str) -> None:
-    if len(name.encode()) <= 255 and name not in (".", ".."):
-        check_name("model name", name)
+def test_printable_names_that_can_be_read_back_are_taken(name: str) -> None:
+    normal = unicodedata.normalize("NFC", name).strip()
+    if len(normal.encode()) <= 255 and normal not in ("", ".", "..") and normal.isprintable():
+        check_name("model name", normal)
 
 
 @pytest.mark.parametrize(
@@ -74,6 +77,14 @@ def test_names_that_can_be_read_back_are_taken(name: str) -> None:
         ("a\tb", "control characters"),
         ("\x7f", "control characters"),
         ("ä" * 128, "at most 255 bytes"),
+        ("safe\u202egpj", "cannot be seen"),
+        ("a\u200b", "cannot be seen"),
+        ("a\u2028b", "cannot be seen"),
+        ("\ue000", "cannot be seen"),
+        ("admin ", "begin or end with a space"),
+        (" a", "begin or end with a space"),
+        ("cafe\u0301", r"normal form NFC, as 'caf\\xe9'"),
+        ("\u212b", r"normal form NFC, as '\\xc5'"),
     ],
 )
 def test_names_that_are_refused(name: str, reason: str) -> None:
@@ -86,6 +97,21 @@ def test_names_of_other_paths_are_no_applications(name: str) -> None:
     with pytest.raises(RegistryRefusal, match="reserved"):
         check_application_name(name)
     check_name("model name", name)
+
+
+def test_a_refusal_shows_the_beginning_of_a_long_name_only() -> None:
+    for name in ("x" * 50_000_000, ":" * 50_000_000):
+        with pytest.raises(RegistryRefusal) as refusal:
+            check_name("model name", name)
+        assert len(str(refusal.value)) < 200
+
+
+def test_an_id_may_hold_separators_and_is_printable() -> None:
+    check_id("instance id", "")
+    check_id("instance id", "host:7/x,1")
+    for text in ("a\x1b[2J", "\ud800", "x" * 256):
+        with pytest.raises(RegistryRefusal, match="Invalid instance id"):
+            check_id("instance id", text)
 
 
 def test_labels_may_be_empty_and_hold_slashes() -> None:
