@@ -11,6 +11,8 @@ asked, what is wrong and what to do. Every method but start_clipper(), connect()
 UnconnectedException until one of the first two has returned, and again after stop_all(). If another process
 has stopped the cluster, ContainerManagerError says so.
 
+A call that was interrupted, at any point, can be repeated, and start_clipper() brings back what it left out.
+
 Whatever runs and is not asked to stop is started again when it ends, with growing pauses while it keeps
 ending. A test suite, clipper_nomad.testing.contract, holds every manager to each of these sentences.
 """

@@ -172,7 +172,7 @@ class Engine:
                     self.client.api.stop(container.id, timeout=0)
 
     def remove(self, found: Collection[str]) -> None:
-        """Remove containers by id, at once; missing ones are skipped."""
+        """Remove containers by id or by name, at once; missing ones are skipped."""
         with _translated("Could not remove containers of the cluster"):
             for container_id in found:
                 with contextlib.suppress(docker.errors.NotFound):

@@ -117,15 +117,20 @@ class Replicas:
     def _add(self, record: ClusterRecord, model: ModelRecord, indices: Collection[int]) -> None:
         """Create and start replicas, or a placeholder for none; if one fails, all are removed."""
         wanted = [definitions.replica(self._cluster_name, record, model, index) for index in indices]
+        placeholder = [] if wanted else [definitions.placeholder(self._cluster_name, record, model)]
+        # By name and before it is made: an interrupt can come before the engine's answer with the id.
         made: list[str] = []
+        ids = []
         try:
-            if not wanted:
-                made.append(self._engine.create(definitions.placeholder(self._cluster_name, record, model)))
-            made += [self._engine.create(definition) for definition in wanted]
-            for definition, container_id in zip(wanted, made, strict=False):
+            for definition in (*placeholder, *wanted):
+                made.append(definition.name)
+                ids.append(self._engine.create(definition))
+            for definition, container_id in zip(wanted, ids, strict=False):
                 self._engine.start(definition, container_id)
-        except BaseException:
-            self._engine.remove(made)
+        except BaseException as error:
+            # A container whose name was taken is another call's.
+            is_another = isinstance(error, ContainerManagerError) and is_name_taken(error)
+            self._engine.remove(made[:-1] if is_another else made)
             raise
 
     def _renew(self, model: ModelRecord) -> ModelRecord:

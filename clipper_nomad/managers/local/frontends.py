@@ -1,12 +1,14 @@
-"""The start of a cluster's Redis and frontends, and the roll of a running cluster's frontends.
+"""The start of a cluster's processes, and the repair and the roll of a running cluster's.
 
-A start or a roll that fails is taken back. The caller holds the cluster's lock.
+A start or a roll that fails is taken back. An interrupted call of any kind may leave processes that are not
+wanted, too few, or such as were started from other settings: the next start finds out from supervisord which
+these are, and not from the record, which says only what is wanted. The caller holds the cluster's lock.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from clipper_nomad.errors import ContainerManagerError
@@ -18,7 +20,7 @@ from clipper_nomad.managers.local.programs import Program
 from clipper_nomad.managers.local.redis_server import find_redis_server
 from clipper_nomad.managers.local.replicas import give_new_ports, replica_programs
 from clipper_nomad.managers.local.state import ClusterRecord, FrontendRecord, StateDirectory
-from clipper_nomad.managers.local.supervisor import Supervisor
+from clipper_nomad.managers.local.supervisor import ExitHistory, Supervisor
 from clipper_nomad.waiting import wait_until
 
 #: Long, since on a busy machine a start takes ten times as long; a frontend that ends is noticed at once.
@@ -46,7 +48,7 @@ class Frontends:
         try:
             # They are left by a cluster whose supervisord or whose start was killed.
             leftovers.end(leftovers.find(self._state.path), patience_s=_LEFTOVER_PATIENCE_S)
-            ports.require_free(_fixed_ports(wanted))
+            ports.require_free(_ports_of_missing(wanted, ()))
             record = _with_frontends(wanted, ())
             record = replace(record, models=give_new_ports(record, before.models if before else ()))
             self._state.create()
@@ -57,9 +59,7 @@ class Frontends:
             raise
 
     def _start_all(self, record: ClusterRecord) -> None:
-        core = programs.frontend_programs(self._state, record)
-        if record.redis_ip is None:
-            core[programs.REDIS] = programs.redis_program(self._state, record, find_redis_server())
+        core = self._core_programs(record)
         # supervisord's log is read for processes that ended, so it must not hold those of an earlier start.
         logs.remove(self._state.logs_dir, ["supervisord"])
         settings = forwarded_settings(has_own_redis=record.redis_ip is None)
@@ -76,27 +76,66 @@ class Frontends:
         self._state.remove(keep_state=before is not None)
 
     def update(self, wanted: ClusterRecord, before: ClusterRecord) -> None:
-        """Bring a running cluster into the wanted form, one frontend after another."""
+        """Bring a running cluster into the wanted form: start what is missing, then roll what differs.
+
+        If that fails, what was started for it is stopped, and what was rolled is as it was.
+        """
         require_compatible(wanted, before, self._state.cluster_name, _FIXED)
+        self._remove_surplus(before)
         after = _with_frontends(replace(wanted, models=before.models), before.frontends)
-        ports.require_free(_fixed_ports(after, new_beside=before))
+        core = self._core_programs(after)
+        kept = self._supervisor.processes()
+        ports.require_free(_ports_of_missing(after, kept))
+        missing = [name for name in core if name not in kept]
+        outdated = [
+            name
+            for name in core
+            if name in kept and name != programs.REDIS and not kept[name].is_of(core[name])
+        ]
         old = programs.frontend_programs(self._state, before)
-        new = programs.frontend_programs(self._state, after)
-        changed = [name for name, program in new.items() if old.get(name) != program]
-        touched: list[str] = []
-        only_one = len(after.frontends) == 1 and programs.query_frontend_name(0) in changed
         try:
-            with self._stand_in(after) if only_one else contextlib.nullcontext():
-                for name in changed:
-                    touched.append(name)
-                    self._replace([name], new)
-                    self._wait_ready(after, [name])
+            self._supervisor.add([core[name] for name in missing])
+            self._add_missing_replicas(after, kept)
+            self._wait_ready(after, missing)
+            self._roll(after, outdated, core)
         except BaseException:
-            self._replace(touched, old)
+            self._supervisor.remove(missing)
+            self._restore(outdated, old)
             raise
-        self._supervisor.remove(old.keys() - new.keys())
         self._state.write(after)
-        self._wait_ready(after, new)
+        self._remove_surplus(after)
+        self._wait_ready(after, core)
+
+    def _core_programs(self, record: ClusterRecord) -> dict[str, Program]:
+        """Return Redis, if the cluster has one of its own, and the frontends, by name."""
+        core = programs.frontend_programs(self._state, record)
+        if record.redis_ip is None:
+            core[programs.REDIS] = programs.redis_program(self._state, record, find_redis_server())
+        return core
+
+    def _remove_surplus(self, record: ClusterRecord) -> None:
+        """Remove what the record does not want: surplus frontends, and what an interrupted call left."""
+        wanted = {*programs.frontend_programs(self._state, record), programs.REDIS}
+        wanted |= {program.name for program in replica_programs(self._state, record)}
+        self._supervisor.remove(self._supervisor.processes().keys() - wanted)
+
+    def _add_missing_replicas(self, record: ClusterRecord, kept: Collection[str]) -> None:
+        replicas = replica_programs(self._state, record)
+        self._supervisor.add([program for program in replicas if program.name not in kept])
+
+    def _roll(self, after: ClusterRecord, outdated: Collection[str], core: Mapping[str, Program]) -> None:
+        """Replace frontends, one after another."""
+        only_one = len(after.frontends) == 1 and programs.query_frontend_name(0) in outdated
+        with self._stand_in(after) if only_one else contextlib.nullcontext():
+            for name in outdated:
+                self._replace([name], core)
+                self._wait_ready(after, [name])
+
+    def _restore(self, names: Iterable[str], old: Mapping[str, Program]) -> None:
+        """Put programs that were rolled, or that were missing meanwhile, back into their old form."""
+        kept = self._supervisor.processes()
+        touched = [name for name in names if name not in kept or not kept[name].is_of(old[name])]
+        self._replace(touched, old)
 
     @contextlib.contextmanager
     def _stand_in(self, after: ClusterRecord) -> Iterator[None]:
@@ -127,17 +166,22 @@ class Frontends:
                     return name
             return ""
 
-        if name := wait_until(find_unready, lambda: self._require_alive(names), _READY_TIMEOUT_S):
+        # One that was killed long ago, or just now, is started again: only further ends count.
+        ended = {name: history.count for name, history in self._histories(names).items()}
+        if name := wait_until(find_unready, lambda: self._require_alive(ended), _READY_TIMEOUT_S):
             raise ContainerManagerError(
                 f"The {name} was not ready within {_READY_TIMEOUT_S:g} s: {unready[name]}. "
                 f"{self._describe_log(name)}"
             )
 
-    def _require_alive(self, names: Collection[str]) -> None:
+    def _histories(self, names: Collection[str]) -> dict[str, ExitHistory]:
         processes = self._supervisor.processes()
-        for name in names:
-            history = self._supervisor.exit_history(processes[name])
-            if history.count or history.last:
+        return {name: self._supervisor.exit_history(processes[name]) for name in names if name in processes}
+
+    def _require_alive(self, ended: Mapping[str, int]) -> None:
+        """Raise ContainerManagerError if a process has ended more often than `ended`, or does not start."""
+        for name, history in self._histories(ended).items():
+            if history.count > ended[name] or (history.last and not history.count):
                 raise ContainerManagerError(
                     f"The {name} of cluster {self._state.cluster_name!r} could not start: {history.last}. "
                     f"{self._describe_log(name)}"
@@ -171,18 +215,21 @@ def _all_ports(record: ClusterRecord, num_frontends: int) -> set[int]:
     return {record.query_port, record.management_port, record.redis_port, *rpc_ports}
 
 
-def _fixed_ports(
-    record: ClusterRecord, new_beside: ClusterRecord | None = None
-) -> list[tuple[str, int, str]]:
-    """Return the ports that the caller chose, with their settings, without those of `new_beside`."""
-    num_old = new_beside.spec.num_query_frontends if new_beside else 0
-    found = [
-        (record.host, record.rpc_port + index, "rpc_port" + (f" + {index}" if index else ""))
-        for index in range(num_old, record.spec.num_query_frontends)
+def _ports_of_missing(record: ClusterRecord, kept: Collection[str]) -> list[tuple[str, int, str]]:
+    """Return the ports that the caller chose, with their settings, of the programs that are not kept."""
+    found = []
+    query_frontends = [
+        programs.query_frontend_name(index) for index in range(record.spec.num_query_frontends)
     ]
-    if new_beside is None:
+    for index, name in enumerate(query_frontends):
+        if name not in kept:
+            found.append(
+                (record.host, record.rpc_port + index, "rpc_port" + (f" + {index}" if index else ""))
+            )
+    if not set(query_frontends) & set(kept):
         found.append((record.host, record.query_port, "query_port"))
+    if programs.MANAGEMENT_FRONTEND not in kept:
         found.append((record.host, record.management_port, "management_port"))
-        if record.redis_ip is None:
-            found.append((programs.REDIS_HOST, record.redis_port, "redis_port"))
+    if programs.REDIS not in kept and record.redis_ip is None:
+        found.append((programs.REDIS_HOST, record.redis_port, "redis_port"))
     return found

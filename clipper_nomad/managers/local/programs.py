@@ -5,6 +5,8 @@ Pure functions from a cluster's record to the programs that supervisord runs.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 import shlex
 import sys
@@ -55,6 +57,12 @@ class Program:
     stop_wait_s: float = _DRAIN_TIMEOUT_S + _DRAIN_MARGIN_S
     priority: int = 100
 
+    @property
+    def digest(self) -> str:
+        """Return a short hash of what the program does; which interpreter runs it does not count."""
+        parts = [self.argv[1:], sorted(self.environment.items()), self.stop_wait_s]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:8]
+
     def render(self, process_name: str) -> str:
         """Return the section that runs this program; supervisord's log will call it `process_name`."""
         environment = ",".join(f'{key}="{_plain(value)}"' for key, value in sorted(self.environment.items()))
@@ -103,9 +111,9 @@ def replica_name(model: ModelVersion, index: int) -> str:
     return f"model.{model.name}.{model.version}.{index}"
 
 
-def is_replica(name: str) -> bool:
-    """Return whether a program of this name is a replica."""
-    return name.startswith("model.")
+def is_replica(name: str, model: ModelVersion | None = None) -> bool:
+    """Return whether a program of this name is a replica, of `model` if that is given."""
+    return name.startswith(replica_name(model, 0).removesuffix("0") if model else "model.")
 
 
 def redis_program(state: StateDirectory, record: ClusterRecord, executable: Path) -> Program:

@@ -42,13 +42,14 @@ class Replicas:
         read_bundle(spec.image)
         if record.find(spec.model):
             raise messages.already_deployed(spec.model)
+        self._supervisor.remove(self._kept_of(spec.model))
         model = ModelRecord(spec.model, spec.input_type, spec.image)
         model = replace(model, replicas=_with_replicas(record, model, spec.num_replicas))
         started = _programs_of(self._state, record, model)
         logs.remove(self._state.logs_dir, [program.name for program in started])
-        self._state.write(replace(record, models=(*record.models, model)))
         try:
             self._supervisor.add(started)
+            self._state.write(replace(record, models=(*record.models, model)))
         except BaseException:
             self._state.write(record)
             self._supervisor.remove([program.name for program in started])
@@ -60,21 +61,26 @@ class Replicas:
         if found is None:
             raise messages.not_deployed(model)
         scaled = replace(found, replicas=_with_replicas(record, found, num_replicas))
-        before = {program.name for program in _programs_of(self._state, record, found)}
-        after = {program.name: program for program in _programs_of(self._state, record, scaled)}
         models = tuple(scaled if each is found else each for each in record.models)
         self._state.write(replace(record, models=models))
-        self._supervisor.add([program for name, program in after.items() if name not in before])
-        self._supervisor.remove(before - after.keys())
+        self._bring_into_form(model, _programs_of(self._state, record, scaled))
+
+    def _bring_into_form(self, model: ModelVersion, wanted: Collection[Program]) -> None:
+        kept = self._kept_of(model)
+        self._supervisor.add([program for program in wanted if program.name not in kept])
+        self._supervisor.remove(kept - {program.name for program in wanted})
 
     def stop(self, record: ClusterRecord, models: Collection[ModelVersion]) -> None:
         """Drain and remove all replicas of these versions."""
-        stopped = [each for each in record.models if each.model in models]
-        names = [programs.replica_name(each.model, r.index) for each in stopped for r in each.replicas]
+        self._supervisor.remove({name for model in models for name in self._kept_of(model)})
+        # Written last: until then the versions count as deployed, so that an interrupted stop is repeated.
         self._state.write(
-            replace(record, models=tuple(each for each in record.models if each not in stopped))
+            replace(record, models=tuple(each for each in record.models if each.model not in models))
         )
-        self._supervisor.remove(names)
+
+    def _kept_of(self, model: ModelVersion) -> set[str]:
+        """Return the programs of a version that supervisord keeps, in the record or not."""
+        return {name for name in self._supervisor.processes() if programs.is_replica(name, model)}
 
     def check(self, record: ClusterRecord, model: ModelVersion) -> None:
         """Raise DeploymentError if a replica ended at its start, or more than once, and is not ready."""
@@ -82,6 +88,8 @@ class Replicas:
         processes = self._supervisor.processes()
         for replica in found.replicas if found else ():
             name = programs.replica_name(model, replica.index)
+            if name not in processes:
+                continue
             history = self._supervisor.exit_history(processes[name])
             ended = history.count or (history.last and not processes[name].pid)
             failing = ended and (not history.started or history.count >= _MIN_ENDS_OF_A_PATTERN)

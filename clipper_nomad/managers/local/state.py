@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import secrets
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -129,15 +130,25 @@ class StateDirectory:
 
     def remove(self, *, keep_state: bool) -> None:
         """Delete the directory, or with `keep_state` only what the next start makes again."""
-        paths = (self.supervisor_dir, self.work_dir) if keep_state else (self.path,)
-        for path in filter(Path.exists, paths):
+        for path in (self.supervisor_dir, self.work_dir) if keep_state else (self.path,):
+            # Renamed first: an interrupted deletion leaves nothing that looks like a cluster's state.
+            with contextlib.suppress(FileNotFoundError):
+                path.rename(self.path.with_name(f"{self._doomed_prefix}{secrets.token_hex(4)}"))
+        for path in self.path.parent.glob(f"{self._doomed_prefix}*"):
             try:
-                shutil.rmtree(path)
+                # Another process that stops the cluster may be deleting it as well.
+                with contextlib.suppress(FileNotFoundError):
+                    shutil.rmtree(path)
             except OSError as error:
                 raise ContainerManagerError(
                     f"Cluster {self.cluster_name!r} was stopped, but {path} could not be removed ({error}): "
                     "remove it"
                 ) from error
+
+    @property
+    def _doomed_prefix(self) -> str:
+        # No cluster's name has a dot.
+        return f".removed.{self.cluster_name}."
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:

@@ -46,6 +46,10 @@ class ProcessStatus:
     pid: int
     error: str
 
+    def is_of(self, program: Program) -> bool:
+        """Return whether the process was started from exactly this program."""
+        return self.process_name.startswith(f"{program.name}.{program.digest}.")
+
 
 @dataclass(frozen=True)
 class ExitHistory:
@@ -93,10 +97,13 @@ class Supervisor:
         for program in programs:
             self._write(program)
         self._config_path.write_text(self._render())
+        self._launch(_environment(self._state.path, settings or {}))
+
+    def _launch(self, environment: Mapping[str, str]) -> None:
         result = subprocess.run(
             [sys.executable, "-m", "supervisor.supervisord", "-c", str(self._config_path)],
             cwd=self._state.work_dir,
-            env=_environment(self._state.path, settings or {}),
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -112,7 +119,10 @@ class Supervisor:
             )
 
     def add(self, programs: Collection[Program]) -> None:
-        """Start programs that supervisord does not keep yet, and return at once."""
+        """Start programs that supervisord does not keep yet, and return at once.
+
+        If this is interrupted, some of them are kept and the others are not: add() takes the others later.
+        """
         if not programs:
             return
         for program in programs:
@@ -124,6 +134,8 @@ class Supervisor:
 
     def remove(self, names: Collection[str]) -> None:
         """Stop programs, all at once, wait until each has drained or was killed, and forget them."""
+        if not names:
+            return
         present = self.processes()
         groups = [present[name].pid for name in names if name in present and present[name].pid]
         pending = set(names)
@@ -213,8 +225,9 @@ class Supervisor:
         return self._programs_dir / f"{name}.conf"
 
     def _write(self, program: Program) -> None:
-        # A new name at each start, so that the log's lines about an earlier process do not count for it.
-        process_name = f"{program.name}.{secrets.token_hex(4)}"
+        # A new name at each start, so that the log's lines about an earlier process do not count for it. The
+        # digest in it is what shows later from which program the process was started.
+        process_name = f"{program.name}.{program.digest}.{secrets.token_hex(4)}"
         self._program_path(program.name).write_text(program.render(process_name))
         # The log exists at once, even if logs are collected before supervisord has started the program.
         program.log_path.touch(mode=0o600)

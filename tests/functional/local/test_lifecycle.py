@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,8 @@ import pytest
 from clipper_nomad.connection import ClipperConnection
 from clipper_nomad.errors import ContainerManagerError, UnconnectedException
 from clipper_nomad.managers.local.leftovers import is_alive
-from clipper_nomad.types import ClusterSpec, ModelVersion
+from clipper_nomad.managers.local.supervisor import Supervisor
+from clipper_nomad.types import ClusterSpec, DeploySpec, ModelVersion
 from tests.support.frontends.redis_server import RedisServer
 from tests.support.local_clusters import CLUSTER_NAME, LocalCluster, build_model
 from tests.support.models import row_sums
@@ -192,6 +193,33 @@ def test_leftovers_of_a_killed_supervisor_are_removed(cluster: LocalCluster) -> 
     assert not cluster.live_processes()
     assert not [pid for pid in children if is_alive(pid)]
     assert not cluster.make_manager().remove_leftovers()
+
+
+@pytest.mark.parametrize("num_steps", [1, 3])
+def test_a_start_after_an_interrupted_stop_brings_the_cluster_back(
+    cluster: LocalCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, num_steps: int
+) -> None:
+    manager = cluster.make_manager()
+    manager.start_clipper(ClusterSpec())
+    manager.deploy(DeploySpec(MODEL, "doubles", build_model(manager, tmp_path / "model", row_sums())))
+    before = cluster.processes().keys()
+    steps = iter(range(num_steps))
+    remove = Supervisor.remove
+
+    def interrupted(supervisor: Supervisor, names: Collection[str]) -> None:
+        remove(supervisor, names)
+        if next(steps) == num_steps - 1:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Supervisor, "remove", interrupted)
+        manager.stop_all()
+    assert len(cluster.processes()) < len(before)
+    cluster.make_manager().start_clipper(ClusterSpec())
+    assert cluster.processes().keys() == before
+    eventually(lambda: cluster.is_ready("model.sums.1.0"), "the replica is ready")
+    manager.stop_all()
+    assert not cluster.live_processes()
 
 
 def test_a_state_directory_may_have_a_long_path(tmp_path: Path) -> None:

@@ -63,14 +63,25 @@ class Replicas:
         if self._cluster_jobs.model(spec.model):
             raise messages.already_deployed(spec.model)
         job_id = model_job_id(self._cluster_name, spec.model)
-        evaluation_id = self._jobs.apply(render(definitions.model(spec, source)))
-        if evaluation_id is None:
-            raise messages.already_deployed(spec.model)
+        hcl = render(definitions.model(spec, source))
+        try:
+            evaluation_id = self._jobs.apply(hcl)
+            if evaluation_id is None:
+                raise messages.already_deployed(spec.model)
+        except ContainerManagerError:
+            # The job is another call's, or there is none.
+            raise
+        except BaseException:
+            self._stop_at_once(job_id)
+            raise
         try:
             self._require_placed(job_id, evaluation_id, spec)
         except BaseException:
-            self._jobs.stop([job_id], timeout_s=self.stop_timeout_s, graceful=False)
+            self._stop_at_once(job_id)
             raise
+
+    def _stop_at_once(self, job_id: str) -> None:
+        self._jobs.stop([job_id], timeout_s=self.stop_timeout_s, graceful=False)
 
     def _require_placed(self, job_id: str, evaluation_id: str, spec: DeploySpec) -> None:
         what = f"Model version {spec.model}"
