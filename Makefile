@@ -1,6 +1,6 @@
 # Each target sets up what it needs: a virtual environment in .venv and, as root on Debian, system packages.
 .DEFAULT_GOAL := help
-.PHONY: help setup test unit check lint bench demo demo-nomad cluster cluster-down moves run
+.PHONY: help setup test unit check lint hostile bench demo demo-nomad cluster cluster-down moves run
 
 help: # Print this list
 	@echo 'make TARGET, or its script; ARGS="…" goes to the script:'
@@ -11,6 +11,7 @@ test: ## Run all tests, beside each other, or some: make test ARGS="tests/unit -
 unit: ## Run the unit tests, which need no service
 check: ## Run lint and unit
 lint: ## Check format, lint, types and import rules
+hostile: ## Aim hostile input, kills and interrupts at a cluster for an hour
 bench: ## Measure the figures that the project promises
 demo: ## Serve a model that was just trained, from start to stop
 demo-nomad: ## Do the same on a cluster of Nomad, Consul and Fabio
@@ -19,5 +20,5 @@ cluster-down: ## Stop what cluster has started
 moves: ## Check a commit that only moves files: make moves ARGS=COMMIT
 run: ## Run what continuous integration does: lint and test
 
-setup test unit check lint bench demo demo-nomad cluster cluster-down moves run:
+setup test unit check lint hostile bench demo demo-nomad cluster cluster-down moves run:
 	@.ci/$@ $(ARGS)

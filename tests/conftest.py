@@ -31,7 +31,7 @@ from tests.support.nomad.plan import CONTRACT, PLAIN, SECURE, ClusterPlan
 from tests.support.nomad.tools import require_stand_in, require_tofu, require_tools
 from tests.support.scheduling import GroupScheduling, Run
 
-pytest_plugins = ["clipper_nomad.testing.plugin"]
+pytest_plugins = ["clipper_nomad.testing.plugin", "tests.support.hostile.summary"]
 
 _STATE_ENDS = "What the cluster's Redis holds"
 # Clusters that a test of this process has asked for; they stay until its last test.

@@ -43,8 +43,10 @@ _GROUPS = {
     "secure-nomad": frozenset({"secure_nomad_cluster"}),
     "nodes": frozenset({NODES}),
 }
+# The folder whose tests share a cluster of their own.
+_HOSTILE = "hostile"
 # Then folders in this order: unit tests are small, so that with them last all processes end together.
-_FOLDERS = ("contract", "system", "functional", "unit")
+_FOLDERS = ("contract", "system", _HOSTILE, "functional", "unit")
 _ORDER = [*_GROUPS, *_FOLDERS, QUIET]
 
 
@@ -87,6 +89,8 @@ def groups_of(items: Iterable[pytest.Item]) -> dict[str, str]:
 def _find_group(item: pytest.Item, asked: frozenset[str]) -> str | None:
     if item.get_closest_marker("quiet"):
         return QUIET
+    if _folder(item.path) == _HOSTILE:
+        return _HOSTILE
     return next((name for name, names in _GROUPS.items() if not asked.isdisjoint(names)), None)
 
 
