@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import struct
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 import zmq
 
 from tests.letter.letter_client import LetterClient
+from tests.letter.new_containers import NEW_CONTAINERS
 from tests.support.frontends.cluster import Cluster
 from tests.support.processes import QueryFrontend, eventually
 
@@ -138,6 +140,30 @@ def test_each_heartbeat_is_answered(cluster: Cluster) -> None:
         container.send_multipart([b"", u32(0), b"model", b"1", b"3", u32(3)])
         container.send_multipart(heartbeat)
         assert container.recv_multipart() == [b"", u32(3), u32(2), u32(0)]
+
+
+@pytest.mark.parametrize("name", NEW_CONTAINERS)
+def test_containers_of_other_languages_serve(cluster: Cluster, client: LetterClient, name: str) -> None:
+    first = NEW_CONTAINERS[name]
+    cluster.add_app("app", slo_s=10.0)
+    cluster.add_model("j", first[3].decode())
+    cluster.link("app", "j")
+    with zmq.Context() as context, context.socket(zmq.DEALER) as container, ThreadPoolExecutor() as pool:
+        container.rcvtimeo, container.linger = 10_000, 0
+        container.connect(f"tcp://{cluster.frontend.rpc}")
+        container.send_multipart(first)
+        assert container.recv_multipart() == [b"", u32(3), u32(2), u32(0)]
+        cluster.wait_until_known(cluster.frontend, "app")
+        answered = pool.submit(client.predict, "app", [1.0])
+        while not container.poll(100) and answered.done():  # its version is not the serving one yet
+            answered = pool.submit(client.predict, "app", [1.0])
+        message_id = container.recv_multipart()[3]
+        container.send_multipart([b"", u32(1), message_id, u64(16), u64(1) + u64(3), b"7.5"])
+        assert answered.result()["output"] == 7.5
+
+
+def u64(value: int) -> bytes:
+    return struct.pack("<Q", value)
 
 
 def u32(value: int) -> bytes:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from clipper_container import wire
 from clipper_container.wire import WireError
+from tests.letter.new_containers import NEW_CONTAINERS
 
 u32 = st.integers(0, 2**32 - 1)
 u64 = st.integers(0, 2**64 - 1)
@@ -162,7 +163,28 @@ def test_a_request_cut_short_is_refused(message_id: int, inputs: list[bytes], wh
         wire.decode_from_frontend(frames)
 
 
-@pytest.mark.parametrize("code", ["", "x", "-1", "²", "1" * 5000])
+# -- Clipper's own containers ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", NEW_CONTAINERS)
+def test_bytes_behind_a_number_in_a_containers_first_message_do_not_count(name: str) -> None:
+    frames = NEW_CONTAINERS[name]
+    expected = wire.Metadata("j", frames[3].decode(), 3, wire.V3, "", "")
+    assert wire.decode_from_container(frames) == expected
+
+
+def test_an_answer_whose_numbers_are_padded_is_read() -> None:
+    frames = [
+        b"",
+        struct.pack("<Q", 1),
+        struct.pack("<Q", 7),
+        struct.pack("<Q", 16),
+        struct.pack("<QQ", 1, 1),
+    ]
+    assert wire.decode_from_container([*frames, b"4"]) == wire.Answer(7, [b"4"], b"\0")
+
+
+@pytest.mark.parametrize("code", ["", "x", "-1", "²", "x3", "1" * 10, "1" * 5000])
 def test_metadata_with_an_odd_type_code_is_refused(code: str) -> None:
     frames = [b"", struct.pack("<I", 0), b"m", b"1", code.encode(), struct.pack("<I", 3)]
     with pytest.raises(WireError, match="input type code"):

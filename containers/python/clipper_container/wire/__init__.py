@@ -4,6 +4,7 @@ It turns messages into lists of frames and back, and refuses malformed messages 
 and reads no clock. All integers are little-endian. `u32[n]` is n of them.
 
 Version 3 is Clipper's and stays as it was. The frames of every version 3 message begin with an empty one.
+Clipper's containers pad some fields with bytes that mean nothing: see `version3`.
 
     container -> frontend
       heartbeat   "" | u32 2

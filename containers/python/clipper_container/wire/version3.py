@@ -1,7 +1,13 @@
-"""Version 3 of the RPC, which is Clipper's, and the two messages of version 4 that begin like it."""
+"""Version 3 of the RPC, which is Clipper's, and the two messages of version 4 that begin like it.
+
+Clipper's containers do not all keep to its table. Java and Scala send numbers in 8 bytes, of which the first
+4 count. C++ and R send as many bytes of the input type code as the model version's text has: the digits that
+they begin with count, and any bytes may follow.
+"""
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Sequence
 from functools import lru_cache
@@ -32,6 +38,7 @@ _V3_BYTES = U32.pack(V3)
 _V4_BYTES = U32.pack(V4)
 _PREDICT_BYTES = U32.pack(0)
 _U64 = struct.Struct("<Q")
+_LEADING_DIGITS = re.compile(rb"\s*([0-9]{1,9})(?![0-9])")
 
 
 def encode_hello() -> list[bytes]:
@@ -81,7 +88,7 @@ def encode_v3_request(message_id: int, input_type_code: int, inputs: Sequence[by
 
 
 def decode_v3_from_container(frames: Frames) -> FromContainer:
-    (message_type,) = U32.unpack(frames[1])
+    (message_type,) = U32.unpack_from(frames[1])
     if message_type == CONTENT:
         return _decode_v3_answer(frames)
     if message_type == HEARTBEAT:
@@ -92,7 +99,7 @@ def decode_v3_from_container(frames: Frames) -> FromContainer:
 
 
 def _decode_v3_answer(frames: Frames) -> Answer:
-    (message_id,) = U32.unpack(frames[2])
+    (message_id,) = U32.unpack_from(frames[2])
     (count,) = _U64.unpack_from(frames[4])
     outputs = frames[5:]
     # The sizes in the header may count characters or bytes; the size of each frame is reliable.
@@ -102,15 +109,21 @@ def _decode_v3_answer(frames: Frames) -> Answer:
 
 
 def _decode_metadata(frames: Frames) -> Metadata:
-    name, version, code_text = frames[2].decode(), frames[3].decode(), frames[4].decode()
-    (rpc_version,) = U32.unpack(frames[5])
-    if not code_text.isascii() or not code_text.isdecimal() or len(code_text) > 9:
-        raise WireError(f"input type code {code_text[:40]!r} is not a number")
+    name, version, code = frames[2].decode(), frames[3].decode(), _leading_number(frames[4])
+    (rpc_version,) = U32.unpack_from(frames[5])
     if rpc_version == V3:
-        return Metadata(name, version, int(code_text), V3, "", "")
+        return Metadata(name, version, code, V3, "", "")
     if rpc_version == V4:
-        return Metadata(name, version, int(code_text), V4, frames[6].decode(), frames[7].decode())
+        return Metadata(name, version, code, V4, frames[6].decode(), frames[7].decode())
     raise WireError(f"RPC version {rpc_version} is not spoken here: use {V3} or {V4}")
+
+
+def _leading_number(text: bytes) -> int:
+    """Return the number that `text` begins with, as C's stoi() reads it."""
+    found = _LEADING_DIGITS.match(text)
+    if found is None:
+        raise WireError(f"input type code {text[:40]!r} does not begin with a number")
+    return int(found[1])
 
 
 def decode_v3_from_frontend(frames: Frames) -> FromFrontend:
