@@ -15,10 +15,10 @@ from dataclasses import replace
 from clipper_nomad.errors import ClipperException, DeploymentError, ManagementError, NotReachableError
 from clipper_nomad.management import ManagementClient
 from clipper_nomad.managers.base import ContainerManager
+from clipper_nomad.managers.waiting import wait_until
 from clipper_nomad.operations.models import Models
 from clipper_nomad.operations.requests import DeployRequest
 from clipper_nomad.types import BuildSpec, ModelRegistration, ModelVersion, QueryFrontend
-from clipper_nomad.waiting import wait_until
 
 logger = logging.getLogger("clipper")
 

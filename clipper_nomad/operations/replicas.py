@@ -7,9 +7,9 @@ import logging
 from clipper_nomad.errors import ClipperException, DeploymentError
 from clipper_nomad.management import ManagementClient
 from clipper_nomad.managers.base import ContainerManager
+from clipper_nomad.managers.waiting import wait_until
 from clipper_nomad.operations.deployment import count_connected, describe_log
 from clipper_nomad.types import ModelVersion
-from clipper_nomad.waiting import wait_until
 
 logger = logging.getLogger("clipper")
 

@@ -20,8 +20,8 @@ from clipper_nomad.managers.docker.labels import ClusterRecord
 from clipper_nomad.managers.docker.replicas import Replicas
 from clipper_nomad.managers.forwarding import forwarded_settings
 from clipper_nomad.managers.undo import Undo
+from clipper_nomad.managers.waiting import wait_until
 from clipper_nomad.types import ClusterSpec
-from clipper_nomad.waiting import wait_until
 
 _READY_TIMEOUT_S = 60.0
 #: What no roll can change, by the manager's arguments.

@@ -21,7 +21,7 @@ from clipper_nomad.managers.local.redis_server import find_redis_server
 from clipper_nomad.managers.local.replicas import give_new_ports, replica_programs
 from clipper_nomad.managers.local.state import ClusterRecord, FrontendRecord, StateDirectory
 from clipper_nomad.managers.local.supervisor import ExitHistory, Supervisor
-from clipper_nomad.waiting import wait_until
+from clipper_nomad.managers.waiting import wait_until
 
 #: Long, since on a busy machine a start takes ten times as long; a frontend that ends is noticed at once.
 _READY_TIMEOUT_S = 120.0

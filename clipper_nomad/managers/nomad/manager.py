@@ -41,8 +41,8 @@ from clipper_nomad.managers.nomad.environment import read_environment
 from clipper_nomad.managers.nomad.load_balancer import LoadBalancer, NoLoadBalancer
 from clipper_nomad.managers.nomad.settings import NomadSettings
 from clipper_nomad.managers.options import ClusterOptions
+from clipper_nomad.managers.waiting import wait_until
 from clipper_nomad.types import BuildSpec, ClusterSpec, DeploySpec, ModelVersion
-from clipper_nomad.waiting import wait_until
 
 # `clipper-<cluster>-management` is a DNS label, of 63 characters at most.
 _MAX_CLUSTER_NAME_LENGTH = 44

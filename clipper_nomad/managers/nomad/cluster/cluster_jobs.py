@@ -16,8 +16,8 @@ from clipper_nomad.managers.nomad.api.allocations import Allocation
 from clipper_nomad.managers.nomad.api.jobs import Jobs, JobSummary
 from clipper_nomad.managers.nomad.cluster import records
 from clipper_nomad.managers.nomad.cluster.records import ClusterRecord
+from clipper_nomad.managers.waiting import wait_until
 from clipper_nomad.types import ModelVersion
-from clipper_nomad.waiting import wait_until
 
 
 class ClusterJobs:

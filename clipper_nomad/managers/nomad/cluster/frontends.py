@@ -27,8 +27,8 @@ from clipper_nomad.managers.nomad.cluster.redis_state import RedisState
 from clipper_nomad.managers.nomad.dns import DNS
 from clipper_nomad.managers.nomad.settings import NomadSettings
 from clipper_nomad.managers.undo import Undo
+from clipper_nomad.managers.waiting import wait_until
 from clipper_nomad.types import ClusterSpec
-from clipper_nomad.waiting import wait_until
 
 _STOP_TIMEOUT_S = 60.0
 _EVALUATION_TIMEOUT_S = 10.0

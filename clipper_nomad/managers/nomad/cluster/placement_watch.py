@@ -15,7 +15,7 @@ from clipper_nomad.managers.nomad.api.allocations import Allocation
 from clipper_nomad.managers.nomad.api.jobs import Jobs
 from clipper_nomad.managers.nomad.api.logs import Logs
 from clipper_nomad.managers.nomad.clients.consul import ConsulCatalog, FailingInstance
-from clipper_nomad.waiting import wait_until
+from clipper_nomad.managers.waiting import wait_until
 
 logger = logging.getLogger("clipper")
 
