@@ -70,10 +70,11 @@ def deploy_python_closure(
     """Deploy `func` as a model version, and return when it is ready and current.
 
     `func` is any callable, such as a bound method `clf.predict`. It takes a batch of inputs: one NumPy matrix
-    (n, d) if they are of equal length, else a list of arrays; for `strings` a list of str. It returns one
-    output for each input. Objects of the user's script or notebook that it refers to travel with it, and so
-    do the user's own modules. Packages are installed in their versions here, unless `pkgs_to_install` names
-    others, as pip takes them. `options` are those of DeployOptions: resources, devices and timeout_s.
+    (n, d) if they are of equal length, else an object array of arrays; for `strings` an object array of str.
+    It returns one output for each input. Objects of the user's script or notebook that it refers to travel
+    with it, and so do the user's own modules. Packages are installed in their versions here, unless
+    `pkgs_to_install` names others, as pip takes them. `options` are those of DeployOptions: resources,
+    devices and timeout_s.
 
     Raises ClipperException if `func` cannot be pickled or the version is registered, BuildError if the image
     cannot be built, and DeploymentError with the last lines of the log if the replicas are not ready within

@@ -1,7 +1,7 @@
 """The conversion of a batch's raw bytes to the inputs of a model.
 
-Inputs of one length become one matrix, others a list of arrays; strings become str. Arrays are writable and
-independent of the message that they came in.
+Inputs of one length become one matrix, others an object array of arrays, strings an object array of str, as
+in Clipper's runtime. Arrays are writable and independent of the message that they came in.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ class InputError(ValueError):
 def convert_inputs(inputs: Sequence[bytes], input_type: InputType) -> Inputs:
     """Return these inputs as a model of `input_type` receives them.
 
-    Strings: a list of str. Bytes: a list of int8 arrays. Numbers: a C-contiguous matrix (n, d) if all inputs
-    have the same length (d may be 0), else a list of n one-dimensional arrays. Raises InputError if an input
-    is not valid UTF-8 or not a whole number of elements.
+    Numbers and bytes (int8): a C-contiguous matrix (n, d) if all inputs have the same length (d may be 0),
+    else an object array (n,) of one-dimensional arrays. Strings: an object array (n,) of str. Raises
+    InputError if an input is not valid UTF-8 or not a whole number of elements.
     """
     if input_type is InputType.STRINGS:
         return _decode_strings(inputs)
@@ -41,7 +41,7 @@ def convert_inputs(inputs: Sequence[bytes], input_type: InputType) -> Inputs:
     # One copy for the whole batch; it is a bytearray, so that the arrays over it are writable.
     data = bytearray().join(inputs)
     sizes = set(map(len, inputs))
-    if len(sizes) == 1 and input_type is not InputType.BYTES:
+    if len(sizes) == 1:
         (size,) = sizes
         if size % dtype.itemsize:
             raise _size_error(size, input_type)
@@ -50,21 +50,28 @@ def convert_inputs(inputs: Sequence[bytes], input_type: InputType) -> Inputs:
     return _split_arrays(data, inputs, input_type)
 
 
-def _decode_strings(inputs: Sequence[bytes]) -> list[str]:
+def _decode_strings(inputs: Sequence[bytes]) -> NDArray[Any]:
     try:
-        return [raw.decode() for raw in inputs]
+        return _object_array([raw.decode() for raw in inputs])
     except UnicodeDecodeError as exc:
         raise InputError(f"the input is not valid UTF-8: {exc}") from exc
 
 
-def _split_arrays(data: bytearray, inputs: Sequence[bytes], input_type: InputType) -> list[NDArray[Any]]:
+def _split_arrays(data: bytearray, inputs: Sequence[bytes], input_type: InputType) -> NDArray[Any]:
     item_bytes = input_type.item_bytes
     for raw in inputs:
         if len(raw) % item_bytes:
             raise _size_error(len(raw), input_type)
     whole = np.frombuffer(data, _DTYPES[input_type])
     ends = accumulate(len(raw) // item_bytes for raw in inputs)
-    return [whole[end - len(raw) // item_bytes : end] for raw, end in zip(inputs, ends)]
+    return _object_array([whole[end - len(raw) // item_bytes : end] for raw, end in zip(inputs, ends)])
+
+
+def _object_array(values: Sequence[object]) -> NDArray[Any]:
+    """Return an array (n,) that holds the values themselves, whatever their lengths."""
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array
 
 
 def _size_error(size: int, input_type: InputType) -> InputError:

@@ -15,8 +15,8 @@ from typing import Any, Union
 import numpy as np
 from numpy.typing import NDArray
 
-#: The inputs of a batch: a matrix (n, d), or n inputs one by one.
-Inputs = Union[NDArray[Any], list[NDArray[Any]], list[str]]
+#: The inputs of a batch: a matrix (n, d), or an object array (n,) of arrays or of str.
+Inputs = NDArray[Any]
 #: The n outputs of a batch; the first dimension of an array is n.
 Outputs = Union[Sequence[object], NDArray[np.generic]]
 
@@ -40,6 +40,6 @@ class Model(abc.ABC):
     def predict(self, inputs: Inputs) -> Outputs:
         """Return one output per input, in order.
 
-        Numeric inputs of one length come as a writable matrix (n, d) of the input type's dtype, others as n
-        one-dimensional arrays, strings as n str and bytes as n int8 arrays.
+        Inputs of one length come as a writable matrix (n, d) of the input type's dtype (bytes: int8), others
+        as an object array (n,) of one-dimensional arrays, strings as an object array (n,) of str.
         """

@@ -102,7 +102,7 @@ def test_modules_travel_and_come_first(tmp_path: Path, monkeypatch: pytest.Monke
     modules = {"closure_tests_package/__init__.py": b"", "closure_tests_package/part.py": b"WORD = 'there'\n"}
     save_closure(predict, tmp_path, modules)
     monkeypatch.setattr(sys, "path", list(sys.path))
-    assert load_model(tmp_path).predict(["a", "b"]) == ["there", "there"]
+    assert load_model(tmp_path).predict(np.array(["a", "b"])) == ["there", "there"]
     assert sys.path[0] == str(tmp_path / "modules")
 
 

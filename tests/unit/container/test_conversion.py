@@ -13,7 +13,12 @@ from numpy.typing import NDArray
 from clipper_container.conversion import InputError, convert_inputs
 from clipper_container.input_types import InputType
 
-NUMBERS = [(InputType.INTEGERS, np.int32), (InputType.FLOATS, np.float32), (InputType.DOUBLES, np.float64)]
+NUMBERS = [
+    (InputType.BYTES, np.int8),
+    (InputType.INTEGERS, np.int32),
+    (InputType.FLOATS, np.float32),
+    (InputType.DOUBLES, np.float64),
+]
 
 
 @pytest.mark.parametrize(("input_type", "dtype"), NUMBERS)
@@ -29,13 +34,14 @@ def test_inputs_of_one_length_are_a_writable_matrix(input_type: InputType, dtype
 
 @settings(max_examples=25, deadline=None)
 @given(st.sampled_from(NUMBERS), st.lists(st.integers(0, 5), min_size=2).filter(lambda n: len(set(n)) > 1))
-def test_inputs_of_different_lengths_are_writable_arrays(
+def test_inputs_of_different_lengths_are_an_object_array_of_writable_arrays(
     kind: tuple[InputType, type], lengths: list[int]
 ) -> None:
     input_type, dtype = kind
     arrays: list[NDArray[Any]] = [np.arange(length, dtype=dtype) for length in lengths]
     converted = convert_inputs([array.tobytes() for array in arrays], input_type)
-    assert isinstance(converted, list)
+    assert isinstance(converted, np.ndarray)
+    assert (converted.dtype.kind, converted.shape) == ("O", (len(arrays),))
     for got, sent in zip(converted, arrays, strict=True):
         assert isinstance(got, np.ndarray)
         assert got.dtype == dtype
@@ -49,17 +55,26 @@ def test_empty_inputs_are_a_matrix_without_columns() -> None:
     assert matrix.shape == (2, 0)
 
 
-def test_bytes_are_a_list_even_when_of_one_length() -> None:
+def test_bytes_of_one_length_are_a_matrix_of_int8() -> None:
     converted = convert_inputs([b"\x01\xff", b"ab"], InputType.BYTES)
-    assert isinstance(converted, list)
-    assert [list(array) for array in converted] == [[1, -1], [97, 98]]
-    assert all(isinstance(array, np.ndarray) and array.dtype == np.int8 for array in converted)
+    assert converted.dtype == np.int8
+    assert converted.tolist() == [[1, -1], [97, 98]]
+    assert [row.tobytes() for row in converted] == [b"\x01\xff", b"ab"]
+
+
+def test_bytes_of_different_lengths_are_an_object_array() -> None:
+    converted = convert_inputs([b"\x01\xff", b"", b"abc"], InputType.BYTES)
+    assert (converted.dtype.kind, converted.shape) == ("O", (3,))
+    assert [row.tobytes() for row in converted] == [b"\x01\xff", b"", b"abc"]
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"]))))
-def test_strings_are_str(texts: list[str]) -> None:
-    assert convert_inputs([text.encode() for text in texts], InputType.STRINGS) == texts
+def test_strings_are_an_object_array_of_str(texts: list[str]) -> None:
+    converted = convert_inputs([text.encode() for text in texts], InputType.STRINGS)
+    assert (converted.dtype.kind, converted.shape) == ("O", (len(texts),))
+    assert all(type(text) is str for text in converted)
+    assert converted.tolist() == texts
 
 
 def test_writing_to_what_was_converted_leaves_the_message_alone() -> None:
