@@ -13,7 +13,7 @@ from typing import Callable, NamedTuple, Optional, Union
 from clipper_container.conversion import convert_inputs
 from clipper_container.input_types import InputType
 from clipper_container.model import Model
-from clipper_container.outputs import Encoded, OutputCountError, OutputError, encode_outputs
+from clipper_container.outputs import Encoded, OutputCountError, OutputEncoder, OutputError
 from clipper_container.wire import STATUS_MODEL_ERROR, STATUS_OK, STATUS_TOO_LATE
 
 _LOG = logging.getLogger("clipper.container")
@@ -22,10 +22,11 @@ _TRACEBACK_INTERVAL_S = 1.0
 
 
 class BatchResult(NamedTuple):
-    """The outputs of a batch in input order, and one status byte for each."""
+    """The outputs of a batch in input order, one status byte for each, and how many values became null."""
 
     outputs: list[bytes]
     statuses: bytes
+    non_finite: int = 0
 
 
 class Runner:
@@ -37,6 +38,7 @@ class Runner:
     def __init__(self, model: Model, input_type: InputType, clock: Callable[[], float]) -> None:
         self._model = model
         self._input_type = input_type
+        self._encoder = OutputEncoder()
         self._clock = clock
         self._log = _FailureLog(clock)
         self._warned_of_count = False
@@ -47,13 +49,14 @@ class Runner:
             return too_late(len(inputs))
         if not inputs:
             return BatchResult([], b"")
+        counted = self._encoder.non_finite
         try:
             encoded = self._predict(inputs)
         except (Exception, SystemExit) as exc:  # noqa: BLE001 - the model's code may raise anything
             if len(inputs) == 1:
                 return self._failed(exc)
             return self._run_singly(inputs, deadline, exc)
-        return self._result(encoded)
+        return self._result(encoded, self._encoder.non_finite - counted)
 
     def _predict(self, inputs: Sequence[bytes]) -> list[Encoded]:
         converted = convert_inputs(inputs, self._input_type)
@@ -62,13 +65,14 @@ class Runner:
             returned = self._model.predict(converted)
         finally:
             self.predicting_since = None
-        return encode_outputs(returned, len(inputs))
+        return self._encoder.encode(returned, len(inputs))
 
-    def _result(self, encoded: list[Encoded]) -> BatchResult:
+    def _result(self, encoded: list[Encoded], non_finite: int) -> BatchResult:
         statuses = bytes(len(encoded))
         if any(isinstance(output, OutputError) for output in encoded):
             statuses = bytes(STATUS_MODEL_ERROR if isinstance(o, OutputError) else STATUS_OK for o in encoded)
-        return BatchResult([self._text_of(o) if isinstance(o, OutputError) else o for o in encoded], statuses)
+        outputs = [self._text_of(o) if isinstance(o, OutputError) else o for o in encoded]
+        return BatchResult(outputs, statuses, non_finite)
 
     def _text_of(self, exc: BaseException) -> bytes:
         self._log.failure(exc)
@@ -82,7 +86,9 @@ class Runner:
     ) -> BatchResult:
         singles = [self.run([raw], deadline) for raw in inputs]
         result = BatchResult(
-            [single.outputs[0] for single in singles], b"".join(single.statuses for single in singles)
+            [single.outputs[0] for single in singles],
+            b"".join(single.statuses for single in singles),
+            sum(single.non_finite for single in singles),
         )
         if STATUS_MODEL_ERROR not in result.statuses:
             self._explain_batch_error(batch_error)

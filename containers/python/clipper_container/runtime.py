@@ -94,7 +94,7 @@ class Runtime:
             self._busy_since = None
             run_s = ended_at - started_at
             self._sessions.answer(job, result.outputs, result.statuses, ended_at, run_s=run_s)
-        self._metrics.observe_batch(run_s, result.statuses)
+        self._metrics.observe_batch(run_s, result.statuses, result.non_finite)
 
     def _run(self, job: Job) -> BatchResult:
         request = job.request

@@ -92,11 +92,28 @@ def test_an_input_of_a_wrong_size_fails_alone() -> None:
 
 
 def test_an_output_that_cannot_be_sent_fails_alone_without_a_second_run() -> None:
-    runner, model = runner_of(lambda _: np.array([1.0, np.nan]))
+    runner, model = runner_of(lambda _: [1.0, b"raw"])
     result = runner.run(rows(1, 2), FOREVER)
     assert result.statuses == bytes([STATUS_OK, STATUS_MODEL_ERROR])
-    assert b"NaN" in result.outputs[1]
+    assert b"base64" in result.outputs[1]
     assert model.calls == [2]
+
+
+def test_numbers_that_became_null_are_counted_for_each_batch() -> None:
+    runner, _ = runner_of(lambda inputs: np.where(inputs[:, 0] > 1, np.nan, inputs[:, 0]))
+    assert runner.run(rows(1, 2, 3), FOREVER) == ([b"1.0", b"null", b"null"], bytes(3), 2)
+    assert runner.run(rows(1, 2), FOREVER).non_finite == 1
+    assert runner.run(rows(1), FOREVER).non_finite == 0
+
+
+def test_numbers_that_became_null_are_counted_in_inputs_that_are_run_singly() -> None:
+    def alone(inputs: Inputs) -> Outputs:
+        if len(inputs) > 1:
+            raise ValueError
+        return [float("inf")]
+
+    runner, _ = runner_of(alone)
+    assert runner.run(rows(1, 2), FOREVER).non_finite == 2
 
 
 def test_a_wrong_number_of_outputs_is_an_error_of_each_input() -> None:
@@ -141,7 +158,7 @@ def test_running_again_one_by_one_ends_with_the_time_left() -> None:
 
 def test_an_empty_batch_has_no_outputs() -> None:
     runner, model = runner_of(refuse_negative)
-    assert runner.run([], FOREVER) == ([], b"")
+    assert runner.run([], FOREVER) == ([], b"", 0)
     assert model.calls == []
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import base64
+import datetime
 import threading
 from collections.abc import Callable
+from decimal import Decimal
+from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
 import pytest
+from pydantic import BaseModel
 
 from clipper_nomad.operations.trial import try_function
 
@@ -41,6 +45,11 @@ def test_inputs_of_one_length_come_as_a_matrix() -> None:
     ]
 
 
+class Scores(BaseModel):
+    best: float
+    at: datetime.date
+
+
 @pytest.mark.parametrize(
     ("returned", "answered"),
     [
@@ -50,6 +59,11 @@ def test_inputs_of_one_length_come_as_a_matrix() -> None:
         ("NaN", "NaN"),
         (np.float64(2), 2.0),
         (None, None),
+        (float("nan"), None),
+        ({np.int64(1): [np.inf, datetime.date(2024, 1, 2)]}, {"1": [None, "2024-01-02"]}),
+        (Decimal("1.50"), 1.5),
+        (PurePosixPath("/a"), "/a"),
+        (Scores(best=0.5, at=datetime.date(2024, 1, 2)), {"best": 0.5, "at": "2024-01-02"}),
     ],
 )
 def test_outputs_are_what_the_query_frontend_answers(returned: Any, answered: Any) -> None:
@@ -86,7 +100,6 @@ def test_a_query_that_would_be_refused_is_told(query: dict[str, Any], input_type
     [
         (lambda _: [1, 2], "2 outputs for 1 input"),
         (lambda _: 1.0, "must return a list"),
-        (lambda _: [float("nan")], "NaN"),
         (lambda _: [object()], "object"),
         ((lambda lock: lambda _: [lock])(threading.Lock()), "cannot be pickled"),
     ],
