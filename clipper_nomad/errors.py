@@ -6,20 +6,26 @@ ClipperException
 │   └── NotReachableError       a frontend did not answer at all
 ├── DeploymentError             a model's replicas did not become ready
 ├── BuildError                  an image could not be built or pushed
-└── ContainerManagerError       the platform that runs the cluster refused or failed
+├── ContainerManagerError       the platform that runs the cluster refused or failed
+└── MetricError                 a metric of model code cannot be added or reported (clipper_container.metrics)
 
 ClipperWarning (a UserWarning)  an argument of Clipper's that has no effect here
 """
 
 from __future__ import annotations
 
+from clipper_container.errors import ClipperException
 
-class ClipperException(Exception):
-    """The root of all exceptions that this library raises on purpose."""
-
-    def __init__(self, msg: str, *args: object) -> None:
-        self.msg = msg
-        super().__init__(msg, *args)
+__all__ = [
+    "BuildError",
+    "ClipperException",
+    "ClipperWarning",
+    "ContainerManagerError",
+    "DeploymentError",
+    "ManagementError",
+    "NotReachableError",
+    "UnconnectedException",
+]
 
 
 class UnconnectedException(ClipperException):

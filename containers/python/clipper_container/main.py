@@ -73,13 +73,14 @@ def _serve(settings: Settings) -> None:
     health = Health()
     admin = _listen(settings, health)
     _LOG.info("listening: admin=%s", admin.address)
+    # Before the model's own metrics, whose names must not take these.
+    metrics = ModelMetrics(settings.model_name, settings.model_version)
     runner = Runner(_load(settings.model_path), settings.input_type, time.monotonic)
     # All objects of now, the model's among them, live as long as the process: the collector can skip them.
     gc.collect()
     gc.freeze()
     wakeup = Wakeup()
     wakeup.catch_signals()
-    metrics = ModelMetrics(settings.model_name, settings.model_version)
     runtime = Runtime(settings, runner, metrics, wakeup)
     health.not_live_reason = runtime.not_live_reason
     health.not_ready_reason = runtime.not_ready_reason

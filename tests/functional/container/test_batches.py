@@ -190,7 +190,7 @@ def test_metrics_of_the_runtime_and_of_the_model(frontend: RpcFrontend, start: S
     assert float(inputs[1]) in (3.0, 4.0)
     assert 'clipper_model_batch_inputs_bucket{le="4.0",model="told",version="1"}' in text
     assert f"clipper_model_batch_seconds_count{labels}" in text
-    assert "clipper_calls_total 5.0" in text, (
+    assert "\ncalls_total 5.0\n" in text, (
         "one for the batch, one for each input again, one for the second batch"
     )
 

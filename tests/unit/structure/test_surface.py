@@ -35,7 +35,9 @@ def test_what_scripts_import_is_there() -> None:
     assert all(hasattr(clipper_nomad, name) for name in clipper_nomad.__all__)
 
 
-@pytest.mark.parametrize("module", ["clipper_container.metrics", "clipper_nomad.deployers.python"])
+@pytest.mark.parametrize(
+    "module", ["clipper_container.metrics", "clipper_nomad.deployers.python", "clipper_nomad.metrics"]
+)
 def test_modules_that_scripts_import_are_there(module: str) -> None:
     assert importlib.import_module(module).__doc__
 

@@ -20,6 +20,7 @@ from typing import Any, Callable
 
 import cloudpickle
 
+from clipper_container.kinds.aliases import provide_library_names
 from clipper_container.kinds.manifest import write_manifest
 from clipper_container.model import Inputs, Model, ModelLoadError, Outputs
 
@@ -52,6 +53,7 @@ class ClosureModel(Model):
         modules_path = str((directory / _MODULES_NAME).resolve())
         if Path(modules_path).is_dir() and modules_path not in sys.path:
             sys.path.insert(0, modules_path)
+        provide_library_names()
         function = pickle.loads(pickled)
         if not callable(function):
             raise ModelLoadError(

@@ -1,0 +1,11 @@
+"""The root of all exceptions that users of the runtime and of the admin library catch."""
+
+from __future__ import annotations
+
+
+class ClipperException(Exception):  # noqa: N818 - Clipper's name
+    """The root of all exceptions that this project raises on purpose for its users."""
+
+    def __init__(self, msg: str, *args: object) -> None:
+        self.msg = msg
+        super().__init__(msg, *args)
