@@ -15,6 +15,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from clipper_container.printable import printable
+
 console = Console()
 error_console = Console(stderr=True)
 
@@ -50,23 +52,23 @@ def show(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
-        return ", ".join(map(str, value)) or "–"
-    return "–" if value is None or value == "" else str(value)
+        return printable(", ".join(map(str, value))) or "–"
+    return "–" if value is None or value == "" else printable(str(value))
 
 
 def say(text: str) -> None:
     """Print one line of what was done, on stderr, so that stdout is what was asked for."""
-    error_console.print(Text(text))
+    error_console.print(Text(printable(text)))
 
 
 def say_error(text: str) -> None:
     """Print an error, in red, on stderr."""
-    error_console.print(Text.assemble(("error: ", "bold red"), (text, "red")), soft_wrap=True)
+    error_console.print(Text.assemble(("error: ", "bold red"), (printable(text), "red")), soft_wrap=True)
 
 
 def say_warning(text: str) -> None:
     """Print a warning, in yellow, on stderr."""
-    error_console.print(Text(f"warning: {text}", style="yellow"), soft_wrap=True)
+    error_console.print(Text(f"warning: {printable(text)}", style="yellow"), soft_wrap=True)
 
 
 @contextmanager

@@ -7,19 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from clipper_container.printable import printable_lines
 from clipper_nomad.errors import ContainerManagerError
 from clipper_nomad.types import ModelVersion
 
 
 def describe_log(lines: str) -> str:
     """Return the last lines of a log with a heading, to end an error's message with."""
-    text = lines.rstrip()
+    text = printable_lines(lines).rstrip()
     return f"The last lines of its log:\n{text}" if text else "It logged nothing."
 
 
 def join_logs(lines_by_replica: Mapping[str, str]) -> str:
-    """Return the last lines of each replica's log, with a heading for each if there are several."""
-    texts = {index: lines.rstrip("\n") for index, lines in lines_by_replica.items()}
+    """Return the last lines of each replica's log, with a heading for each if there are several.
+
+    What could steer a terminal is escaped.
+    """
+    texts = {index: printable_lines(lines).rstrip("\n") for index, lines in lines_by_replica.items()}
     if len(texts) == 1:
         return next(iter(texts.values()))
     return "\n".join(f"==> replica {index} <==\n{text}" for index, text in texts.items() if text)

@@ -9,20 +9,25 @@ import logging
 import sys
 import time
 
+from clipper_container.printable import printable
+
 _FORMAT = "%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s %(message)s"
 _TIME_FORMAT = "%Y-%m-%dT%H:%M:%S"
 _LINE_BREAK = " | "
+#: A longer record is cut; a traceback through all frameworks has some thousand characters.
+_MAX_LINE_LENGTH = 16_000
 
 
 class OneLineFormatter(logging.Formatter):
-    """Writes a record, its traceback included, on one line."""
+    """Writes a record, its traceback included, on one line. What could steer a terminal is escaped."""
 
     def __init__(self) -> None:
         super().__init__(_FORMAT, _TIME_FORMAT)
         self.converter = time.gmtime
 
     def format(self, record: logging.LogRecord) -> str:
-        return _LINE_BREAK.join(super().format(record).splitlines())
+        line = printable(_LINE_BREAK.join(super().format(record).splitlines()))
+        return line if len(line) <= _MAX_LINE_LENGTH else f"{line[:_MAX_LINE_LENGTH]} …"
 
 
 def configure_logging(level: str) -> None:

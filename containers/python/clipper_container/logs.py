@@ -9,6 +9,8 @@ import logging
 import sys
 import time
 
+from clipper_container.printable import printable
+
 
 class _Formatter(logging.Formatter):
     converter = staticmethod(time.gmtime)
@@ -17,6 +19,9 @@ class _Formatter(logging.Formatter):
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s %(message)s")
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
 
 
 def configure_logging(level: str) -> None:

@@ -113,3 +113,16 @@ def test_a_record_is_one_line_with_its_traceback() -> None:
     assert re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z ERROR clipper\.x a \| b \| Traceback", line)
     assert line.endswith("ValueError: first | second")
     assert "\n" not in line
+
+
+@pytest.mark.parametrize("name", ["a\x1b]0;title\x07", "a\u202eb", "a\x9bb", "a\x08\x7f"])
+def test_a_record_shows_what_others_wrote_without_what_steers_a_terminal(name: str) -> None:
+    record = logging.LogRecord("clipper.x", logging.WARNING, "", 0, "refused %s", (name,), None)
+    line = OneLineFormatter().format(record)
+    assert line.isprintable()
+    assert line.endswith(f"refused {name.encode('unicode_escape').decode()}")
+
+
+def test_a_record_has_a_bounded_length() -> None:
+    record = logging.LogRecord("clipper.x", logging.WARNING, "", 0, "x" * 1_000_000, (), None)
+    assert len(OneLineFormatter().format(record)) < 17_000
