@@ -11,6 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector, CollectorRegistry
 
+from clipper_container.printable import printable
 from clipper_container.wire import V3
 from clipper_frontend.query.http.connections import Connections
 from clipper_frontend.query.prediction.statistics import Histogram
@@ -45,6 +46,15 @@ class _QueryCollector(Collector):
         return []
 
     def collect(self) -> Iterator[Metric]:
+        for family in self._families():
+            for sample in family.samples:
+                for label, value in sample.labels.items():
+                    # Names in a registry may be older than the rules for names.
+                    if not value.isprintable():
+                        sample.labels[label] = printable(value)
+            yield family
+
+    def _families(self) -> Iterator[Metric]:
         yield from self._of_applications()
         yield from self._of_arms()
         yield from self._of_versions()
@@ -58,6 +68,11 @@ class _QueryCollector(Collector):
             "clipper_malformed_messages",
             "RPC messages that could not be read",
             self._sessions.malformed_messages,
+        )
+        yield CounterMetricFamily(
+            "clipper_dropped_messages",
+            "RPC messages of peers without a session that were too many to be read",
+            self._sessions.strangers.dropped_messages,
         )
 
         yield GaugeMetricFamily("clipper_connections", "Open client connections", len(self._connections))

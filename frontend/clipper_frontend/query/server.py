@@ -63,7 +63,7 @@ class QueryFrontend:
             wait_limit_s=settings.wait_limit_s,
             learners=self._feedback.learners,
         )
-        self._rpc = RpcSocket(settings.rpc_host, settings.rpc_port)
+        self._rpc = RpcSocket(settings.rpc_host, settings.rpc_port, settings.max_rpc_message_bytes)
         self._sessions = Sessions(
             settings.frontend_id,
             settings.common.cluster_name,

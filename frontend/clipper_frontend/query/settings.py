@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from clipper_frontend.query.feedback.loop import FeedbackLimits
 from clipper_frontend.query.http.limits import HttpLimits
+from clipper_frontend.query.rpc.socket import DEFAULT_MAX_MESSAGE_BYTES
 from clipper_frontend.settings import (
     CommonSettings,
     add_common_arguments,
@@ -42,6 +43,7 @@ class QuerySettings:
     reuse_port: bool
     prediction_cache_bytes: int
     max_inputs: int
+    max_rpc_message_bytes: int
     wait_limit_s: float
     limits: HttpLimits
     feedback: FeedbackLimits
@@ -67,6 +69,7 @@ def parse_settings(argv: Sequence[str] | None = None) -> QuerySettings:
         reuse_port=args.reuse_port,
         prediction_cache_bytes=args.prediction_cache_bytes,
         max_inputs=args.max_inputs,
+        max_rpc_message_bytes=args.max_rpc_message_bytes,
         wait_limit_s=args.wait_limit_s,
         limits=HttpLimits(
             max_body_bytes=args.max_body_bytes,
@@ -107,6 +110,11 @@ def _parser() -> argparse.ArgumentParser:
         ("--prediction-cache-bytes", 32 * 1024 * 1024, "memory for the prediction cache, 0: none"),
         ("--max-body-bytes", limits.max_body_bytes, "a longer request body is refused"),
         ("--max-inputs", 10_000, "a request with more inputs is refused"),
+        (
+            "--max-rpc-message-bytes",
+            DEFAULT_MAX_MESSAGE_BYTES,
+            "a container that sends more at once, as the outputs of a batch, is disconnected",
+        ),
         ("--feedback-memory-bytes", feedback.memory_bytes, "memory for answers that feedback may come for"),
         ("--most-users", feedback.max_users, "users of an application who have learnt state of their own"),
     ):

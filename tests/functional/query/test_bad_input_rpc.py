@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import struct
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -95,6 +96,34 @@ STRANGE = {
 def test_strange_messages(rogue: Rogue, frames: list[bytes]) -> None:
     rogue.send_multipart(frames)
     expect_still_heard(rogue)
+
+
+def test_a_flood_of_a_stranger_keeps_no_query_from_its_answer(
+    cluster: Cluster, context: zmq.Context[Rogue]
+) -> None:
+    with connect(cluster, context) as socket, ThreadPoolExecutor(1) as pool:
+        stop = threading.Event()
+
+        def flood() -> int:
+            sent = 0
+            while not stop.is_set():
+                socket.send_multipart(wire.encode_container_heartbeat())
+                sent += 1
+            return sent
+
+        flooding = pool.submit(flood)
+        try:
+            answers = [
+                predict(cluster.frontend.rest, "good", input=[float(number), 1.0]) for number in range(300)
+            ]
+        finally:
+            stop.set()
+        sent = flooding.result()
+        socket.linger = 0
+    assert sent > 1000
+    assert [answer["output"] for answer in answers if not answer["default"]] == [
+        number + 1.0 for number in range(300)
+    ]
 
 
 _FRAME = st.one_of(

@@ -222,6 +222,31 @@ async def test_an_old_time_of_being_ready_does_not_count_without_a_ready_fronten
         assert client.get("FIRST_READY:m:2") is None
 
 
+async def test_the_time_of_being_ready_does_not_stay_for_a_version_that_nobody_registers(
+    store: Store, redis_server: RedisServer
+) -> None:
+    await store.put_frontend(frontend("a"))
+    for version in ("1", "2"):
+        await store.set_ready("a", "unknown", version, 4)
+    with redis_server.client(6) as client:
+        keys = client.keys("FIRST_READY:*")
+        assert len(keys) == 2
+        assert all(0 < client.pttl(key) <= 60_000 for key in keys)
+
+
+async def test_the_others_were_waited_for_if_the_time_of_being_ready_is_not_kept_any_more(
+    store: Store, redis_server: RedisServer
+) -> None:
+    await store.add_model(model("1"))
+    await store.put_frontend(frontend("a"))
+    await store.put_frontend(frontend("b"))
+    await store.add_model(model("2"))
+    await store.set_ready("a", "m", "2", 4)
+    with redis_server.client(6) as client:
+        client.delete("FIRST_READY:m:2")
+    assert await store.promote("m") == "2"
+
+
 async def test_a_frontend_that_leaves_is_waited_for_no_more(store: Store) -> None:
     await store.add_model(model("1"))
     await store.put_frontend(frontend("a"))

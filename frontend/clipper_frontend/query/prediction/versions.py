@@ -28,6 +28,14 @@ class Versions:
         """Return a model version if it exists, else None."""
         return self._versions.get(key)
 
+    def forget_if_idle(self, version: ServedVersion) -> None:
+        """Drop a version that lost its last replica, unless it is registered or has a queue.
+
+        A version that is not registered is here for its replicas only.
+        """
+        if version.input_type is None and not version.replicas and not version.queue:
+            self._versions.pop((version.name, version.version), None)
+
     def forget_idle(self, is_registered: Callable[[str, str], bool]) -> None:
         """Drop the versions that have no registration, no replica and no queue."""
         for key, version in list(self._versions.items()):

@@ -12,15 +12,20 @@ from collections.abc import Callable, Iterable
 
 from clipper_container import wire
 from clipper_container.input_types import InputType
+from clipper_frontend.errors import RegistryRefusal
 from clipper_frontend.query.prediction.predictions import Predictions
 from clipper_frontend.query.prediction.replica import Replica
 from clipper_frontend.query.prediction.version import OutgoingBatch, ServedVersion
 from clipper_frontend.query.prediction.versions import Versions
+from clipper_frontend.query.rpc.strangers import Strangers, is_introduction
+from clipper_frontend.registry.names import check_id, check_name
 
 logger = logging.getLogger("clipper.query.rpc")
 
 #: A container that was silent for so long is dropped (Clipper's figure).
 SILENCE_S = 30.0
+#: Of what a peer wrote, a log line shows so many characters.
+_MAX_SHOWN = 100
 _MICROS_PER_S = 1_000_000
 
 SendFrames = Callable[[bytes, list[bytes]], bool]
@@ -54,6 +59,7 @@ class Sessions:
         self._changed = changed
         self._sessions: dict[bytes, _Session] = {}
         self._peers: dict[str, str] = {}
+        self.strangers = Strangers()
         self.malformed_messages = 0
         self._heartbeat = wire.encode_v4_heartbeat(wire.KEEPALIVE, frontend_id, {})
         self._greeting = wire.encode_v4_heartbeat(wire.SEND_METADATA, frontend_id, {})
@@ -63,28 +69,54 @@ class Sessions:
 
     # -- frames in -------------------------------------------------------------------------------------------
 
-    def received(self, frames: list[bytes], now: float) -> None:
-        """Take one message; `frames` begin with the routing id of its sender."""
-        identity = frames[0]
+    def received(self, frames: list[bytes], now: float) -> bool:
+        """Take one message; `frames` begin with the routing id of its sender.
+
+        Return whether that was a stranger, of whom the caller takes a few messages in a turn only.
+        """
+        session = self._sessions.get(frames[0])
+        if session is None:
+            self._received_of_stranger(frames, now)
+            return True
         try:
             message = wire.decode_from_container(frames[1:])
         except wire.WireError as exc:
-            self.malformed_messages += 1
-            logger.warning("malformed message from %s: %s", self._name(identity), exc)
+            self._malformed(frames[0], exc, now)
+            return False
+        session.replica.last_heard = now
+        if isinstance(message, wire.Answer):
+            self._answered(session, message, now)
+        else:
+            self._control(frames[0], session, message, now)
+        return False
+
+    def _received_of_stranger(self, frames: list[bytes], now: float) -> None:
+        identity = frames[0]
+        if not self.strangers.admits(identity, now):
+            self._log_of(identity, now, "sends more than a container without a session may: it is dropped")
             return
-        session = self._sessions.get(identity)
-        if session is not None:
-            session.replica.last_heard = now
-            if isinstance(message, wire.Answer):
-                self._answered(session, message, now)
-            else:
-                self._control(identity, session, message, now)
-        elif isinstance(message, wire.Metadata):
+        message = None
+        if is_introduction(frames):
+            try:
+                message = wire.decode_from_container(frames[1:])
+            except wire.WireError as exc:
+                self._malformed(identity, exc, now)
+                return
+        if isinstance(message, wire.Metadata):
             self._join(identity, message, now)
         elif isinstance(message, wire.Hello) or frames[1]:
             self._send(identity, self._greeting)
         else:
             self._send(identity, wire.encode_v3_heartbeat(wire.SEND_METADATA))
+
+    def _malformed(self, identity: bytes, problem: wire.WireError, now: float) -> None:
+        self.malformed_messages += 1
+        self._log_of(identity, now, f"sent a malformed message: {str(problem)[:_MAX_SHOWN]}")
+
+    def _log_of(self, identity: bytes, now: float, what: str) -> None:
+        """Log what a peer did; once a minute is enough."""
+        if self.strangers.may_log(identity, now):
+            logger.warning("%s %s", self._name(identity), what)
 
     def _answered(self, session: _Session, answer: wire.Answer, now: float) -> None:
         was_stalled = session.replica.stalled
@@ -107,9 +139,9 @@ class Sessions:
     def _join(self, identity: bytes, metadata: wire.Metadata, now: float) -> None:
         refusal = self._refusal(metadata)
         if refusal is not None:
-            logger.warning(
-                "refused a container of %s:%s: %s", metadata.model_name, metadata.model_version, refusal
-            )
+            if self.strangers.may_log(identity, now):
+                model = (metadata.model_name[:_MAX_SHOWN], metadata.model_version[:_MAX_SHOWN])
+                logger.warning("refused a container of %s:%s: %s", *model, refusal)
             if metadata.rpc_version == wire.V4:
                 self._send(identity, wire.encode_refusal(refusal))
             return
@@ -128,15 +160,18 @@ class Sessions:
     def _refusal(self, metadata: wire.Metadata) -> str | None:
         """Return why a container cannot serve here, or None if it can."""
         name, model_version = metadata.model_name, metadata.model_version
+        try:
+            check_id("cluster name", metadata.cluster)
+            check_id("instance id", metadata.instance_id)
+            check_name("model name", name)
+            check_name("model version", model_version)
+            input_type = InputType.from_code(metadata.input_type_code)
+        except (RegistryRefusal, ValueError) as exc:
+            return str(exc)
         if metadata.rpc_version == wire.V4 and metadata.cluster != self._cluster_name:
             return f"it belongs to cluster {metadata.cluster!r} and this is cluster {self._cluster_name!r}"
-        if not name or not model_version or any(mark in name + model_version for mark in ":,"):
-            return f"{name!r} and {model_version!r} cannot name a model version: no `:`, no `,`, not empty"
-        try:
-            input_type = InputType.from_code(metadata.input_type_code)
-        except ValueError as exc:
-            return str(exc)
-        return self._mismatch(self._versions.get(name, model_version), input_type)
+        version = self._versions.find((name, model_version))
+        return None if version is None else self._mismatch(version, input_type)
 
     def _mismatch(self, version: ServedVersion, input_type: InputType) -> str | None:
         """Return why a replica for this input type cannot serve a version, or None if it can."""
@@ -252,6 +287,7 @@ class Sessions:
             level, "replica %s of %s:%s left: %s", replica.instance_id, version.name, version.version, why
         )
         self._predictions.lost(version, replica, now)
+        self._versions.forget_if_idle(version)
         self._changed()
 
     def _name(self, identity: bytes) -> str:

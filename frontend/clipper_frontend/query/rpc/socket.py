@@ -7,8 +7,9 @@ readable on a change of the socket's state, not while messages are waiting, and 
 included, may process that change and make the descriptor quiet again. Three rules follow; breaking one of
 them leaves messages unread until the next unrelated event:
 
-1. Receive until nothing is left. A turn that stops early, because MAX_PER_TURN messages were taken, must
-   schedule another turn itself: no new edge will come for the rest.
+1. Receive until nothing is left. A turn that stops early, because MAX_PER_TURN messages were taken, or
+   MAX_STRANGERS_PER_TURN of peers without a session, must schedule another turn itself: no new edge will
+   come for the rest.
 2. Look again after each send. A send may swallow the edge of a message that arrived meanwhile, so it
    schedules a turn at the end of the event loop's present one (one turn for all sends of it).
 3. Look once after the descriptor was registered: what arrived before made its edge already.
@@ -35,6 +36,9 @@ import zmq
 
 logger = logging.getLogger("clipper.query.rpc")
 
+#: The outputs of a batch travel in one frame: four times what one request may hold.
+DEFAULT_MAX_MESSAGE_BYTES = 256 * 1024 * 1024
+
 #: As plain integers: an operation on Python's flags costs a microsecond.
 _LAST = int(zmq.NOBLOCK)
 _MORE = int(zmq.NOBLOCK | zmq.SNDMORE)
@@ -42,6 +46,11 @@ _EVENTS = int(zmq.EVENTS)
 _READABLE = int(zmq.POLLIN)
 #: Messages taken in one turn of the event loop; the rest waits for the next turn.
 _MAX_PER_TURN = 256
+#: Messages of peers without a session in one turn: queries go on in between, however many come.
+_MAX_STRANGERS_PER_TURN = 32
+#: Messages of one peer that wait to be received; beyond, its TCP connection is not read. A replica has a few
+#: batches outstanding.
+_MAX_WAITING_OF_A_PEER = 256
 #: ZMTP heartbeats notice a peer whose host is gone; the sessions' heartbeats notice a process that hangs.
 _ZMTP_HEARTBEAT_MS = 5_000
 _ZMTP_TIMEOUT_MS = 20_000
@@ -53,13 +62,15 @@ _LINGER_MS = 1_000
 class RpcSocket:
     """A bound ROUTER socket; `port` is the port that it listens on.
 
-    Raises OSError if the address cannot be bound.
+    A peer that sends a frame above `max_message_bytes` is disconnected. Raises OSError if the address cannot
+    be bound.
     """
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES) -> None:
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.ROUTER)
         _configure(self._socket)
+        self._socket.setsockopt(zmq.MAXMSGSIZE, max_message_bytes)
         self._monitor = self._socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
         try:
             self.port = _bind(self._socket, host, port)
@@ -72,13 +83,14 @@ class RpcSocket:
     def start(
         self,
         loop: asyncio.AbstractEventLoop,
-        received: Callable[[list[bytes], float], None],
+        received: Callable[[list[bytes], float], bool],
         disconnected: Callable[[], None],
     ) -> None:
         """Start to receive on the event loop.
 
         `received` gets each message's frames, the routing id first, and the time on the monotonic clock, in
-        seconds. `disconnected` is called after a connection was closed.
+        seconds; it returns whether the sender has no session. `disconnected` is called after a connection was
+        closed.
         """
         self._loop = loop
         self._received = received
@@ -119,10 +131,14 @@ class RpcSocket:
     def _turn(self) -> None:
         self._turn_scheduled = False
         socket = self._socket
+        strangers_left = _MAX_STRANGERS_PER_TURN
         for _ in range(_MAX_PER_TURN):
             if not socket.getsockopt(_EVENTS) & _READABLE:  # type: ignore[operator]
                 return
-            self._received(socket.recv_multipart(_LAST), time.monotonic())
+            if self._received(socket.recv_multipart(_LAST), time.monotonic()):
+                strangers_left -= 1
+                if not strangers_left:
+                    break
         self._schedule_turn()
 
     def _monitor_turn(self) -> None:
@@ -143,7 +159,7 @@ def _configure(socket: zmq.Socket[bytes]) -> None:
     socket.setsockopt(zmq.LINGER, _LINGER_MS)
     # The number and size of outstanding batches are bounded, so a full queue means a dead peer.
     socket.setsockopt(zmq.SNDHWM, 1_000)
-    socket.setsockopt(zmq.RCVHWM, 0)
+    socket.setsockopt(zmq.RCVHWM, _MAX_WAITING_OF_A_PEER)
     socket.setsockopt(zmq.HEARTBEAT_IVL, _ZMTP_HEARTBEAT_MS)
     socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, _ZMTP_TIMEOUT_MS)
     socket.setsockopt(zmq.HEARTBEAT_TTL, _ZMTP_TTL_MS)

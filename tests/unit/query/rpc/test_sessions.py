@@ -56,7 +56,12 @@ def test_a_version_4_container_that_was_forgotten_is_asked_for_its_metadata(
         ({"cluster": "other"}, "belongs to cluster 'other'"),
         ({"code": 1}, "takes doubles"),
         ({"code": 9}, "unknown input type code 9"),
-        ({"version": "1:2"}, "cannot name a model version"),
+        ({"version": "1:2"}, "Invalid model version '1:2'"),
+        ({"name": "m\x1b[2J"}, r"Invalid model name 'm\x1b[2J'"),
+        ({"name": "m" * 256}, "at most 255 bytes"),
+        ({"name": "cafe\u0301"}, "normal form NFC"),
+        ({"instance": "i\u202e"}, "Invalid instance id"),
+        ({"cluster": "c" * 1000}, "Invalid cluster name"),
     ],
 )
 def test_refusals_say_why(simulation: Simulation, change: dict[str, Any], reason: str) -> None:
@@ -64,6 +69,28 @@ def test_refusals_say_why(simulation: Simulation, change: dict[str, Any], reason
     assert len(replica.refusals) == 1
     assert reason in replica.refusals[0]
     assert simulation.ask(1.0).reason == "no_replica"
+
+
+def test_what_came_for_a_container_of_an_unregistered_version_goes_with_it(simulation: Simulation) -> None:
+    versions = simulation.routes.versions
+    before = len(list(versions))
+    replicas = [simulation.replica(name=f"unknown-{number}") for number in range(20)]
+    again = simulation.replica(name="unknown-0")
+    assert len(list(versions)) == before + 20
+    for replica in replicas:
+        simulation.kill(replica)
+    assert len(list(versions)) == before + 1
+    simulation.kill(again)
+    refused = simulation.replica(name="refused", cluster="other")
+    assert refused.refusals
+    assert len(list(versions)) == before
+
+
+def test_a_registered_version_stays_when_its_last_replica_leaves(simulation: Simulation) -> None:
+    replica = simulation.replica()
+    version = simulation.routes.versions.find(("model", "1"))
+    simulation.kill(replica)
+    assert simulation.routes.versions.find(("model", "1")) is version
 
 
 def test_a_replica_that_connected_before_a_registration_for_another_type_is_turned_away() -> None:

@@ -2,6 +2,8 @@
 
 -- Query frontends that have a new version ready wait this long for the others.
 local PROMOTION_WAIT_MS = 10000
+-- The time of the first one is kept a little longer; without it they have waited.
+local FIRST_READY_LIFETIME_MS = 60000
 
 -- The number of live query frontends, the number of those that have a version ready, and whether any of them has it
 -- by a replica of RPC version 3.
@@ -28,7 +30,7 @@ local function may_serve(model, version)
     return true
   end
   local first_ready = at(METADATA, 'GET', 'FIRST_READY:' .. model .. ':' .. version)
-  return first_ready and now_ms() - first_ready > PROMOTION_WAIT_MS
+  return not first_ready or now_ms() - first_ready > PROMOTION_WAIT_MS
 end
 
 -- Applications have the current version's input type, so a version of another type could not answer their queries.
@@ -58,7 +60,7 @@ end
 local function mark_ready(frontend_key, model, version, rpc_version)
   local _, ready = readiness(model, version)
   if ready == 0 then
-    at(METADATA, 'SET', 'FIRST_READY:' .. model .. ':' .. version, integer(now_ms()))
+    at(METADATA, 'SET', 'FIRST_READY:' .. model .. ':' .. version, integer(now_ms()), 'PX', FIRST_READY_LIFETIME_MS)
   end
   at(FRONTENDS, 'HSET', frontend_key, 'ready:' .. model .. ':' .. version, rpc_version)
 end
