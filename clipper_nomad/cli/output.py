@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from clipper_container.printable import printable
+from clipper_container.logs import printable
 
 console = Console()
 error_console = Console(stderr=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from clipper_container.printable import printable_lines
+from clipper_container.logs import printable_lines
 from clipper_nomad.errors import ContainerManagerError
 from clipper_nomad.types import ModelVersion
 

@@ -9,7 +9,7 @@ import logging
 import sys
 import time
 
-from clipper_container.printable import printable
+from clipper_container.logs import printable
 
 _FORMAT = "%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s %(message)s"
 _TIME_FORMAT = "%Y-%m-%dT%H:%M:%S"

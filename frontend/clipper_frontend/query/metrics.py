@@ -11,7 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector, CollectorRegistry
 
-from clipper_container.printable import printable
+from clipper_container.logs import printable
 from clipper_container.wire import V3
 from clipper_frontend.query.http.connections import Connections
 from clipper_frontend.query.prediction.statistics import Histogram

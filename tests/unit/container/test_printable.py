@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clipper_container.printable import printable, printable_lines
+from clipper_container.logs import printable, printable_lines
 
 
 @pytest.mark.parametrize(
