@@ -14,6 +14,8 @@ from clipper_frontend.query.serving.serving import Serving
 
 #: Delay until a lost or hanging replica is noticed if no connection was closed.
 _SWEEP_INTERVAL_S = 0.1
+#: A closed connection is reported before a send to its peer fails, so its replica is looked for again.
+_SWEEPS_AFTER_CLOSE = 2
 
 
 class Timers:
@@ -23,6 +25,7 @@ class Timers:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._deadline_timer: asyncio.TimerHandle | None = None
         self._sweep_timer: asyncio.TimerHandle | None = None
+        self._sweeps_to_probe = 0
 
     def start(self, serving: Serving, sessions: Sessions) -> None:
         """Start the timers on the running event loop."""
@@ -54,8 +57,13 @@ class Timers:
             self._deadline_timer = self._loop.call_later(delay_s, self._expire)
 
     def disconnected(self) -> None:
-        """Look for replicas that are gone: a connection was closed."""
-        self._sessions.probe_all(time.monotonic())
+        """Look for replicas that are gone: a connection was closed.
+
+        Many that close together are looked for with the next sweep, so that they cost no more than one.
+        """
+        if not self._sweeps_to_probe:
+            self._sessions.probe_all(time.monotonic())
+        self._sweeps_to_probe = _SWEEPS_AFTER_CLOSE
 
     def _dispatch(self) -> None:
         now = time.monotonic()
@@ -67,6 +75,10 @@ class Timers:
         self.due_sooner()
 
     def _sweep(self) -> None:
-        self._sessions.sweep(time.monotonic())
+        now = time.monotonic()
+        self._sessions.sweep(now)
+        if self._sweeps_to_probe:
+            self._sweeps_to_probe -= 1
+            self._sessions.probe_all(now)
         if self._loop is not None:
             self._sweep_timer = self._loop.call_later(_SWEEP_INTERVAL_S, self._sweep)

@@ -11,11 +11,14 @@ import pytest
 from tests.support.frontends.cluster import Cluster
 from tests.support.frontends.load import SteadyLoad
 from tests.support.models import hanging_sums, sleeping_sums
+from tests.support.processes import eventually
 
 NOISE_S = 0.05
 #: How long a busy machine may stall all of a test's processes, a few times.
 STALL_S = 0.5
 STALLED_FRACTION = 0.1
+#: Long for a busy machine, and short against a container's silence.
+SOON_S = 10.0
 #: Always busy under the tests' load, so that a kill catches a batch in flight.
 BUSY = sleeping_sums(per_batch_s=0.02)
 
@@ -42,6 +45,13 @@ async def test_a_killed_replica_costs_no_query(cluster: Cluster) -> None:
         await load.more(100)
     assert load.lost == []
     assert load.defaults == []
+
+
+def test_a_replica_that_waits_for_work_is_missed_as_soon_as_it_is_gone(cluster: Cluster) -> None:
+    """Nothing is sent to it, and its silence would be noticed after half a minute."""
+    (replica,) = cluster.serve(BUSY)
+    replica.kill()
+    eventually(lambda: not cluster.holds(cluster.frontend, replica), "the replica is gone", SOON_S)
 
 
 async def test_service_resumes_by_itself_after_all_replicas_died(cluster: Cluster) -> None:

@@ -12,7 +12,8 @@ them leaves messages unread until the next unrelated event:
    come for the rest.
 2. Look again after each send. A send may swallow the edge of a message that arrived meanwhile, so it
    schedules a turn at the end of the event loop's present one (one turn for all sends of it).
-3. Look once after the descriptor was registered: what arrived before made its edge already.
+3. Look once after the descriptor was registered: what arrived before made its edge already. The monitor has a
+   descriptor of the same kind.
 
 "Nothing is left" is asked for with ZMQ_EVENTS before each receive: that costs less than the exception of an
 attempt to receive from an empty socket.
@@ -98,6 +99,7 @@ class RpcSocket:
         loop.add_reader(self._socket.fileno(), self._turn)
         loop.add_reader(self._monitor.fileno(), self._monitor_turn)
         self._schedule_turn()
+        loop.call_soon(self._monitor_turn)
 
     def close(self) -> None:
         """Stop receiving, and give sent messages a second to leave."""
