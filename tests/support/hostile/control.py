@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from tests.support.frontends.load import LOST, Connection, doubles_body
 from tests.support.hostile.counts import Counts
@@ -44,3 +44,10 @@ async def _ask(address: str, counts: Counts, stop: asyncio.Event) -> None:
             counts.wrong(f"the control's query {number} took {answer.latency_s:.1f} s")
         await asyncio.sleep(_PAUSE_S)
     await connection.close()
+
+
+async def until(condition: Callable[[], bool], timeout_s: float = 60.0) -> None:
+    """Return when `condition` holds, and let others go on meanwhile."""
+    async with asyncio.timeout(timeout_s):
+        while not condition():  # noqa: ASYNC110 (the state of other processes)
+            await asyncio.sleep(_PAUSE_S)

@@ -1,0 +1,75 @@
+"""Hostile peers of the RPC socket, beside a container and a client that behave."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.frontends.load import LOST, Connection, doubles_body
+from tests.support.hostile.budget import Budget, random_of
+from tests.support.hostile.control import controlled, until
+from tests.support.hostile.counts import Counts
+from tests.support.hostile.registry import METADATA, REPLICAS, Registry
+from tests.support.hostile.rogues import Rogues
+from tests.support.hostile.rpc_grammar import ROGUE_MODEL, u32
+from tests.support.hostile.served import Served
+
+PARALLEL = 10
+SLO_S = 0.5
+FLOOD = 20_000
+
+
+@pytest.fixture
+def rogue_app(served: Served) -> Iterator[str]:
+    """An application whose model has rogue replicas alone."""
+    connection = served.connection
+    connection.register_application(ROGUE_MODEL, "doubles", "0", round(SLO_S * 1e6))
+    connection.register_model(ROGUE_MODEL, 1, "doubles")
+    connection.link_model_to_app(ROGUE_MODEL, ROGUE_MODEL)
+    yield ROGUE_MODEL
+    connection.delete_application(ROGUE_MODEL)
+    connection.stop_models(ROGUE_MODEL)
+
+
+async def ask(served: Served, app: str, counts: Counts, budget: Budget) -> None:
+    """Send queries whose replicas are rogues: each is answered, by what they say or by a default."""
+    connection = Connection(served.query)
+    for number in itertools.count():
+        if not budget.is_left():
+            break
+        counts.cases += 1
+        try:
+            answer = await connection.post(f"/{app}/predict", doubles_body(number))
+        except LOST as lost:
+            counts.unanswered(f"query {number} to rogues: {lost!r}")
+            await connection.close()
+            continue
+        if answer.status != 200:
+            counts.wrong(f"query {number} to rogues: {answer.status} {answer.body}")
+        await asyncio.sleep(0.005)
+    await connection.close()
+
+
+async def test_peers(served: Served, counts: Counts, rogue_app: str) -> None:
+    registry = Registry(served)
+    replicas = registry.keys(REPLICAS)
+    rogues, budget, numbers = Rogues(served.rpc, counts), Budget("rpc"), itertools.count()
+
+    async def misbehave() -> None:
+        while budget.is_left():
+            await rogues.misbehave(random_of("rpc", next(numbers)))
+
+    with served.watch(counts):
+        async with controlled(served, counts):
+            floods = [rogues.flood(frames, FLOOD) for frames in ([b"", u32(2)], [u32(2)])]
+            asking = [ask(served, rogue_app, counts, budget) for _ in range(2)]
+            await asyncio.gather(*(misbehave() for _ in range(PARALLEL)), *floods, *asking)
+            rogues.close()
+            await until(lambda: registry.keys(REPLICAS) == replicas)
+    for key in sorted(registry.keys(METADATA)):
+        if not key.endswith((":sums", ":echo", f":{ROGUE_MODEL}", "CLUSTER_NAME", ":sums:1", ":echo:1")):
+            counts.left_over(f"{key[:100]!r} in Redis")
+    counts.check()
