@@ -18,6 +18,7 @@ from supervisor.xmlrpc import Faults
 
 from clipper_nomad.managers import health
 from clipper_nomad.managers.local import frontends, leftovers
+from clipper_nomad.managers.local.redis_server import RedisServer
 from clipper_nomad.managers.local.state import StateDirectory
 from clipper_nomad.managers.local.supervisor import Supervisor
 
@@ -87,7 +88,7 @@ class FakeSupervisord:
         patch.setattr(leftovers, "wait_gone", lambda *_: [])
         patch.setattr(os, "killpg", around(lambda pid, _: self._end([pid])))
         patch.setattr(health, "unready_reason", around(lambda _, port: self._unready_reason(port)))
-        patch.setattr(frontends, "find_redis_server", lambda: Path("/usr/bin/redis-server"))
+        patch.setattr(frontends, "find_redis_server", lambda: RedisServer("redis-server", ""))
 
     @property
     def supervisor(self) -> _Methods:

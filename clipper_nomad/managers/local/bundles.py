@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from clipper_nomad.errors import BuildError, ContainerManagerError
+from clipper_nomad.managers.disk import private_files
 
 _CHUNK_BYTES = 1 << 20
 
@@ -36,7 +37,7 @@ def make_bundle(bundles_dir: Path, model_data_path: Path, bundle: Bundle) -> Pat
     try:
         target = bundles_dir / _content_digest(model_data_path, description)
         if not target.exists():
-            bundles_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            private_files.make_directory(bundles_dir)
             _copy(model_data_path, description, target)
     except (OSError, shutil.Error) as error:
         raise BuildError(
@@ -62,6 +63,7 @@ def _copy(source: Path, description: bytes, target: Path) -> None:
         content = Path(temporary) / "bundle"
         shutil.copytree(source, content / "model")
         (content / "bundle.json").write_bytes(description)
+        private_files.close_to_others(content)
         try:
             content.rename(target)
         except OSError:

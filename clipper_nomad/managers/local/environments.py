@@ -19,8 +19,9 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from clipper_nomad.errors import BuildError
+from clipper_nomad.managers.disk import private_files
+from clipper_nomad.managers.disk.pip import parse_requirements, run_install
 from clipper_nomad.managers.local.state import lock_file
-from clipper_nomad.managers.pip import parse_requirements, run_install
 
 #: Run by the interpreter in question, so it imports the standard library only.
 _PROBE = """
@@ -131,14 +132,14 @@ def provide_environment(directory: Path, missing: Collection[str], interpreter: 
     python = environment / "bin" / "python"
     # Written last, as an environment cannot be built elsewhere and moved here: its scripts hold its path.
     complete = environment / "clipper-complete"
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    private_files.make_directory(directory)
     with contextlib.ExitStack() as stack:
         lock_file(environment.with_suffix(".lock"), stack)
         if not complete.exists():
             shutil.rmtree(environment, ignore_errors=True)
             _create(environment, interpreter)
             run_install(python, missing, environment.with_suffix(".log"))
-            complete.write_text("\n".join(missing) + "\n")
+            private_files.write_text(complete, "\n".join(missing) + "\n")
     return str(python)
 
 
@@ -147,10 +148,17 @@ def _create(environment: Path, interpreter: Interpreter) -> None:
     # The interpreter's pip serves the new environment as well; if it has none, the venv gets its own.
     without_pip = ["--without-pip"] if "pip" in interpreter.packages else []
     command = [interpreter.executable, "-m", "venv", *without_pip, str(environment)]
-    result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    result = subprocess.run(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        umask=private_files.UMASK,
+    )
     if result.returncode != 0:
         raise BuildError(f"Could not make a Python environment in {environment}: {result.stdout.strip()}")
     site_packages = next((environment / "lib").glob("python*/site-packages"))
     # addsitedir, and not the bare path, so that editable installs there work as well.
     lines = [f"import site; site.addsitedir({path!r})\n" for path in interpreter.site_packages]
-    (site_packages / "zz_clipper_current_environment.pth").write_text("".join(lines))
+    private_files.write_text(site_packages / "zz_clipper_current_environment.pth", "".join(lines))

@@ -17,7 +17,7 @@ from clipper_nomad.managers.compatibility import require_compatible
 from clipper_nomad.managers.forwarding import forwarded_settings
 from clipper_nomad.managers.local import leftovers, logs, programs
 from clipper_nomad.managers.local.programs import Program
-from clipper_nomad.managers.local.redis_server import find_redis_server
+from clipper_nomad.managers.local.redis_server import find_redis_server, prepare_state
 from clipper_nomad.managers.local.replicas import give_new_ports, replica_programs
 from clipper_nomad.managers.local.state import ClusterRecord, FrontendRecord, StateDirectory
 from clipper_nomad.managers.local.supervisor import ExitHistory, Supervisor
@@ -59,12 +59,12 @@ class Frontends:
             raise
 
     def _start_all(self, record: ClusterRecord) -> None:
-        core = self._core_programs(record)
+        core = programs.frontend_programs(self._state, record) | self._missing_redis(record, ())
         # supervisord's log is read for processes that ended, so it must not hold those of an earlier start.
         logs.remove(self._state.logs_dir, ["supervisord"])
         settings = forwarded_settings(has_own_redis=record.redis_ip is None)
         self._supervisor.start([*core.values(), *replica_programs(self._state, record)], settings)
-        self._wait_ready(record, core)
+        self._wait_ready(record, core.keys())
 
     def _undo_start(self, before: ClusterRecord | None) -> None:
         if self._supervisor.is_running():
@@ -83,35 +83,34 @@ class Frontends:
         require_compatible(wanted, before, self._state.cluster_name, _FIXED)
         self._remove_surplus(before)
         after = _with_frontends(replace(wanted, models=before.models), before.frontends)
-        core = self._core_programs(after)
         kept = self._supervisor.processes()
         ports.require_free(_ports_of_missing(after, kept))
-        missing = [name for name in core if name not in kept]
+        wanted_programs = programs.frontend_programs(self._state, after)
+        missing = {name: each for name, each in wanted_programs.items() if name not in kept}
+        missing |= self._missing_redis(after, kept)
         outdated = [
-            name
-            for name in core
-            if name in kept and name != programs.REDIS and not kept[name].is_of(core[name])
+            name for name, each in wanted_programs.items() if name in kept and not kept[name].is_of(each)
         ]
-        old = programs.frontend_programs(self._state, before)
         try:
-            self._supervisor.add([core[name] for name in missing])
+            self._supervisor.add(missing.values())
             self._add_missing_replicas(after, kept)
-            self._wait_ready(after, missing)
-            self._roll(after, outdated, core)
+            self._wait_ready(after, missing.keys())
+            self._roll(after, outdated, wanted_programs)
         except BaseException:
-            self._supervisor.remove(missing)
-            self._restore(outdated, old)
+            self._supervisor.remove(missing.keys())
+            self._restore(outdated, programs.frontend_programs(self._state, before))
             raise
         self._state.write(after)
         self._remove_surplus(after)
-        self._wait_ready(after, core)
+        self._wait_ready(after, wanted_programs.keys())
 
-    def _core_programs(self, record: ClusterRecord) -> dict[str, Program]:
-        """Return Redis, if the cluster has one of its own, and the frontends, by name."""
-        core = programs.frontend_programs(self._state, record)
-        if record.redis_ip is None:
-            core[programs.REDIS] = programs.redis_program(self._state, record, find_redis_server())
-        return core
+    def _missing_redis(self, record: ClusterRecord, kept: Collection[str]) -> dict[str, Program]:
+        """Return the program of the cluster's own Redis, which can read the state, unless that is kept."""
+        if record.redis_ip is not None or programs.REDIS in kept:
+            return {}
+        server = find_redis_server()
+        prepare_state(self._state.redis_dir, server)
+        return {programs.REDIS: programs.redis_program(self._state, record, server.executable)}
 
     def _remove_surplus(self, record: ClusterRecord) -> None:
         """Remove what the record does not want: surplus frontends, and what an interrupted call left."""
@@ -123,12 +122,12 @@ class Frontends:
         replicas = replica_programs(self._state, record)
         self._supervisor.add([program for program in replicas if program.name not in kept])
 
-    def _roll(self, after: ClusterRecord, outdated: Collection[str], core: Mapping[str, Program]) -> None:
+    def _roll(self, after: ClusterRecord, outdated: Collection[str], new: Mapping[str, Program]) -> None:
         """Replace frontends, one after another."""
         only_one = len(after.frontends) == 1 and programs.query_frontend_name(0) in outdated
         with self._stand_in(after) if only_one else contextlib.nullcontext():
             for name in outdated:
-                self._replace([name], core)
+                self._replace([name], new)
                 self._wait_ready(after, [name])
 
     def _restore(self, names: Iterable[str], old: Mapping[str, Program]) -> None:

@@ -116,7 +116,7 @@ def is_replica(name: str, model: ModelVersion | None = None) -> bool:
     return name.startswith(replica_name(model, 0).removesuffix("0") if model else "model.")
 
 
-def redis_program(state: StateDirectory, record: ClusterRecord, executable: Path) -> Program:
+def redis_program(state: StateDirectory, record: ClusterRecord, executable: str) -> Program:
     """Return the cluster's own Redis: writes reach the disk within a second, and changes are published."""
     options = {
         "port": str(record.redis_port),
@@ -128,7 +128,7 @@ def redis_program(state: StateDirectory, record: ClusterRecord, executable: Path
         "notify-keyspace-events": "AKE",
         "daemonize": "no",
     }
-    argv = [str(executable)]
+    argv = [executable]
     for option, value in options.items():
         argv += [f"--{option}", value]
     return Program(

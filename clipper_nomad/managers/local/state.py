@@ -17,6 +17,7 @@ from pathlib import Path
 import msgspec
 
 from clipper_nomad.errors import ContainerManagerError
+from clipper_nomad.managers.disk import private_files
 from clipper_nomad.managers.dns_names import require_dns_name
 from clipper_nomad.types import ClusterSpec, ModelVersion
 
@@ -83,7 +84,7 @@ def default_state_root() -> Path:
 
 
 class StateDirectory:
-    """The directory of one cluster, `<root>/<cluster name>`, readable by its owner alone."""
+    """The directory of one cluster, `<root>/<cluster name>`; all in it is its owner's alone."""
 
     def __init__(self, root: Path, cluster_name: str) -> None:
         require_dns_name(cluster_name, "cluster name")
@@ -102,10 +103,27 @@ class StateDirectory:
     def create(self) -> None:
         """Make the directories that the cluster's processes expect."""
         for path in (self.path, self.redis_dir, self.bundles_dir, self.logs_dir, self.work_dir):
-            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            private_files.make_directory(path)
+        # Earlier versions left files there that others could have read if they had reached them.
+        private_files.close_to_others(self.path)
+
+    def require_own(self) -> None:
+        """Raise ContainerManagerError if other users could have put anything into the directory.
+
+        Models in it are unpickled, and the record says which programs run.
+        """
+        for path in (self.path.parent, self.path):
+            if distrust := private_files.find_distrust(path):
+                raise ContainerManagerError(
+                    f"Cannot use the state directory of cluster {self.cluster_name!r}: {distrust}"
+                )
 
     def read(self) -> ClusterRecord | None:
-        """Return the record, None if there is none. Raises ContainerManagerError if it is damaged."""
+        """Return the record, None if there is none.
+
+        Raises ContainerManagerError if it is damaged, or if it could be another user's.
+        """
+        self.require_own()
         try:
             data = self.record_path.read_bytes()
         except FileNotFoundError:
@@ -122,7 +140,7 @@ class StateDirectory:
         """Replace the record: a reader sees the old one or the new one, whole."""
         data = msgspec.json.format(msgspec.json.encode(record), indent=2)
         temporary = self.record_path.with_suffix(".json.new")
-        with temporary.open("wb") as file:
+        with private_files.open_private(temporary, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -153,17 +171,18 @@ class StateDirectory:
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Wait for the cluster's lock and hold it: one process at a time changes a cluster."""
-        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.require_own()
+        private_files.make_directory(self.path)
         with contextlib.ExitStack() as stack:
             while not lock_file(self.path / "lock", stack):
-                self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+                private_files.make_directory(self.path)
             yield
 
 
 def lock_file(path: Path, stack: contextlib.ExitStack) -> bool:
     """Lock `path` until `stack` closes. Return False if it was deleted meanwhile and guards nothing."""
     try:
-        file = path.open("ab")
+        file = private_files.open_private(path, "ab")
     except FileNotFoundError:
         return False
     stack.callback(file.close)

@@ -25,6 +25,7 @@ from typing import Any
 from supervisor.xmlrpc import Faults, SupervisorTransport
 
 from clipper_nomad.errors import ContainerManagerError
+from clipper_nomad.managers.disk import private_files
 from clipper_nomad.managers.local import leftovers
 from clipper_nomad.managers.local.logs import tail_text
 from clipper_nomad.managers.local.programs import Program
@@ -92,11 +93,11 @@ class Supervisor:
         `settings` are the only CLIPPER_ variables in the environment of the processes.
         """
         shutil.rmtree(self._directory, ignore_errors=True)
-        self._programs_dir.mkdir(mode=0o700, parents=True)
+        private_files.make_directory(self._programs_dir)
         self._make_socket_directory()
         for program in programs:
             self._write(program)
-        self._config_path.write_text(self._render())
+        private_files.write_text(self._config_path, self._render())
         self._launch(_environment(self._state.path, settings or {}))
 
     def _launch(self, environment: Mapping[str, str]) -> None:
@@ -110,6 +111,8 @@ class Supervisor:
             start_new_session=True,
             timeout=_START_TIMEOUT_S,
             check=False,
+            # supervisord opens its own log before it reads its umask.
+            umask=private_files.UMASK,
         )
         # supervisord listens before it goes to the background, and run() returns then.
         if result.returncode != 0:
@@ -203,18 +206,20 @@ class Supervisor:
     def _make_socket_directory(self) -> None:
         directory = self._socket_path.parent
         directory.mkdir(mode=0o700, exist_ok=True)
-        if directory.stat().st_uid != os.getuid() or directory.is_symlink():
+        distrust = private_files.find_distrust(directory)
+        if distrust or directory.is_symlink():
             raise ContainerManagerError(
-                f"Cannot put supervisord's socket into {directory}: it belongs to another user. "
-                "Choose a state_dir with a shorter path, so that the socket fits there."
+                f"Cannot put supervisord's socket into {directory}: {distrust or 'it is a link'}. "
+                "Or choose a state_dir with a shorter path, so that the socket fits there."
             )
 
     def _render(self) -> str:
         socket, directory = (str(p).replace("%", "%%") for p in (self._socket_path, self._directory))
         log = str(self._log_path).replace("%", "%%")
         return (
-            f"[unix_http_server]\nfile={socket}\nchmod=0700\n"
+            f"[unix_http_server]\nfile={socket}\nchmod=0600\n"
             f"[supervisord]\nlogfile={log}\nlogfile_maxbytes=10MB\nlogfile_backups=1\nloglevel=info\n"
+            f"umask={private_files.UMASK:03o}\n"
             f"pidfile={directory}/supervisord.pid\nidentifier=clipper-{self._state.cluster_name}\n"
             "[rpcinterface:supervisor]\n"
             "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface\n"
@@ -228,7 +233,7 @@ class Supervisor:
         # A new name at each start, so that the log's lines about an earlier process do not count for it. The
         # digest in it is what shows later from which program the process was started.
         process_name = f"{program.name}.{program.digest}.{secrets.token_hex(4)}"
-        self._program_path(program.name).write_text(program.render(process_name))
+        private_files.write_text(self._program_path(program.name), program.render(process_name))
         # The log exists at once, even if logs are collected before supervisord has started the program.
         program.log_path.touch(mode=0o600)
 

@@ -30,7 +30,8 @@ from typing import IO, cast
 from packaging.requirements import InvalidRequirement, Requirement
 
 from clipper_nomad.errors import BuildError
-from clipper_nomad.managers.pip import parse_requirements, run_install
+from clipper_nomad.managers.disk import private_files
+from clipper_nomad.managers.disk.pip import parse_requirements, run_install
 
 _RUNTIME = "clipper-container"
 _GZIP_LEVEL = 6
@@ -64,7 +65,8 @@ class PackageCache:
         constraints = _runtime_constraints()
         packed = self.directory / f"{_digest(requirements, constraints)}.tar.gz"
         try:
-            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            private_files.make_directory(self.directory)
+            self._require_own()
             if packed.exists() and all(map(_is_fixed, requirements)):
                 packed.touch()
             else:
@@ -76,6 +78,12 @@ class PackageCache:
                 "a folder that you may write to, with room for the packages."
             ) from error
         return packed
+
+    def _require_own(self) -> None:
+        """Raise BuildError if other users could have put packages there, which models would import."""
+        for path in (self.directory.parent, self.directory):
+            if distrust := private_files.find_distrust(path):
+                raise BuildError(f"Cannot use the cache of packages: {distrust} (XDG_CACHE_HOME)")
 
     def _install(self, requirements: Collection[str], constraints: Collection[str], packed: Path) -> None:
         with tempfile.TemporaryDirectory(dir=self.directory, prefix="new-") as temporary:
@@ -163,7 +171,10 @@ def _pack(folder: Path, target: Path) -> int:
     Only the top folder has an entry of its own: nodes count those too.
     """
     files = sorted(_files(folder))
-    with target.open("wb") as file, gzip.GzipFile("", "wb", _GZIP_LEVEL, file, mtime=0) as member:
+    with (
+        private_files.open_private(target, "wb") as file,
+        gzip.GzipFile("", "wb", _GZIP_LEVEL, file, mtime=0) as member,
+    ):
         archive = tarfile.TarFile(fileobj=cast("IO[bytes]", member), mode="w", format=tarfile.PAX_FORMAT)
         top = tarfile.TarInfo("packages")
         top.type, top.mode = tarfile.DIRTYPE, 0o755

@@ -79,7 +79,7 @@ def test_a_replica_gets_every_frontends_address_and_its_model() -> None:
 
 def test_redis_listens_to_this_machine_wherever_the_frontends_listen() -> None:
     record = replace(RECORD, host="0.0.0.0")
-    assert flag(programs.redis_program(STATE, record, Path("/usr/bin/redis-server")), "--bind") == "127.0.0.1"
+    assert flag(programs.redis_program(STATE, record, "/usr/bin/redis-server"), "--bind") == "127.0.0.1"
     frontend = programs.frontend_programs(STATE, record)["query-frontend-0"]
     assert flag(frontend, "--host") == "0.0.0.0"
     assert flag(frontend, "--advertise-rpc") == "127.0.0.1:7000"

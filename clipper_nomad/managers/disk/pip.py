@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from clipper_nomad.errors import BuildError
+from clipper_nomad.managers.disk import private_files
 
 _ERROR_LINES = 15
 _REFUSED = re.compile(r"No matching distribution found for (.+)|Invalid requirement: '(.+?)'")
@@ -39,8 +40,10 @@ def run_install(
     options = ["--no-input", "--disable-pip-version-check", "--progress-bar", "off", *arguments]
     # pip takes nothing after `--` for an option.
     command = [str(python), "-m", "pip", "install", *map(str, options), "--", *requirements]
-    with log_path.open("w") as log:
-        result = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, check=False)
+    with private_files.open_private(log_path, "w") as log:
+        result = subprocess.run(
+            command, stdout=log, stderr=subprocess.STDOUT, check=False, umask=private_files.UMASK
+        )
     if result.returncode != 0:
         lines = log_path.read_text(errors="replace").splitlines()
         refused = [match[1] or match[2] for line in lines if (match := _REFUSED.search(line))]
