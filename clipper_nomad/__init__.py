@@ -11,6 +11,7 @@ from clipper_nomad.errors import (
     DeploymentError,
     ManagementError,
     NotReachableError,
+    NotRunningError,
     UnconnectedException,
 )
 from clipper_nomad.managers.base import ContainerManager
@@ -74,6 +75,7 @@ __all__ = [
     "NomadContainerManager",
     "NomadSettings",
     "NotReachableError",
+    "NotRunningError",
     "QueryFrontend",
     "RawExecDriver",
     "Resources",

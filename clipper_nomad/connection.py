@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from clipper_nomad import names
-from clipper_nomad.errors import UnconnectedException
+from clipper_nomad.errors import NotRunningError, UnconnectedException
 from clipper_nomad.management import Record
 from clipper_nomad.managers.base import ContainerManager
 from clipper_nomad.operations.cluster import (
@@ -22,8 +22,9 @@ from clipper_nomad.operations.cluster import (
     make_cluster_spec,
     warn_meaningless,
 )
+from clipper_nomad.operations.deployment import build
 from clipper_nomad.operations.inspection import Metrics, read_metrics
-from clipper_nomad.operations.models import EXTERNAL_IMAGE
+from clipper_nomad.operations.models import NO_CONTAINER
 from clipper_nomad.operations.replicas import SCALE_TIMEOUT_S
 from clipper_nomad.operations.requests import make_build_spec, make_deploy_request
 from clipper_nomad.operations.trial import try_function
@@ -35,7 +36,7 @@ logger = logging.getLogger("clipper")
 class ClipperConnection:
     """A connection to the cluster of one container manager.
 
-    Every method but start_clipper(), connect(), stop_all() and test_predict_function() raises
+    Every method but start_clipper(), connect(), stop_all(), build_model() and test_predict_function() raises
     UnconnectedException until one of the first two has returned. All raise ClipperException for an invalid
     argument, ManagementError if the management frontend refuses a call, NotReachableError if it does not
     answer, and ContainerManagerError if the platform fails.
@@ -98,14 +99,19 @@ class ClipperConnection:
         logger.info("Connected to cluster %s at %s", self.cm.cluster_name, self.get_query_addr())
 
     def stop_all(self, graceful: bool = True, *, keep_state: bool = False) -> None:
-        """Stop the cluster with all its models, connecting first if necessary.
+        """Stop the cluster with all its models, connecting first if necessary; do nothing if none runs.
 
         All registrations are deleted, unless `keep_state` is true: then the next start_clipper() restores
         them. With `graceful` false, queries under way are not drained.
         """
-        if not self.connected:
-            self.connect()
-        self.cm.stop_all(graceful=graceful, keep_state=keep_state)
+        try:
+            if not self.connected:
+                self.connect()
+            self.cm.stop_all(graceful=graceful, keep_state=keep_state)
+        except NotRunningError as nothing:
+            logger.warning("There was nothing to stop. %s", nothing.msg)
+            self._connected_cluster = None
+            return
         self._connected_cluster = None
         kept = "its state is kept" if keep_state else "what its own Redis held is gone"
         logger.info("Stopped cluster %s: %s", self.cm.cluster_name, kept)
@@ -200,7 +206,10 @@ class ClipperConnection:
         return self._cluster.applications.get_info(name)
 
     def get_linked_models(self, app_name: str) -> list[str]:
-        """Return the names of the models that an application is linked to."""
+        """Return the names of the models that an application is linked to.
+
+        Raises ManagementError if there is no such application.
+        """
         return self._cluster.applications.get_linked_models(app_name)
 
     # -- models ----------------------------------------------------------------------------------------------
@@ -241,11 +250,11 @@ class ClipperConnection:
         """Build the image of a model's folder, and return the reference that deploy_model() takes.
 
         `base_image` is an image, or `default` for the Python runtime. `pkgs_to_install` are requirements, as
-        pip takes them. Raises BuildError with the last lines of the build.
+        pip takes them. Needs no running cluster. Raises BuildError with the last lines of the build.
         """
         model = names.parse_model_version(name, version)
         spec = make_build_spec(model, model_data_path, base_image, container_registry, pkgs_to_install)
-        return self._cluster.deployment.build(spec)
+        return build(self.cm, spec)
 
     def deploy_model(
         self,
@@ -278,9 +287,8 @@ class ClipperConnection:
         batch_size: int = -1,
     ) -> None:
         """Register a model version whose replicas are started elsewhere, which makes it current."""
-        registration = names.parse_registration(
-            name, version, input_type, image or EXTERNAL_IMAGE, labels, batch_size
-        )
+        model = names.parse_known_model(name, version)
+        registration = names.parse_registration(model, input_type, image or NO_CONTAINER, labels, batch_size)
         self._cluster.models.register(registration)
 
     def set_model_version(
@@ -297,7 +305,7 @@ class ClipperConnection:
         """
         if num_replicas is not None:
             num_replicas = names.parse_whole_number(num_replicas, "num_replicas")
-        model = names.parse_model_version(name, version)
+        model = names.parse_known_model(name, version)
         self._cluster.replicas.make_current(model, num_replicas, timeout_s)
 
     def get_current_model_version(self, name: str) -> str:
@@ -310,7 +318,7 @@ class ClipperConnection:
 
     def get_model_info(self, name: str, version: str | int) -> Record | None:
         """Return a model version's record, or None if it is unknown."""
-        return self._cluster.models.get_info(names.parse_model_version(name, version))
+        return self._cluster.models.get_info(names.parse_known_model(name, version))
 
     def test_predict_function(
         self, query: Mapping[str, Any], func: Callable[[Any], Any], input_type: str
@@ -349,7 +357,7 @@ class ClipperConnection:
 
     def get_model_replica_info(self, name: str, version: str | int, replica_id: int) -> Record | None:
         """Return a connected replica's record, or None if it is unknown."""
-        return self._cluster.models.get_replica_info(names.parse_model_version(name, version), replica_id)
+        return self._cluster.models.get_replica_info(names.parse_known_model(name, version), replica_id)
 
     def stop_models(self, model_names: Iterable[str]) -> None:
         """Stop and unregister all versions of these models."""

@@ -7,6 +7,7 @@ ClipperException
 ├── DeploymentError             a model's replicas did not become ready
 ├── BuildError                  an image could not be built or pushed
 ├── ContainerManagerError       the platform that runs the cluster refused or failed
+│   └── NotRunningError         there is no such cluster, or it does not run
 └── MetricError                 a metric of model code cannot be added or reported (clipper_container.metrics)
 
 ClipperWarning (a UserWarning)  an argument of Clipper's that has no effect here
@@ -24,6 +25,7 @@ __all__ = [
     "DeploymentError",
     "ManagementError",
     "NotReachableError",
+    "NotRunningError",
     "UnconnectedException",
 ]
 
@@ -57,6 +59,10 @@ class BuildError(ClipperException):
 
 class ContainerManagerError(ClipperException):
     """The platform that runs the cluster refused or failed."""
+
+
+class NotRunningError(ContainerManagerError):
+    """There is no such cluster, or it does not run; its state may be kept."""
 
 
 class ClipperWarning(UserWarning):

@@ -34,6 +34,22 @@ def parse_model_name(name: object) -> str:
     return _parse_dns_label(name, "model name")
 
 
+def parse_known_model(name: object, version: object) -> ModelVersion:
+    """Return the name and version of a model that may be registered; a whole number is a version too.
+
+    Only what is built or deployed here must be DNS labels: over REST models get other names. Raises
+    ClipperException.
+    """
+    if not isinstance(version, str):
+        version = str(parse_whole_number(version, "A model's version that is not text"))
+    return ModelVersion(parse_known_name(name), _parse_known(version, "model version"))
+
+
+def parse_known_name(name: object) -> str:
+    """Return the name of a model that may be registered. Raises ClipperException."""
+    return _parse_known(name, "model name")
+
+
 def parse_application_name(name: object) -> str:
     """Return `name` if it can be a registered application's. Raises ClipperException.
 
@@ -68,8 +84,8 @@ def parse_input_type(text: object) -> str:
 def parse_model_names(model_names: object) -> list[str]:
     """Return the checked names of one model or of several. Raises ClipperException."""
     if isinstance(model_names, str) or not isinstance(model_names, Iterable):
-        return [parse_model_name(model_names)]
-    return [parse_model_name(name) for name in model_names]
+        return [parse_known_name(model_names)]
+    return [parse_known_name(name) for name in model_names]
 
 
 def parse_weights(weights: object) -> list[float]:
@@ -132,11 +148,11 @@ def parse_application(
 
 
 def parse_registration(
-    name: object, version: object, input_type: object, image: object, labels: object, batch_size: object
+    model: ModelVersion, input_type: object, image: object, labels: object, batch_size: object
 ) -> ModelRegistration:
     """Return the registration of a model version, checked. Raises ClipperException."""
     return ModelRegistration(
-        parse_model_version(name, version),
+        model,
         parse_input_type(input_type),
         str(image),
         parse_labels(labels),
@@ -190,6 +206,12 @@ def _parse_weight(value: object) -> float:
     if not math.isfinite(weight):
         raise ClipperException(f"{value!r} is not a weight: use a number.")
     return weight
+
+
+def _parse_known(text: object, what: str) -> str:
+    if isinstance(text, str) and text and not set(text) & set(_NOT_IN_LABELS):
+        return text
+    raise ClipperException(f"{text!r} is not a {what}: use text without `:` and `,`.")
 
 
 def _parse_dns_label(text: object, what: str) -> str:

@@ -104,7 +104,7 @@ def logs(
     connection = session_of(context).connect()
     if model is not None:
         name, _, version = model.partition(":")
-        wanted = names.parse_model_version(name, version or connection.get_current_model_version(name))
+        wanted = names.parse_known_model(name, version or connection.get_current_model_version(name))
         text = connection.cm.tail_logs(wanted, lines)
         print_json(text.splitlines()) if as_json else typer.echo(text)
         return
@@ -122,7 +122,9 @@ def stop(
     manager = session.make_manager()
     with progress(f"Stopping cluster {session.cluster_name} …"):
         try:
-            ClipperConnection(manager).stop_all(graceful=not now, keep_state=keep_state)
+            connection = ClipperConnection(manager)
+            connection.connect()
+            connection.stop_all(graceful=not now, keep_state=keep_state)
         except ContainerManagerError:
             # One that does not run may still have state, or processes that nobody keeps.
             if keep_state or not manager.remove_leftovers():

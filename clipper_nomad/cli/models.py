@@ -115,7 +115,7 @@ def stop(
     """Stop and unregister versions of a model."""
     if version and inactive:
         raise typer.BadParameter("--version and --inactive exclude each other", param_hint="--inactive")
-    names.parse_model_name(model)
+    names.parse_known_name(model)
     connection = session_of(context).connect()
     with progress(f"Stopping model {model} …"):
         if version:

@@ -7,9 +7,9 @@ any method may be called from another process after connect(), which needs only 
 A change by one process is seen by the next call in any other. Managers are not thread-safe.
 
 Every method raises ContainerManagerError (or a subclass of ClipperException named below), which says what was
-asked, what is wrong and what to do. Every method but start_clipper(), connect() and remove_leftovers() raises
-UnconnectedException until one of the first two has returned, and again after stop_all(). If another process
-has stopped the cluster, ContainerManagerError says so.
+asked, what is wrong and what to do. Every method but start_clipper(), connect(), build() and
+remove_leftovers() raises UnconnectedException until one of the first two has returned, and again after
+stop_all(). If another process has stopped the cluster, NotRunningError says so.
 
 A call that was interrupted, at any point, can be repeated, and start_clipper() brings back what it left out.
 
@@ -34,6 +34,23 @@ class ContainerManager(abc.ABC):
 
     #: Names this cluster: a DNS-1123 label. Two clusters of different names in one place never meet.
     cluster_name: str
+
+    @property
+    def cluster_identifier(self) -> str:
+        """Return the cluster's name (Clipper's word for it)."""
+        return self.cluster_name
+
+    def get_query_addr(self) -> str:
+        """Return get_query_address(), by Clipper's name."""
+        return self.get_query_address()
+
+    def get_admin_addr(self) -> str:
+        """Return get_management_address(), by Clipper's name."""
+        return self.get_management_address()
+
+    def get_metric_addr(self) -> str:
+        """Return get_metric_address(), by Clipper's name."""
+        return self.get_metric_address()
 
     @classmethod
     def from_cli(cls, options: ClusterOptions) -> Self:
@@ -68,8 +85,8 @@ class ContainerManager(abc.ABC):
     def connect(self) -> None:
         """Attach to a running cluster, with the addresses that it was started with.
 
-        Raises ContainerManagerError if there is none of this name; the error says so if one was stopped with
-        its state kept.
+        Raises NotRunningError if there is none of this name; the error says so if one was stopped with its
+        state kept.
         """
 
     @abc.abstractmethod
@@ -89,7 +106,7 @@ class ContainerManager(abc.ABC):
         """Turn a model's folder into an image that deploy() runs, and return the image's immutable name.
 
         The name means these contents whatever is built later. Building the same folder with the same packages
-        again is quick. Raises BuildError with the last lines of what failed.
+        again is quick. It needs no running cluster. Raises BuildError with the last lines of what failed.
         """
 
     @abc.abstractmethod

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from clipper_nomad.errors import ContainerManagerError, UnconnectedException
+from clipper_nomad.errors import NotRunningError, UnconnectedException
 
 Record = TypeVar("Record")
 
@@ -31,7 +31,7 @@ class ConnectionState(Generic[Record]):
         self.require()
         record = self._read()
         if record is None:
-            raise ContainerManagerError(
+            raise NotRunningError(
                 f"Cluster {self._cluster_name!r} was stopped meanwhile: start it again with start_clipper()"
             )
         return record

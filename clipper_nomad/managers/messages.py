@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from clipper_container.logs import printable_lines
-from clipper_nomad.errors import ContainerManagerError
+from clipper_nomad.errors import ContainerManagerError, NotRunningError
 from clipper_nomad.types import ModelVersion
 
 
@@ -57,21 +57,21 @@ def not_deployed(model: ModelVersion) -> ContainerManagerError:
     )
 
 
-def not_running(cluster_name: str) -> ContainerManagerError:
+def not_running(cluster_name: str) -> NotRunningError:
     """Return the refusal to connect to a cluster of which only the state is left."""
-    return ContainerManagerError(
+    return NotRunningError(
         f"Cannot connect to cluster {cluster_name!r}: it does not run, but its state is there. "
         "start_clipper() brings it back with its models; remove_leftovers() or `clipper-nomad stop` removes "
         "it."
     )
 
 
-def not_found(cluster_name: str, place: str, settings: str = "cluster_name") -> ContainerManagerError:
+def not_found(cluster_name: str, place: str, settings: str = "cluster_name") -> NotRunningError:
     """Return the refusal to connect to a cluster that does not exist in `place`.
 
     `settings` are the manager's arguments that choose the cluster.
     """
-    return ContainerManagerError(
+    return NotRunningError(
         f"Cannot connect to cluster {cluster_name!r}: there is none {place}. Start it with start_clipper(), "
         f"or give the {settings} that it was started with."
     )

@@ -41,7 +41,7 @@ class Applications:
 
     def unlink(self, app_name: str, model_name: str) -> None:
         """Unlink a model from an application."""
-        app_name, model_name = names.parse_application_name(app_name), names.parse_model_name(model_name)
+        app_name, model_name = names.parse_application_name(app_name), names.parse_known_name(model_name)
         self._management.delete_model_links(app_name, [model_name])
         logger.info("Model %s is no longer linked to application %s", model_name, app_name)
 

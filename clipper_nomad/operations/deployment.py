@@ -38,15 +38,10 @@ class Deployment:
         self._management = management
         self._models = models
 
-    def build(self, spec: BuildSpec) -> str:
-        """Build a model's folder, and return the image. Raises what the manager raises."""
-        logger.info("Building model version %s", spec.model)
-        return self._manager.build(spec)
-
-    def build_and_deploy(self, build: BuildSpec, request: DeployRequest) -> None:
+    def build_and_deploy(self, spec: BuildSpec, request: DeployRequest) -> None:
         """Build a model's folder unless the version is registered, and deploy the image as `deploy` does."""
         self._models.refuse_registered(request.model)
-        self._start(request, self.build(build))
+        self._start(request, build(self._manager, spec))
 
     def deploy(self, request: DeployRequest, image: str) -> None:
         """Start replicas of `image`, wait until all are ready, and make the version current.
@@ -136,6 +131,12 @@ class Deployment:
             cause.add_note(
                 f"Its replicas could not be removed: {exc} Remove them with stop_versioned_models()."
             )
+
+
+def build(manager: ContainerManager, spec: BuildSpec) -> str:
+    """Build a model's folder, and return the image. Raises what the manager raises."""
+    logger.info("Building model version %s", spec.model)
+    return manager.build(spec)
 
 
 def describe_log(manager: ContainerManager, model: ModelVersion) -> str:

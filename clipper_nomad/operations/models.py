@@ -16,7 +16,7 @@ from clipper_nomad.types import ModelRegistration, ModelVersion
 logger = logging.getLogger("clipper")
 
 #: Clipper's word for a model whose containers are started elsewhere.
-EXTERNAL_IMAGE = "EXTERNAL"
+NO_CONTAINER = "NO_CONTAINER"
 
 
 class Models:
@@ -40,7 +40,7 @@ class Models:
 
     def get_current(self, name: str) -> ModelVersion:
         """Return a model's current version. Raises ClipperException when it has none."""
-        name = names.parse_model_name(name)
+        name = names.parse_known_name(name)
         current = self._management.get_model_versions(name).current
         if current is None:
             raise ClipperException(
@@ -50,7 +50,7 @@ class Models:
 
     def pick(self, name: str, version: object) -> ModelVersion:
         """Return a model's version; a version of None means the current one."""
-        return self.get_current(name) if version is None else names.parse_model_version(name, version)
+        return self.get_current(name) if version is None else names.parse_known_model(name, version)
 
     def get_all(self, *, verbose: bool) -> list[Any]:
         """Return all registered versions as `name:version`, or their records."""

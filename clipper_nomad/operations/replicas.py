@@ -30,8 +30,10 @@ class Replicas:
     def set_num(self, model: ModelVersion, num_replicas: int, timeout_s: float) -> None:
         """Change the number of replicas, and wait at most `timeout_s` until new ones are connected.
 
-        Raises DeploymentError with the last log lines if they are not; they go on trying.
+        Raises DeploymentError with the last log lines if they are not; they go on trying. Raises
+        ClipperException for a version that is registered without replicas of this cluster.
         """
+        self._refuse_containerless(model)
         before = self._manager.get_num_replicas(model)
         logger.info("Model version %s: from %d to %d replicas", model, before, num_replicas)
         self._manager.set_num_replicas(model, num_replicas)
@@ -47,6 +49,14 @@ class Replicas:
             self.set_num(model, num_replicas, timeout_s)
         self._management.set_model_version(model)
         logger.info("Model version %s is now current", model)
+
+    def _refuse_containerless(self, model: ModelVersion) -> None:
+        if model not in self._manager.get_replicas() and self._management.get_model(model):
+            raise ClipperException(
+                f"Cannot resize the replica set for containerless model {model}: it was registered without "
+                "replicas of this cluster. Start and stop its containers where they run, or stop the version "
+                "with stop_versioned_models() and deploy it."
+            )
 
     def _wait_connected(self, model: ModelVersion, wanted: int, timeout_s: float) -> None:
         missing = wait_until(

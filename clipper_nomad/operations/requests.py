@@ -66,7 +66,9 @@ def make_deploy_request(
     """
     check_options(options)
     return DeployRequest(
-        registration=names.parse_registration(name, version, input_type, "", labels, batch_size),
+        registration=names.parse_registration(
+            names.parse_model_version(name, version), input_type, "", labels, batch_size
+        ),
         num_replicas=names.parse_whole_number(num_replicas, "num_replicas"),
         resources=_parse_resources(options.get("resources")),
         devices=_parse_devices(options.get("devices", ())),

@@ -119,7 +119,7 @@ class Stopping:
 
 def _parse_names(model_names: Iterable[str]) -> list[str]:
     listed = [model_names] if isinstance(model_names, str) else model_names
-    return [names.parse_model_name(name) for name in listed]
+    return [names.parse_known_name(name) for name in listed]
 
 
 def _parse_versions(versions_by_name: Mapping[str, Iterable[object]]) -> list[ModelVersion]:
@@ -129,7 +129,7 @@ def _parse_versions(versions_by_name: Mapping[str, Iterable[object]]) -> list[Mo
             'pass {"model name": ["version", ...]}.'
         )
     return [
-        names.parse_model_version(name, version)
+        names.parse_known_model(name, version)
         for name, versions in versions_by_name.items()
         for version in ([versions] if isinstance(versions, str | int) else versions)
     ]

@@ -99,7 +99,6 @@ class PaperManager(ContainerManager):
 
     def build(self, spec: BuildSpec) -> str:
         """Return a name made of the folder's content."""
-        self._connection.record()
         digest = hashlib.sha256()
         for path in sorted(each for each in spec.model_data_path.rglob("*") if each.is_file()):
             digest.update(path.read_bytes())

@@ -142,7 +142,6 @@ class DockerContainerManager(ContainerManager):
 
     def build(self, spec: BuildSpec) -> str:
         """Build the version's image, push it if a registry is set, and return its digest or id."""
-        self._connection.record()
         return build_model_image(self._engine.client, spec, self.cluster_name, self._images)
 
     def deploy(self, spec: DeploySpec) -> None:

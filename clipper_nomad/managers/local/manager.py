@@ -131,7 +131,6 @@ class LocalContainerManager(ContainerManager):
 
     def build(self, spec: BuildSpec) -> str:
         """Copy the model's folder, install the packages that are missing here, and return the copy's path."""
-        self._connection.record()
         _warn_meaningless(
             base_image=spec.base_image if spec.base_image != "default" else None,
             container_registry=spec.container_registry,

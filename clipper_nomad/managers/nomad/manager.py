@@ -21,6 +21,7 @@ from clipper_nomad.managers.connection_state import ConnectionState
 from clipper_nomad.managers.dns_names import require_dns_name, require_model_names
 from clipper_nomad.managers.nomad.api.jobs import Jobs
 from clipper_nomad.managers.nomad.api.logs import Logs
+from clipper_nomad.managers.nomad.api.namespaces import provide_namespace
 from clipper_nomad.managers.nomad.api.volumes import Volumes
 from clipper_nomad.managers.nomad.clients.access import ConsulAccess, NomadAccess
 from clipper_nomad.managers.nomad.clients.consul import ConsulCatalog
@@ -61,7 +62,9 @@ class NomadContainerManager(ContainerManager):
     default none.
 
     Jobs may run in `datacenters`, by default all. With `redis_ip` (and `redis_port`) an
-    external Redis is used, whose content stays when the cluster ends. Everything else is in `settings`.
+    external Redis is used, whose content stays when the cluster ends. With
+    `create_namespace_if_not_exists` start_clipper() makes the namespace if it is missing; it stays when the
+    cluster ends. Everything else is in `settings`.
     """
 
     def __init__(
@@ -74,6 +77,7 @@ class NomadContainerManager(ContainerManager):
         redis_ip: str | None = None,
         redis_port: int = 6379,
         namespace: str | None = None,
+        create_namespace_if_not_exists: bool = False,
         *,
         settings: NomadSettings | None = None,
     ) -> None:
@@ -92,7 +96,8 @@ class NomadContainerManager(ContainerManager):
             cluster_name, self._settings, self._dns, self._load_balancer, redis_ip, redis_port
         )
 
-        api = NomadAPI(access)
+        api = self._api = NomadAPI(access)
+        self._makes_namespace = create_namespace_if_not_exists
         self._cluster_jobs = ClusterJobs(Jobs(api), cluster_name)
         self._logs = Logs(api)
         catalog = (
@@ -140,6 +145,8 @@ class NomadContainerManager(ContainerManager):
         # Raises, before anything is submitted, if services cannot be looked up.
         self._dns.lookup(service_name(self.cluster_name, "query"))
         self._fabio_routes.refuse_taken(self._wanted.rpc_address)
+        if self._makes_namespace:
+            provide_namespace(self._api, self._location.namespace)
         self._frontends.start(
             self._definitions(self._wanted), spec, lambda: self._task_sources.of_components(spec)
         )
@@ -170,7 +177,6 @@ class NomadContainerManager(ContainerManager):
 
     def build(self, spec: BuildSpec) -> str:
         """Build the version's image, pushed if a registry is set, or its archive; return its name or URL."""
-        self._connection.record()
         return self._task_sources.build(spec)
 
     def deploy(self, spec: DeploySpec) -> None:

@@ -19,7 +19,7 @@ from clipper_nomad.testing.harness import Build, Harness
 from clipper_nomad.testing.models import constant, row_sums
 from clipper_nomad.testing.rest import RefusedError, predict, request
 from clipper_nomad.testing.waiting import eventually
-from clipper_nomad.types import BuildSpec, ClusterSpec, DeploySpec, ModelVersion
+from clipper_nomad.types import ClusterSpec, DeploySpec, ModelVersion
 
 SUMS = ModelVersion("sums", "1")
 
@@ -82,7 +82,6 @@ def test_connecting_to_nothing_says_what_to_do(idle: Harness) -> None:
         lambda manager: manager.get_query_address(),
         lambda manager: manager.get_management_address(),
         lambda manager: manager.get_metric_address(),
-        lambda manager: manager.build(BuildSpec(SUMS, Path())),
         lambda manager: manager.deploy(DeploySpec(SUMS, "doubles", "image")),
         lambda manager: manager.check_replicas(SUMS),
         lambda manager: manager.get_num_replicas(SUMS),

@@ -118,6 +118,14 @@ def test_a_version_without_replicas_stays_deployed(
     assert replicas(running).keys() == {"model.sums.2.0"}
 
 
+def test_a_model_is_built_by_a_manager_that_is_not_connected(
+    running: Harness, manager: ContainerManager, build: Build
+) -> None:
+    image = build(running.make_manager(), row_sums())
+    manager.deploy(DeploySpec(SUMS, "doubles", image, num_replicas=0))
+    assert manager.get_replicas() == {SUMS: 0}
+
+
 def test_a_version_that_was_never_deployed_cannot_be_scaled(manager: ContainerManager) -> None:
     with pytest.raises(ContainerManagerError, match="sums:1: it is not deployed"):
         manager.set_num_replicas(SUMS, 2)

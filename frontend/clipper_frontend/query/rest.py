@@ -205,7 +205,8 @@ def _unknown(application: Application, version: str) -> str:
         )
     if application.model is None:
         return f"version {version!r} was asked for, and application {application.name!r} has no linked model"
-    return f"model {application.model!r} has no registered version {version!r}"
+    # Clipper's clients compare this text.
+    return f"Requested version: {version} does not exist for model: {application.model}"
 
 
 def _respond_health(exchange: Exchange, problem: str | None) -> None:

@@ -95,10 +95,14 @@ class Applications(Scripts):
         await self.run("delete_model_links", application, len(model_names), *model_names, *changed)
 
     async def get_linked_models(self, application: str) -> tuple[str, ...]:
-        """Return the names of the models that an application is linked to, sorted; none if unknown."""
-        mirror = Mirror()
-        mirror.apply(await self.read([(Database.LINKS, application)]))
-        return tuple(sorted(mirror.linked_models(application)))
+        """Return the names of the models that an application is linked to, sorted.
+
+        Raises RegistryRefusal if there is no such application.
+        """
+        found = await self.get_application(application)
+        if found is None:
+            raise RegistryRefusal(f"No application with name '{application}' exists.")
+        return found.linked_models
 
     async def _weighing(self, application: str, weights: Mapping[str, float]) -> list[str]:
         """Return the arguments with which a script gives arms other weights."""

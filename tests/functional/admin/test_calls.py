@@ -25,7 +25,7 @@ from tests.support.processes import ManagementFrontend
 from tests.support.recording_manager import connect
 
 Connected = tuple[ClipperConnection, RecordingManager]
-WITHOUT_CLUSTER = {"start_clipper", "connect", "stop_all", "test_predict_function"}
+WITHOUT_CLUSTER = {"start_clipper", "connect", "stop_all", "build_model", "test_predict_function"}
 
 
 @pytest.fixture
@@ -113,7 +113,7 @@ def test_models_registered_without_containers(connected: Connected) -> None:
     assert clipper.get_current_model_version("sum") == "1"
     listed = {record["model_version"]: record for record in clipper.get_all_models(verbose=True)}
     assert listed["1"]["container_name"] == "an-image"
-    assert listed["2"]["container_name"] == "EXTERNAL"
+    assert listed["2"]["container_name"] == "NO_CONTAINER"
     assert listed["1"] == clipper.get_model_info("sum", 1)
     assert manager.replicas == {}
 

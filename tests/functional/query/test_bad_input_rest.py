@@ -160,7 +160,9 @@ def test_an_unknown_application(address: str) -> None:
 
 def test_an_unknown_version(address: str) -> None:
     body = b'{"input": [1.0], "version": "no-such-version"}'
-    expect_refusal(address, "doubles", body, error="Query processing error")
+    status, text = request(address, "POST", "/doubles/predict", body)
+    cause = "Requested version: no-such-version does not exist for model: sums"
+    assert (status, json.loads(text)) == (400, {"error": "Query processing error", "cause": cause})
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH"])

@@ -41,6 +41,17 @@ def test_other_versions_are_refused(version: Any) -> None:
         names.parse_model_version("m", version)
 
 
+@pytest.mark.parametrize("version", ["v1.0", 3, "Ä b"])
+def test_a_registered_model_may_have_any_name_that_rest_takes(version: Any) -> None:
+    assert names.parse_known_model("My_Model", version) == ModelVersion("My_Model", str(version))
+
+
+@pytest.mark.parametrize(("name", "version"), [("", "1"), ("m", ""), ("m,", "1"), ("m", "1:2"), (None, "1")])
+def test_a_name_that_no_model_can_have_is_refused(name: Any, version: str) -> None:
+    with pytest.raises(ClipperException, match="without `:` and `,`"):
+        names.parse_known_model(name, version)
+
+
 @pytest.mark.parametrize("name", ["", "a:b", "a,b", "a/b", None, 3])
 def test_an_application_name_has_no_separators(name: Any) -> None:
     with pytest.raises(ClipperException, match="without `:`, `,` and `/`"):
@@ -91,8 +102,8 @@ def test_what_is_wrong_with_an_application_is_said(change: dict[str, Any], messa
 def test_one_model_or_several() -> None:
     assert names.parse_model_names("m") == ["m"]
     assert names.parse_model_names(name for name in ("m", "n")) == ["m", "n"]
-    with pytest.raises(ClipperException, match="'N' is not a model name"):
-        names.parse_model_names(["m", "N"])
+    with pytest.raises(ClipperException, match="'n:1' is not a model name"):
+        names.parse_model_names(["m", "n:1"])
     with pytest.raises(ClipperException, match="None is not a model name"):
         names.parse_model_names(None)
 
@@ -132,5 +143,5 @@ def test_a_batch_size_is_positive_or_learnt(batch_size: Any) -> None:
 
 
 def test_a_registration_is_checked_as_a_whole() -> None:
-    found = names.parse_registration("m", 2, "b", "image", ["x"], 8)
+    found = names.parse_registration(ModelVersion("m", "2"), "b", "image", ["x"], 8)
     assert found == ModelRegistration(ModelVersion("m", "2"), "bytes", "image", ("x",), 8)
