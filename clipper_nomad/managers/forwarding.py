@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 
-_ALWAYS = ("CLIPPER_DNS", "CLIPPER_LOG_LEVEL")
+ALLOWED_HOSTS = "CLIPPER_ALLOWED_HOSTS"
+_ALWAYS = ("CLIPPER_DNS", "CLIPPER_LOG_LEVEL", ALLOWED_HOSTS)
 #: Credentials and TLS of a Redis elsewhere; a cluster's own Redis has neither.
 _REDIS_PREFIX = "CLIPPER_REDIS_"
+
+
+def with_allowed_hosts(environment: Mapping[str, str], *names: str) -> dict[str, str]:
+    """Return a management frontend's environment in which it may also be asked for by these names."""
+    given = environment.get(ALLOWED_HOSTS, "").split(",")
+    return {**environment, ALLOWED_HOSTS: ",".join(dict.fromkeys(filter(None, [*given, *names])))}
 
 
 def forwarded_settings(*, has_own_redis: bool) -> dict[str, str]:

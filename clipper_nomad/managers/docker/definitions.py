@@ -15,6 +15,7 @@ import msgspec
 from clipper_nomad.errors import ClipperWarning, ContainerManagerError
 from clipper_nomad.managers.docker import labels
 from clipper_nomad.managers.docker.labels import ClusterRecord, ModelRecord
+from clipper_nomad.managers.forwarding import with_allowed_hosts
 from clipper_nomad.types import ClusterSpec, Device, Resources
 
 REDIS_PORT = 6379
@@ -112,8 +113,10 @@ def management_frontend(
 ) -> Definition:
     """Return the management frontend."""
     found = labels.of_cluster(cluster_name, labels.MANAGEMENT_FRONTEND, record.version)
+    name = labels.join(cluster_name, labels.MANAGEMENT_FRONTEND)
+    environment = with_allowed_hosts(environment, name, record.docker_ip)
     return Definition(
-        labels.join(cluster_name, labels.MANAGEMENT_FRONTEND),
+        name,
         image,
         record.network,
         {**found, **labels.of_record(record)},

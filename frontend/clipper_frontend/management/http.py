@@ -19,6 +19,7 @@ from clipper_frontend.errors import PolicyRefusal, RegistryRefusal, RegistryUnav
 from clipper_frontend.management.answers import Reply
 from clipper_frontend.management.bodies import BadBodyError, decode
 from clipper_frontend.management.calls import CALLS, Call
+from clipper_frontend.management.guard import Guard
 from clipper_frontend.management.metrics import CONTENT_TYPE, ManagementMetrics
 from clipper_frontend.management.state import ServingState
 
@@ -28,10 +29,11 @@ RETRY_AFTER_S = 1
 
 
 def make_rest_app(
-    state: ServingState, metrics: ManagementMetrics, *, body_timeout_s: float
+    state: ServingState, metrics: ManagementMetrics, guard: Guard, *, body_timeout_s: float
 ) -> web.Application:
     """Return the application of the REST port: every admin call, health and metrics."""
     app = make_admin_app(state, metrics)
+    app.middlewares.append(_guarding(guard))
     for name, call in CALLS.items():
         app.router.add_post(f"/admin/{name}", _handler(state, name, call, body_timeout_s))
     app.router.add_get("/admin/ping", _ping, allow_head=False)
@@ -127,6 +129,19 @@ def _counting(state: ServingState, metrics: ManagementMetrics) -> Middleware:
             metrics.observe(path, status, time.perf_counter() - started_s)
 
     return count
+
+
+def _guarding(guard: Guard) -> Middleware:
+    """Refuse what a web page makes a browser send to the admin calls."""
+
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        refusal = guard.refusal(request.headers) if request.path.startswith("/admin") else None
+        if refusal is not None:
+            return web.Response(text=refusal.text, status=refusal.status)
+        return await handler(request)
+
+    return check
 
 
 @web.middleware

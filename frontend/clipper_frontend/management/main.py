@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 from clipper_frontend.errors import ClusterMismatch
 from clipper_frontend.logs import configure_logging
+from clipper_frontend.management.guard import parse_hosts
 from clipper_frontend.management.server import ManagementSettings, serve
 from clipper_frontend.settings import CommonSettings, add_common_arguments, add_setting, port, seconds
 
@@ -39,10 +40,20 @@ def parse_settings(argv: Sequence[str] | None = None) -> ManagementSettings:
         default=60.0,
         help="a body must have arrived after this long",
     )
+    add_setting(
+        parser,
+        "--allowed-hosts",
+        default="",
+        help="names by which the admin calls may be asked for, with commas, besides IP addresses, localhost, "
+        "this host's name and *.consul; web pages of these hosts may make them",
+    )
     args = parser.parse_args(argv)
     try:
         return ManagementSettings(
-            common=CommonSettings.from_args(args), port=args.port, body_timeout_s=args.body_timeout_s
+            common=CommonSettings.from_args(args),
+            port=args.port,
+            body_timeout_s=args.body_timeout_s,
+            allowed_hosts=parse_hosts(args.allowed_hosts),
         )
     except ValueError as exc:
         parser.error(str(exc))

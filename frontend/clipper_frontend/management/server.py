@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from clipper_frontend.errors import RegistryUnavailable
+from clipper_frontend.management.guard import Guard
 from clipper_frontend.management.http import make_admin_app, make_rest_app
 from clipper_frontend.management.metrics import ManagementMetrics
 from clipper_frontend.management.state import ServingState
@@ -39,6 +41,8 @@ class ManagementSettings:
     common: CommonSettings
     port: int
     body_timeout_s: float = 60.0
+    #: Names by which the admin calls are asked for, besides the host's own.
+    allowed_hosts: tuple[str, ...] = ()
 
 
 class _NoBadRequests(logging.Filter):
@@ -79,7 +83,8 @@ async def _listening(settings: ManagementSettings, state: ServingState) -> Async
     """Listen on the REST port and, if set, the admin port; at the end finish the requests in progress."""
     common, metrics = settings.common, ManagementMetrics()
     async with contextlib.AsyncExitStack() as stack:
-        rest = make_rest_app(state, metrics, body_timeout_s=settings.body_timeout_s)
+        guard = Guard((common.host, socket.gethostname()), settings.allowed_hosts)
+        rest = make_rest_app(state, metrics, guard, body_timeout_s=settings.body_timeout_s)
         runners = {"rest": await _open(stack, rest, common.host, settings.port)}
         if common.admin_port is not None:
             admin = make_admin_app(state, metrics)

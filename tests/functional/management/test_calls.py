@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -380,3 +381,40 @@ def test_the_openapi_document_is_served(management: ManagementFrontend) -> None:
     document = reply.json()
     assert document["openapi"].startswith("3.1")
     assert {"/{application}/predict", "/admin/add_app", "/admin/openapi.json"} <= document["paths"].keys()
+
+
+# -- web pages -----------------------------------------------------------------------------------------
+
+
+def body(**fields: Any) -> bytes:
+    return json.dumps(fields).encode()
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Origin": "http://evil.example", "Content-Type": "text/plain"}, 403),
+        ({"Origin": "null", "Content-Type": "application/json"}, 403),
+        ({"Sec-Fetch-Site": "cross-site", "Content-Type": "text/plain"}, 403),
+        ({"Sec-Fetch-Site": "same-origin", "Content-Type": "text/plain"}, 415),
+        ({"Host": "rebound.evil.example:1338"}, 421),
+    ],
+)
+def test_a_web_page_deletes_no_application(
+    client: LetterManagementClient, headers: dict[str, str], status: int
+) -> None:
+    client.call("add_app", **APP)
+    assert client.post("delete_app", body(name="a"), **headers).status == status
+    assert_json(client.call("get_all_applications"), ["a"])
+
+
+def test_a_program_may_send_json_under_any_type_and_by_any_own_name(client: LetterManagementClient) -> None:
+    for headers in ({"Content-Type": "application/x-www-form-urlencoded"}, {"Host": "x.service.consul"}):
+        client.call("add_app", **APP)
+        assert client.post("delete_app", body(name="a"), **headers).status == 200
+
+
+def test_health_and_metrics_answer_under_any_name(client: LetterManagementClient) -> None:
+    for path in ("/health/live", "/health/ready", "/metrics"):
+        assert client.request("GET", path, headers={"Host": "probe.example"}).status == 200
+    assert client.request("GET", "/admin/metrics", headers={"Host": "probe.example"}).status == 421

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from clipper_nomad.jobspecs import (
     HostVolume,
@@ -20,6 +20,7 @@ from clipper_nomad.jobspecs import (
     TaskResources,
     service_name,
 )
+from clipper_nomad.managers.forwarding import ALLOWED_HOSTS, with_allowed_hosts
 from clipper_nomad.managers.nomad.cluster import records
 from clipper_nomad.managers.nomad.cluster.records import ClusterRecord
 from clipper_nomad.managers.nomad.dns import DNS
@@ -27,7 +28,7 @@ from clipper_nomad.managers.nomad.load_balancer import LoadBalancer
 from clipper_nomad.managers.nomad.settings import NomadSettings
 from clipper_nomad.types import ClusterSpec, DeploySpec, Device, Resources
 
-_FRONTEND_SETTINGS = ("CLIPPER_LOG_LEVEL",)
+_FRONTEND_SETTINGS = ("CLIPPER_LOG_LEVEL", ALLOWED_HOSTS)
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,10 @@ class Definitions:
             self.settings.management_frontend_resources,
             self._frontend_environment(),
         )
+        if self.record.management_address:
+            # The load balancer passes on the name by which it was asked.
+            name = self.record.management_address.partition("/")[0].rpartition(":")[0]
+            task = replace(task, environment=with_allowed_hosts(task.environment, name))
         return ManagementFrontendJob(
             cluster_name=self.cluster_name,
             version=self.record.version,

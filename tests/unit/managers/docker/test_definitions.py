@@ -67,6 +67,17 @@ def test_frontends_reach_each_other_on_the_network_and_the_admin_library_at_a_pu
     assert 1338 in [each.host_port for each in frontend.published]
 
 
+def test_the_management_frontend_answers_to_every_name_that_it_is_asked_by() -> None:
+    record = replace(RECORD, docker_ip="docker.example")
+    given = {"CLIPPER_ALLOWED_HOSTS": "admin.example"}
+    environment = definitions.management_frontend("iris", record, "sha256:m", given).environment
+    assert environment["CLIPPER_ALLOWED_HOSTS"].split(",") == [
+        "admin.example",
+        "clipper.iris.management-frontend",
+        "docker.example",
+    ]
+
+
 def test_a_redis_elsewhere_is_used() -> None:
     record = replace(RECORD, redis_ip="10.0.0.1", redis_port=6380)
     assert query_frontend(record=record).environment["CLIPPER_REDIS"] == "10.0.0.1:6380"

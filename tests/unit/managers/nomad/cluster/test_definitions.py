@@ -128,6 +128,14 @@ def test_without_a_load_balancer_services_have_no_routes() -> None:
     assert made.management_frontend(IMAGES).tags == ()
 
 
+def test_the_management_frontend_answers_to_the_load_balancers_name() -> None:
+    routed = replace(RECORD, management_address="fabio.example:9999/clipper-iris.management")
+    made = definitions(routed, environment={"CLIPPER_ALLOWED_HOSTS": "admin.example"})
+    environment = made.management_frontend(IMAGES).task.environment
+    assert environment["CLIPPER_ALLOWED_HOSTS"] == "admin.example,fabio.example"
+    assert "CLIPPER_ALLOWED_HOSTS" not in definitions().management_frontend(IMAGES).task.environment
+
+
 def test_a_redis_elsewhere_is_asked_with_what_it_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {
         "IP": "ignored",
