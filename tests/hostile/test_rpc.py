@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.frontends.load import LOST, Connection, doubles_body
+from tests.support.frontends.load import Answer
 from tests.support.hostile.budget import Budget, random_of
-from tests.support.hostile.control import controlled, until
+from tests.support.hostile.control import Client, controlled, until
 from tests.support.hostile.counts import Counts
 from tests.support.hostile.registry import METADATA, REPLICAS, Registry
 from tests.support.hostile.rogues import Rogues
@@ -34,23 +34,9 @@ def rogue_app(served: Served) -> Iterator[str]:
     connection.stop_models(ROGUE_MODEL)
 
 
-async def ask(served: Served, app: str, counts: Counts, budget: Budget) -> None:
-    """Send queries whose replicas are rogues: each is answered, by what they say or by a default."""
-    connection = Connection(served.query)
-    for number in itertools.count():
-        if not budget.is_left():
-            break
-        counts.cases += 1
-        try:
-            answer = await connection.post(f"/{app}/predict", doubles_body(number))
-        except LOST as lost:
-            counts.unanswered(f"query {number} to rogues: {lost!r}")
-            await connection.close()
-            continue
-        if answer.status != 200:
-            counts.wrong(f"query {number} to rogues: {answer.status} {answer.body}")
-        await asyncio.sleep(0.005)
-    await connection.close()
+def is_answered(_number: int, answer: Answer) -> str:
+    """Return what is wrong: replicas that are rogues may say anything, and a default is as good."""
+    return "" if answer.status == 200 else f"{answer.status} {answer.body}"
 
 
 async def test_peers(served: Served, counts: Counts, rogue_app: str) -> None:
@@ -65,10 +51,13 @@ async def test_peers(served: Served, counts: Counts, rogue_app: str) -> None:
     with served.watch(counts):
         async with controlled(served, counts):
             floods = [rogues.flood(frames, FLOOD) for frames in ([b"", u32(2)], [u32(2)])]
-            asking = [ask(served, rogue_app, counts, budget) for _ in range(2)]
+            client = Client(served.query, rogue_app, counts, is_answered)
+            asking = [client.ask(budget.is_left) for _ in range(2)]
             await asyncio.gather(*(misbehave() for _ in range(PARALLEL)), *floods, *asking)
             rogues.close()
             await until(lambda: registry.keys(REPLICAS) == replicas)
+    for lost in client.lost:
+        counts.unanswered(lost)
     for key in sorted(registry.keys(METADATA)):
         if not key.endswith((":sums", ":echo", f":{ROGUE_MODEL}", "CLUSTER_NAME", ":sums:1", ":echo:1")):
             counts.left_over(f"{key[:100]!r} in Redis")

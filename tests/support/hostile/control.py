@@ -1,12 +1,13 @@
-"""A well-behaved client beside hostile ones: its queries must be right and in time, whatever others do."""
+"""Well-behaved clients beside what is hostile: their queries are judged one by one."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import AsyncIterator, Callable
 
-from tests.support.frontends.load import LOST, Connection, doubles_body
+from tests.support.frontends.load import LOST, Answer, Connection, doubles_body
 from tests.support.hostile.counts import Counts
 from tests.support.hostile.served import CONTROL_APP, CONTROL_SLO_S, Served
 
@@ -14,36 +15,64 @@ _PAUSE_S = 0.02
 #: The scheduling of a busy machine, on top of the objective.
 _SLACK_S = 5.0
 
+#: Returns what is wrong with the answer to the query of a number; empty if nothing is.
+Judge = Callable[[int, Answer], str]
+
+
+class Client:
+    """A client that asks one query after the other over a connection, and opens another if that is lost.
+
+    `lost` are the errors of queries that got no answer; those that were only late are counted as unanswered.
+    """
+
+    def __init__(self, address: str, app: str, counts: Counts, judge: Judge) -> None:
+        self._address = address
+        self._app = app
+        self._counts = counts
+        self._judge = judge
+        self.lost: list[str] = []
+
+    async def ask(self, goes_on: Callable[[], bool]) -> None:
+        """Ask as long as `goes_on` returns true."""
+        connection, numbers = Connection(self._address), itertools.count()
+        while goes_on():
+            number = next(numbers)
+            self._counts.cases += 1
+            try:
+                answer = await connection.post(f"/{self._app}/predict", doubles_body(number))
+            except TimeoutError:
+                self._counts.unanswered(f"query {number} to {self._app}")
+                await connection.close()
+            except LOST as lost:
+                self.lost.append(f"query {number} to {self._app}: {lost!r}")
+                await connection.close()
+            else:
+                if problem := self._judge(number, answer):
+                    self._counts.wrong(f"query {number} to {self._app}: {problem}")
+            await asyncio.sleep(_PAUSE_S)
+        await connection.close()
+
 
 @contextlib.asynccontextmanager
 async def controlled(served: Served, counts: Counts) -> AsyncIterator[None]:
-    """Ask during the block, over a connection that stays open."""
-    stop = asyncio.Event()
-    asking = asyncio.create_task(_ask(served.query, counts, stop))
+    """Ask during the block, over a connection that stays open; each answer must be right and in time."""
+    client, going = Client(served.query, CONTROL_APP, counts, _is_right_and_in_time), [True]
+    asking = asyncio.create_task(client.ask(lambda: bool(going)))
     try:
         yield
     finally:
-        stop.set()
+        going.clear()
         await asking
+        for lost in client.lost:
+            counts.unanswered(lost)
 
 
-async def _ask(address: str, counts: Counts, stop: asyncio.Event) -> None:
-    connection, number = Connection(address), 0
-    while not stop.is_set():
-        number += 1
-        counts.cases += 1
-        try:
-            answer = await connection.post(f"/{CONTROL_APP}/predict", doubles_body(number))
-        except LOST as lost:
-            counts.unanswered(f"the control's query {number}: {lost!r}")
-            await connection.close()
-            continue
-        if answer.is_default or answer.body["output"] != number + 0.5:
-            counts.wrong(f"the control's query {number}: {answer.status} {answer.body}")
-        elif answer.latency_s > CONTROL_SLO_S + _SLACK_S:
-            counts.wrong(f"the control's query {number} took {answer.latency_s:.1f} s")
-        await asyncio.sleep(_PAUSE_S)
-    await connection.close()
+def _is_right_and_in_time(number: int, answer: Answer) -> str:
+    if answer.latency_s > CONTROL_SLO_S + _SLACK_S:
+        return f"it took {answer.latency_s:.1f} s"
+    if answer.is_default or answer.body["output"] != number + 0.5:
+        return f"{answer.status} {answer.body}"
+    return ""
 
 
 async def until(condition: Callable[[], bool], timeout_s: float = 60.0) -> None:

@@ -43,6 +43,12 @@ def echo() -> Model:
     return predict
 
 
+def memory_mb(pid: int) -> float:
+    """Return the memory that a process holds now."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / _MEGABYTE
+
+
 class Served:
     """A cluster that serves; `query` and `management` are its REST addresses, `rpc` its containers'."""
 
@@ -117,11 +123,8 @@ class Watch:
         return {name: each.pid for name, each in self._served.cluster.processes().items()}
 
     def _memory_mb(self) -> dict[str, float]:
-        pids = {name: pid for name, pid in self._find_pids().items() if pid and name != programs.REDIS}
-        page = os.sysconf("SC_PAGE_SIZE") / _MEGABYTE
-        return {
-            name: int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * page for name, pid in pids.items()
-        }
+        pids = self._find_pids()
+        return {name: memory_mb(pid) for name, pid in pids.items() if pid and name != programs.REDIS}
 
     def _logs(self) -> list[Path]:
         logs = self._served.cluster.state.logs_dir.glob("*.log")
