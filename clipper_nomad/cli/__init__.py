@@ -1,6 +1,6 @@
 """The command line, `clipper-nomad`: one module per group of commands.
 
-Owns what is asked of a person and shown to one. All work is the admin library's.
+It parses options and prints results. All work is the admin library's.
 """
 
 from clipper_nomad.cli.main import main

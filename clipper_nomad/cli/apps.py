@@ -36,7 +36,9 @@ def list_all(context: typer.Context, as_json: AsJson = False) -> None:
 def show(
     context: typer.Context,
     name: App,
-    user: Annotated[str | None, typer.Option(help="Whose state to show; by default that of all.")] = None,
+    user: Annotated[
+        str | None, typer.Option(help="The user whose state is shown; by default that of all users.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show one application, and what its policy has learnt."""
@@ -57,7 +59,7 @@ def add(
     context: typer.Context,
     name: App,
     input_type: Annotated[str, typer.Option(help="bytes, integers, floats, doubles or strings.")],
-    default_output: Annotated[str, typer.Option(help="The answer where no prediction is in time.")] = "None",
+    default_output: Annotated[str, typer.Option(help="The answer if no prediction is in time.")] = "None",
     slo_micros: Annotated[int, typer.Option(help="Microseconds that an answer may take.")] = 100_000,
     on_default: Annotated[str, typer.Option(help="default, error or wait.")] = "default",
     policy: Annotated[str, typer.Option(help=POLICY_HELP)] = "default",
@@ -89,7 +91,7 @@ def set_policy(
     """Give an application another selection policy, while it is queried."""
     parsed = parse_policy(policy, arm or ())
     session_of(context).connect().set_policy(name, parsed)
-    say(f"Application {name} has another policy: `clipper-nomad apps show {name}` shows it")
+    say(f"Application {name} has its new policy: `clipper-nomad apps show {name}` shows it")
 
 
 @app.command()
@@ -101,13 +103,13 @@ def link(
         list[float] | None, typer.Option(help="A model's weight, in the order of the models.")
     ] = None,
 ) -> None:
-    """Let a model, or several as the policy says, answer an application's queries."""
+    """Link models to an application, so that they answer its queries."""
     session_of(context).connect().link_model_to_app(name, models, weights=weight or None)
     say(f"{'Models' if len(models) > 1 else 'Model'} {', '.join(models)} linked to application {name}")
 
 
 @app.command()
 def unlink(context: typer.Context, name: App, model: Model) -> None:
-    """Take a model away from an application."""
+    """Unlink a model from an application."""
     session_of(context).connect().unlink_model_from_app(name, model)
     say(f"Model {model} no longer answers for application {name}")

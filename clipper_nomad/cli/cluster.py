@@ -1,7 +1,4 @@
-"""Commands about a cluster as a whole: start, status, logs, stop.
-
-Owns their options and what they show.
-"""
+"""Commands about a cluster as a whole: start, status, logs, stop."""
 
 from __future__ import annotations
 
@@ -32,7 +29,10 @@ def start(
     query_port: Annotated[int, typer.Option(envvar="CLIPPER_QUERY_PORT")] = 1337,
     management_port: Annotated[int, typer.Option(envvar="CLIPPER_MANAGEMENT_PORT")] = 1338,
     rpc_port: Annotated[
-        int, typer.Option(envvar="CLIPPER_RPC_PORT", help="The first; one more per query frontend.")
+        int,
+        typer.Option(
+            envvar="CLIPPER_RPC_PORT", help="The first RPC port; each further frontend has the next."
+        ),
     ] = 7000,
     redis_port: Annotated[int, typer.Option(envvar="CLIPPER_REDIS_PORT")] = 6379,
     redis_ip: Annotated[
@@ -115,7 +115,7 @@ def logs(
 def stop(
     context: typer.Context,
     keep_state: Annotated[bool, typer.Option(help="Keep what is registered, for the next start.")] = False,
-    now: Annotated[bool, typer.Option("--now", help="Drain nothing.")] = False,
+    now: Annotated[bool, typer.Option("--now", help="Stop at once, without draining.")] = False,
 ) -> None:
     """Stop the cluster with all its models; what is registered is gone, unless it is kept."""
     session = session_of(context)
@@ -126,7 +126,7 @@ def stop(
             connection.connect()
             connection.stop_all(graceful=not now, keep_state=keep_state)
         except ContainerManagerError:
-            # One that does not run may still have state, or processes that nobody keeps.
+            # A cluster that does not run may still have state, or processes without a supervisor.
             if keep_state or not manager.remove_leftovers():
                 raise
     say(f"Cluster {session.cluster_name} is stopped: its state is {'kept' if keep_state else 'gone'}")

@@ -1,4 +1,4 @@
-"""The command that shows the whole: `clipper-nomad demo`."""
+"""The command `clipper-nomad demo`, which shows the whole product."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def demo(
     ] = False,
     rounds: Annotated[
         int | None,
-        typer.Option(min=_MIN_ROUNDS, help=f"With --selection: how many queries, {_ROUNDS} without it."),
+        typer.Option(min=_MIN_ROUNDS, help=f"With --selection: the number of queries, by default {_ROUNDS}."),
     ] = None,
     plot: Annotated[
         Path | None,
         typer.Option(
-            help="With --selection: the plot's file (.png, .svg or .pdf), replaced where there is one. "
-            "Without it selection.png, where matplotlib is installed."
+            help="With --selection: the plot's file (.png, .svg or .pdf), replaced if it exists. "
+            "By default selection.png, if matplotlib is installed."
         ),
     ] = None,
 ) -> None:

@@ -1,7 +1,4 @@
-"""The command that says how a cluster made with Terraform is reached: `clipper-nomad env --terraform DIR`.
-
-Owns how the variables are written for a shell.
-"""
+"""The command `clipper-nomad env --terraform DIR`: the variables by which Terraform's cluster is reached."""
 
 from __future__ import annotations
 
@@ -25,7 +22,10 @@ def env(
     terraform: Annotated[
         Path,
         typer.Option(
-            metavar="DIR", exists=True, file_okay=False, help="terraform/access, which was applied."
+            metavar="DIR",
+            exists=True,
+            file_okay=False,
+            help="The folder of terraform/access, once it is applied.",
         ),
     ],
     as_json: AsJson = False,

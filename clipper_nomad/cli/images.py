@@ -25,7 +25,7 @@ from clipper_nomad.images import (
 
 app = typer.Typer(help="The images that clusters and models run on.", no_args_is_help=True)
 
-# Worth a line that stays, where the rest is overwritten.
+# Progress that stays on the terminal; the next line overwrites all other progress.
 _MILESTONES = ("Building", "Pushing", "Pulling")
 
 Registry = Annotated[
@@ -35,7 +35,7 @@ Registry = Annotated[
 PythonVersion = Annotated[
     str | None,
     typer.Option(
-        envvar="CLIPPER_PYTHON_VERSION", help="Their Python, which models need be of; by default this one's."
+        envvar="CLIPPER_PYTHON_VERSION", help="The Python of images and models; by default this one's."
     ),
 ]
 
@@ -45,7 +45,7 @@ def build(
     base_image: Annotated[
         str | None,
         typer.Option(
-            envvar="CLIPPER_BASE_IMAGE", help="What they start from; by default python:*-slim-bookworm."
+            envvar="CLIPPER_BASE_IMAGE", help="The base of all images; by default python:*-slim-bookworm."
         ),
     ] = None,
     registry: Registry = None,
@@ -65,14 +65,14 @@ def build(
         ),
     ] = None,
     ca_certificates: Annotated[
-        list[Path] | None, typer.Option(help="A PEM file that pip is to trust besides; may be repeated.")
+        list[Path] | None, typer.Option(help="A PEM file that pip trusts as well; may be repeated.")
     ] = None,
 ) -> None:
     """Build the images of the frontends, Redis and the Python model runtime.
 
     More settings come from the environment: CLIPPER_BUILD_ARGS, CLIPPER_EXTRA_INDEX_URLS,
     CLIPPER_CA_CERTIFICATES, CLIPPER_REGISTRY_USERNAME and CLIPPER_REGISTRY_PASSWORD; without the last two,
-    Docker's own config is asked.
+    the credentials come from Docker's own config.
     """
     settings = _settings(
         base_image=base_image,
@@ -121,7 +121,7 @@ def _settings(**given: Any) -> ImageSettings:
 
 @contextmanager
 def _shown_progress() -> Iterator[Progress]:
-    """Show what goes on: on a terminal a line that changes, and elsewhere all lines."""
+    """Show progress: on a terminal in a line that changes, elsewhere as all lines."""
     with error_console.status(Text("Asking the engine …")) as status:
 
         def show(line: str) -> None:

@@ -1,6 +1,6 @@
-"""The command that writes a cluster's jobspecs out: `clipper-nomad render`.
+"""The command `clipper-nomad render`: writes a cluster's jobspecs to files, and registers nothing.
 
-For review, or for a pipeline that submits them itself. Registers nothing.
+The files are for review, or for a pipeline that submits them itself.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ def render(
     frontends: Annotated[int, typer.Option(help="How many query frontends there are.")] = 1,
     cache_size: Annotated[int, typer.Option(help="Bytes of each frontend's prediction cache.")] = 33554432,
     model: Annotated[
-        str | None, typer.Option(help="MODEL:VERSION whose job is written too; --image says what it runs.")
+        str | None, typer.Option(help="MODEL:VERSION of a model whose job is written too; needs --image.")
     ] = None,
     image: Annotated[str | None, typer.Option(help="The model's image, or its archive.")] = None,
-    input_type: Annotated[str, typer.Option(help="What the model's inputs are.")] = "doubles",
+    input_type: Annotated[str, typer.Option(help="The type of the model's inputs.")] = "doubles",
     replicas: Annotated[int, typer.Option(help="How many replicas the model has.")] = 1,
     cpu: Annotated[float | None, typer.Option(help="Cores for each replica.")] = None,
     memory: Annotated[int | None, typer.Option(help="MiB for each replica.")] = None,

@@ -1,6 +1,6 @@
 """Listings of the command line: query frontends, models and applications as plain records.
 
-Owns how records of several sources are put together. Prints nothing.
+They join the records of the management frontend and of the container manager.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def list_apps(connection: ClipperConnection) -> Listing:
 def list_models(connection: ClipperConnection, management: ManagementClient) -> Listing:
     """Return all versions that are registered or have replicas, by name and version.
 
-    Each says whether it is current and whether it serves, and its replicas: those wanted here (None where
+    Each says whether it is current and whether it serves, and its replicas: those wanted here (None if
     they run elsewhere), and those connected.
     """
     wanted = connection.cm.get_replicas()

@@ -1,6 +1,6 @@
 """The command line's root: the options of every command, the groups, and how errors end.
 
-Owns the exit codes: 0, 1 for what the library refused, 2 for wrong usage. An error is never a stack trace.
+The exit code is 0, 1 if the library refused, or 2 for wrong usage. An error is never a stack trace.
 """
 
 from __future__ import annotations
@@ -45,18 +45,18 @@ def choose_cluster(
         str, typer.Option(envvar="CLIPPER_MANAGER", help=f"Where the cluster runs: {', '.join(_MANAGERS)}.")
     ] = DEFAULT_MANAGER,
     cluster_name: Annotated[
-        str, typer.Option(envvar="CLIPPER_CLUSTER_NAME", help="Which cluster is meant.")
+        str, typer.Option(envvar="CLIPPER_CLUSTER_NAME", help="The cluster's name.")
     ] = "default-cluster",
     state_dir: Annotated[
         Path | None,
         typer.Option(
             envvar="CLIPPER_STATE_DIR",
-            help="Where local clusters are kept; by default ~/.local/state/clipper.",
+            help="The folder of local clusters; by default ~/.local/state/clipper.",
             show_default=False,
         ),
     ] = None,
 ) -> None:
-    """Take the options that say which cluster all commands are about."""
+    """Keep the options that choose the cluster, for all commands."""
     # An installation that lists no managers is reported by the commands that need one.
     if _MANAGERS and manager not in _MANAGERS:
         known = ", ".join(_MANAGERS)

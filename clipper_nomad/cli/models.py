@@ -51,11 +51,11 @@ def show(context: typer.Context, model: Model, version: Version = None, as_json:
 def deploy(
     context: typer.Context,
     model: Model,
-    version: Annotated[str, typer.Argument(metavar="VERSION", help="A version that is not there yet.")],
+    version: Annotated[str, typer.Argument(metavar="VERSION", help="A version that is not registered yet.")],
     folder: Annotated[Path, typer.Argument(help="The model's folder, as a deployer makes it.")],
     input_type: Annotated[str, typer.Option(help="bytes, integers, floats, doubles or strings.")],
     replicas: Annotated[int, typer.Option(help="How many replicas.")] = 1,
-    batch_size: Annotated[int, typer.Option(help="A fixed batch size; -1 is learnt.")] = -1,
+    batch_size: Annotated[int, typer.Option(help="A fixed batch size; with -1 it is learnt.")] = -1,
     package: Annotated[list[str] | None, typer.Option(help="A package to install; may be repeated.")] = None,
 ) -> None:
     """Build and deploy a model's folder, which makes it the current version."""
@@ -94,7 +94,7 @@ def set_version(
     context: typer.Context,
     model: Model,
     version: Annotated[str, typer.Argument(metavar="VERSION", help="A registered version.")],
-    replicas: Annotated[int | None, typer.Option(help="How many replicas it is to have.")] = None,
+    replicas: Annotated[int | None, typer.Option(help="How many replicas it gets.")] = None,
 ) -> None:
     """Make a registered version the current one: roll forward, or back."""
     connection = session_of(context).connect()
@@ -110,7 +110,9 @@ def stop(
     version: Annotated[
         list[str] | None, typer.Option(help="A version; may be repeated. All by default.")
     ] = None,
-    inactive: Annotated[bool, typer.Option("--inactive", help="Spare those current and serving.")] = False,
+    inactive: Annotated[
+        bool, typer.Option("--inactive", help="Keep the versions that are current or serving.")
+    ] = False,
 ) -> None:
     """Stop and unregister versions of a model."""
     if version and inactive:

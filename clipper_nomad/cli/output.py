@@ -1,7 +1,4 @@
-"""Output of the command line: tables for people, JSON for programs, progress and errors on stderr.
-
-Owns the two consoles. Knows nothing of clusters.
-"""
+"""Output of the command line: tables for people, JSON for programs, progress and errors on stderr."""
 
 from __future__ import annotations
 
@@ -29,7 +26,7 @@ def print_json(value: object) -> None:
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table, or one line that says that there is nothing."""
+    """Print a table, or `TITLE: none` if it has no rows."""
     listed = list(rows)
     if not listed:
         console.print(Text(f"{title}: none"))
@@ -48,7 +45,7 @@ def print_record(title: str, record: Mapping[str, Any]) -> None:
 
 
 def show(value: object) -> str:
-    """Return how a person reads a value: yes and no, lists by comma, nothing as a dash."""
+    """Return a value as text for people: yes or no, a list by commas, nothing as a dash."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
@@ -57,7 +54,7 @@ def show(value: object) -> str:
 
 
 def say(text: str) -> None:
-    """Print one line of what was done, on stderr, so that stdout is what was asked for."""
+    """Print a line about what was done, on stderr: stdout has only what was asked for."""
     error_console.print(Text(printable(text)))
 
 
@@ -73,6 +70,6 @@ def say_warning(text: str) -> None:
 
 @contextmanager
 def progress(text: str) -> Iterator[None]:
-    """Show that something is going on, on stderr, while the block runs."""
+    """Show on stderr that work goes on, while the block runs."""
     with error_console.status(Text(text)):
         yield

@@ -1,6 +1,6 @@
-"""Selection policies on the command line: how one is written, and how what it has learnt is shown.
+"""Selection policies on the command line: parsed from options, and shown with what they have learnt.
 
-Owns the options of commands that take a policy. Which policies there are, the management frontend says.
+The management frontend checks the names of policies.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ POLICY_HELP = "A policy's name, or its configuration as a JSON object."
 Arms = Annotated[
     list[str] | None,
     typer.Option(
-        "--arm", metavar="MODEL[:VERSION][=WEIGHT]", help="What the policy chooses among; may be repeated."
+        "--arm",
+        metavar="MODEL[:VERSION][=WEIGHT]",
+        help="A model that the policy may choose; may be repeated.",
     ),
 ]
 

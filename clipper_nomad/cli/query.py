@@ -1,4 +1,4 @@
-"""The command that sends one query, as any application would."""
+"""The command `clipper-nomad query`: sends one query, as an application does."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def query(
         typer.Argument(metavar="INPUT", help='As [1,2,3], text, or {"input_batch": [...]}.'),
     ],
     version: Annotated[str | None, typer.Option(help="A version other than the one that serves.")] = None,
-    user: Annotated[str | None, typer.Option(help="The user whom the query is for.")] = None,
+    user: Annotated[str | None, typer.Option(help="The user whose query it is.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Send a query, and print the answer and how long it took."""
@@ -47,7 +47,7 @@ def query(
     latency_ms = round((time.perf_counter() - start_s) * 1000, 3)
     if response.status_code != requests.codes.ok:
         refusal = f"{response.status_code}: {response.text.strip()}"
-        raise ClipperException(f"The query was refused with status {refusal}")
+        raise ClipperException(f"The query frontend refused the query with status {refusal}")
     if as_json:
         print_json({"answer": response.json(), "latency_ms": latency_ms})
         return
@@ -69,9 +69,9 @@ def parse_body(value: str) -> dict[str, Any]:
 def _post(url: str, body: dict[str, Any]) -> requests.Response:
     try:
         with requests.Session() as session:
-            # A proxy that is set for the internet would not reach the cluster.
+            # A proxy for the internet would not reach the cluster.
             session.trust_env = False
             return session.post(url, json=body, timeout=_TIMEOUT_S)
     except requests.RequestException as error:
         advice = "`clipper-nomad status` shows the cluster"
-        raise NotReachableError(f"{url} gave no answer ({error}): {advice}") from error
+        raise NotReachableError(f"Could not send the query to {url} ({error}): {advice}.") from error

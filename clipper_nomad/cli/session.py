@@ -33,7 +33,7 @@ class Session:
         return self.cluster.state_dir
 
     def make_manager(self, **addresses: Any) -> ContainerManager:
-        """Return the cluster's manager; `addresses` are the options of a cluster that is to be started."""
+        """Return the cluster's manager; `addresses` are options for starting one."""
         return find_manager(self.manager_name).from_cli(replace(self.cluster, **addresses))
 
     def connect(self) -> ClipperConnection:
@@ -51,5 +51,5 @@ def session_of(context: typer.Context) -> Session:
 
 
 def management_of(connection: ClipperConnection) -> ManagementClient:
-    """Return a client of the management frontend, for what the connection's methods do not return."""
+    """Return a client of the management frontend, for records that the connection does not return."""
     return ManagementClient(connection.cm.get_management_address)

@@ -1,7 +1,6 @@
 """The outputs of Terraform's root `access`: the variables of a cluster, and its certificate authority.
 
-Owns how the outputs are asked for, what they are called, and the authority's file beside them. Knows neither
-Nomad nor what the variables mean.
+The outputs are read with OpenTofu or Terraform. The authority's certificate is written to a file beside them.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ def read_access(directory: Path) -> dict[str, str]:
     """Return the variables for the cluster that the root in `directory` was applied to.
 
     The authority's certificate is written to a file in `directory`, which two of them name. Raises
-    ClipperException when there is no program to ask, or nothing was applied.
+    ClipperException if both programs are missing, or nothing was applied.
     """
     directory = directory.resolve()
     environment, ca_pem = parse_outputs(_ask(directory), directory)
@@ -65,8 +64,8 @@ def _ask(directory: Path) -> dict[str, Any]:
     path = next(filter(None, map(shutil.which, _PROGRAMS)), None)
     if path is None:
         raise ClipperException(
-            f"The outputs of {directory} are read with OpenTofu or Terraform, and neither `tofu` nor "
-            "`terraform` is on the PATH: install the one that it was applied with."
+            f"Could not read the outputs of {directory}: neither `tofu` nor `terraform` is on the PATH. "
+            "Install the one that it was applied with."
         )
     command = [path, f"-chdir={directory}", "output", "-json", "-no-color"]
     asked = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
@@ -75,15 +74,15 @@ def _ask(directory: Path) -> dict[str, Any]:
     if asked.returncode != 0 or not found:
         program, said = Path(path).name, " ".join((asked.stdout + asked.stderr).split())
         raise ClipperException(
-            f"`{program} output` fails in {directory}: {said} If that is the folder of terraform/access, run "
-            f"`{program} init` there, with the backend that it was applied with."
+            f"`{program} output` failed in {directory}: {said} If that is the folder of terraform/access, "
+            f"run `{program} init` there, with the backend that it was applied with."
         )
     outputs: dict[str, Any] = json.loads(found[0])
     return outputs
 
 
 def _write(path: Path, text: str) -> None:
-    """Write a file at once, so that whoever reads it meanwhile has the old one or the new one."""
+    """Replace a file in one step: a reader sees the old content or the new one."""
     try:
         path.parent.mkdir(exist_ok=True)
         with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
@@ -91,6 +90,6 @@ def _write(path: Path, text: str) -> None:
         Path(file.name).replace(path)
     except OSError as error:
         raise ClipperException(
-            f"The authority's certificate cannot be written to {path}: {error}. Give a copy of the folder "
-            "that may be written to."
+            f"Could not write the authority's certificate to {path}: {error}. Give a copy of the folder that "
+            "you may write to."
         ) from error

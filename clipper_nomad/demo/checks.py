@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from clipper_nomad.demo.traffic import Answer
 
-# Of the value's own size: what another order of sums changes is far below, another model's answers far above.
+# As a share of the value. Another order of additions differs by far less, another model by far more.
 _TOLERANCE = 1e-9
 
 

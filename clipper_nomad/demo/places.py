@@ -1,4 +1,4 @@
-"""The place of the demo's own cluster: any manager's, on ports that are free."""
+"""The demo's own cluster: of any manager, on free ports."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The demo, step by step.
-
-Owns the order of the steps. Each step returns whether what it shows holds.
-"""
+"""The demo, step by step. Each step returns whether its answers were right."""
 
 from __future__ import annotations
 
@@ -23,7 +20,7 @@ from clipper_nomad.errors import DeploymentError
 
 _APP = "diabetes"
 _MODEL = "regression"
-# Wide, since the demo shows answers and not what a busy laptop can do in time.
+# Long, so that a busy laptop misses no deadline: the demo shows answers, not speed.
 _SLO_MICROS = 500_000
 _LATENCY_ROUNDS = 20
 _SWITCH_TIMEOUT_S = 10.0
@@ -41,7 +38,7 @@ def run_demo(manager_name: str = "local", state_dir: Path | None = None) -> bool
         connection.register_application(_APP, "doubles", "no prediction", _SLO_MICROS)
         connection.link_model_to_app(_APP, _MODEL)
         steps = _Steps(console, connection, training)
-        # A list, so that a step that fails does not keep the next from being seen.
+        # A list, so that all steps run even if one fails.
         passed = all([steps.show_answers(), steps.show_latency(), steps.replace_model(), steps.roll_back()])
     verdict = (
         "[bold green]Every answer was the model's own" if passed else "[bold red]Some answers were wrong"
@@ -88,7 +85,7 @@ class _Steps:
         return self._report(answers, "version 1", self._training.expected("1"))
 
     def replace_model(self) -> bool:
-        """Deploy version 2 while queries run, and show that each got an answer of one of the two."""
+        """Deploy version 2 while queries run, and show that each was answered by version 1 or 2."""
         old, new = self._training.expected("1"), self._training.expected("2")
         with self._client() as background, self._client() as client:
             with BackgroundTraffic(background, len(old)) as traffic:

@@ -1,7 +1,4 @@
-"""The cluster that a demo runs on: started for a block, and gone with it whatever happens.
-
-Owns what is said about the cluster, and that a request to end stops it.
-"""
+"""The cluster that a demo runs on: started for a block, and stopped at its end whatever happens."""
 
 from __future__ import annotations
 
@@ -19,7 +16,7 @@ from clipper_nomad.managers.base import ContainerManager
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Let a request to end (SIGTERM) end the demo as Ctrl-C does, its cluster stopped."""
+    """Make SIGTERM end the demo as Ctrl-C does, so that its cluster is stopped."""
 
     def interrupt(_signal: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
@@ -36,7 +33,7 @@ def running_cluster(
     console: Console, manager: ContainerManager, cache_bytes: int
 ) -> Iterator[ClipperConnection]:
     """Start the demo's own cluster, and stop it with all that belongs to it."""
-    # A demo that was killed could not stop its cluster.
+    # An earlier demo may have been killed before it stopped its cluster.
     manager.remove_leftovers()
     connection = ClipperConnection(manager)
     try:

@@ -1,7 +1,4 @@
-"""The demo's application: it sends rows over REST, one at a time or steadily in the background.
-
-Owns the HTTP connection, the clock, and what an answer is. Knows nothing of models.
-"""
+"""The demo's application: it sends rows over REST, one at a time or steadily in the background."""
 
 from __future__ import annotations
 
@@ -22,7 +19,7 @@ _TIMEOUT_S = 10.0
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back for the row of this number. `value` is not a number where it is none."""
+    """The answer to the row of this number. `value` is NaN if the output is not a number."""
 
     row: int
     value: float
@@ -46,7 +43,7 @@ class Client:
         self._connection.close()
 
     def ask(self, row: int) -> Answer:
-        """Send one row and return its answer. Raises ClipperException when there is none."""
+        """Send one row and return its answer. Raises ClipperException if there is none."""
         headers = {"Content-Type": "application/json"}
         start_s = time.perf_counter()
         try:
@@ -54,7 +51,9 @@ class Client:
             response = self._connection.getresponse()
             body = response.read()
         except (OSError, http.client.HTTPException) as error:
-            raise ClipperException(f"The query frontend gave no answer ({error!r}): see its log.") from error
+            raise ClipperException(
+                f"Could not get an answer from the query frontend ({error!r}): see its log."
+            ) from error
         latency_ms = (time.perf_counter() - start_s) * 1000
         if response.status != http.client.OK:
             raise ClipperException(
@@ -90,7 +89,7 @@ class BackgroundTraffic:
         self._thread.join()
 
     def result(self) -> list[Answer]:
-        """Return all answers once the block is left; raise what ended the queries early."""
+        """Return all answers once the block is left; raise the error that ended the queries early."""
         if self._failure is not None:
             raise self._failure
         return self.answers

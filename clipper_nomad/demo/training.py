@@ -19,14 +19,14 @@ class Training:
     rows: Any
 
     def expected(self, version: str) -> list[float]:
-        """Return what a version's own predict() says to each held-out row."""
+        """Return the predictions of a version's own predict() for the held-out rows."""
         return [float(value) for value in self.regressions[version].predict(self.rows)]
 
 
 def train() -> Training:
     """Train version 1, and version 2 with a penalty on large weights.
 
-    Raises ClipperException where scikit-learn is missing.
+    Raises ClipperException if scikit-learn is missing.
     """
     try:
         from sklearn.datasets import load_diabetes

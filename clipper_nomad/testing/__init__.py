@@ -6,8 +6,8 @@ and three pieces of code. A conftest.py at the top of your tests loads fixtures 
 
     pytest_plugins = ["clipper_nomad.testing.plugin"]
 
-A harness tells the suite how to make your manager and how to look behind it: a class with the members of
-`clipper_nomad.testing.harness.Harness`. A test module takes all tests, and says how a harness is made:
+A harness makes your manager for the suite, and looks behind it: a class with the members of
+`clipper_nomad.testing.harness.Harness`. A test module takes all tests, and makes harnesses:
 
     from clipper_nomad.testing.contract import *
 

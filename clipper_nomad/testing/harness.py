@@ -1,4 +1,4 @@
-"""The place of one cluster, as the contract suite needs it: how to make its manager and look behind it.
+"""The harness of the contract suite: makes the managers of one cluster, and looks behind them.
 
 A harness has a cluster name and addresses of its own, which it shares with no other. It starts nothing by
 itself, and nothing of its cluster is left when its block ends, whatever a test did.
@@ -19,9 +19,9 @@ Build = Callable[..., str]
 class Harness(Protocol):
     """The place of one cluster.
 
-    `version_function` is the dotted path of the function that tells the manager this project's version; the
-    suite replaces it to play a newer one. `elsewhere` are settings of make_manager() that move a cluster to
-    another address.
+    `version_function` is the dotted path of the function from which the manager gets this project's version;
+    the suite replaces it to play a newer one. `elsewhere` are settings of make_manager() that move a cluster
+    to another address.
     """
 
     cluster_name: str
@@ -39,7 +39,7 @@ class Harness(Protocol):
         """Return Python code that leaves a connected `manager` in another process."""
 
     def parts(self) -> dict[str, str]:
-        """Return what runs: the name of each part, and what tells one run of it from another.
+        """Return the parts that run: by name, an id that each run of the part has alone.
 
         The names are `redis`, `management-frontend`, `query-frontend…` and `model.NAME.VERSION.INDEX`.
         """
@@ -48,17 +48,16 @@ class Harness(Protocol):
         """End a part as `kill -9` does."""
 
     def taken_port(self) -> AbstractContextManager[str]:
-        """Take a port that start_clipper() needs for a block; enter with the pattern of its refusal."""
+        """Hold a port that start_clipper() needs, for a block; give the pattern of the refusal's text."""
 
     def is_gone(self) -> bool:
         """Return whether nothing of the cluster is left, running or kept."""
 
 
 class MakeHarness(Protocol):
-    """What the fixture `make_harness` returns.
+    """The factory that the fixture `make_harness` returns.
 
-    With `keeps_state` the place's cluster can be stopped with its state kept; a place that cannot may start
-    sooner.
+    With `keeps_state` the cluster can be stopped with its state kept. A harness without it may start sooner.
     """
 
     def __call__(self, *, keeps_state: bool = False) -> Harness: ...

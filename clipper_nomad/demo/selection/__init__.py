@@ -1,6 +1,6 @@
-"""The demo of model selection: five models, some of which get worse midway, and policies that learn it.
+"""The demo of model selection: five models, some of which get worse midway, and policies that learn which.
 
-Owns its steps and what it shows. As the other demo, it imports the admin library and speaks REST alone.
+Like the other demo, it only imports the admin library and speaks REST.
 """
 
 from clipper_nomad.demo.selection.script import run_selection_demo

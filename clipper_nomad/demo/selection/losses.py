@@ -1,6 +1,6 @@
 """Losses of one stream of queries, added up and compared. No I/O.
 
-A loss is 0 where an answer was right and 1 where it was wrong or a default.
+A loss is 0 if an answer was right, and 1 if it was wrong or a default.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Outcome:
 
     @property
     def best_model(self) -> str:
-        """Return the model with the least loss in the end: what nobody can know before."""
+        """Return the model with the least loss in the end, which is known only afterwards."""
         return min(self.models, key=lambda name: sum(self.models[name]))
 
     def excess(self, policy: str) -> int:

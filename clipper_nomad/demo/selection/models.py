@@ -1,7 +1,4 @@
-"""Five models of handwritten digits, of different quality, and what some of them cannot do without.
-
-Owns the training, and which half of a picture is which. Knows nothing of clusters.
-"""
+"""Five models of handwritten digits, of different quality; some need the lower half of a picture."""
 
 from __future__ import annotations
 
@@ -27,7 +24,7 @@ BRIGHTEST = 16.0
 UPPER_HALF = list(range(_SIDE * _SIDE // 2))
 LOWER_HALF = list(range(_SIDE * _SIDE // 2, _SIDE * _SIDE))
 _TOP = [row * _SIDE + column for row in range(3) for column in range(1, 7)]
-#: Queries are noisier than what is trained on: pixels that hardly ever differ must not decide.
+#: Queries are noisier than the training pictures: pixels that hardly ever differ must not decide.
 _SMOOTHING = 0.05
 
 
@@ -41,7 +38,7 @@ class Trained:
 
 
 def train() -> Trained:
-    """Train the models; raise ClipperException where scikit-learn is missing."""
+    """Train the models; raise ClipperException if scikit-learn is missing."""
     try:
         from sklearn.datasets import load_digits
         from sklearn.model_selection import train_test_split

@@ -1,7 +1,4 @@
-"""The picture: what each policy lost up to each query, and how often each was wrong lately.
-
-Owns colours, marks and axes. Knows neither clusters nor where losses come from.
-"""
+"""The plot: the losses of each policy up to each query, and its recent share of wrong answers."""
 
 from __future__ import annotations
 
@@ -18,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 SUFFIXES = (".png", ".svg", ".pdf")
-#: By order of the policies; marks tell lines apart where colours are lost in print.
+#: By order of the policies; marks distinguish lines in print without colours.
 _LINES = (("#d95f02", "o"), ("#e6ab02", "s"), ("#7570b3", "^"), ("#1b9e77", "D"), ("#e7298a", "v"))
 _MARKS_PER_LINE = 12
 _BEST, _OTHER, _SHADE, _NOTE = "#202124", "#9aa0a6", "#eceff1", "#5f6368"
@@ -34,19 +31,23 @@ def missing() -> str:
 
 
 def check(path: Path) -> None:
-    """Raise ClipperException where no plot could be drawn into `path`; a file that is there is replaced."""
+    """Raise ClipperException if no plot can be drawn into `path`; an existing file is replaced."""
     if path.suffix.lower() not in SUFFIXES:
-        raise ClipperException(f"A plot is drawn into a file that ends in {', '.join(SUFFIXES)}, not {path}.")
+        raise ClipperException(
+            f"Could not draw a plot into {path}: use a file name that ends in {', '.join(SUFFIXES)}."
+        )
     if path.is_dir():
-        raise ClipperException(f"A plot cannot be drawn into {path}: it is a folder.")
+        raise ClipperException(f"Could not draw a plot into {path}: it is a folder. Give a file in it.")
     if not path.absolute().parent.is_dir():
-        raise ClipperException(f"There is no folder {path.absolute().parent} to draw a plot into.")
+        raise ClipperException(
+            f"Could not draw a plot into {path}: there is no folder {path.absolute().parent}. Make it first."
+        )
     if text := missing():
         raise ClipperException(text)
 
 
 def draw(outcome: Outcome, broken: range, path: Path) -> None:
-    """Draw into `path`; check() must have passed. Raises ClipperException where it cannot be written."""
+    """Draw into `path`; check() must have passed. Raises ClipperException if it cannot be written."""
     import matplotlib as mpl
 
     mpl.use("agg")
@@ -67,7 +68,7 @@ def draw(outcome: Outcome, broken: range, path: Path) -> None:
     try:
         figure.savefig(path, dpi=110)
     except OSError as error:
-        raise ClipperException(f"The plot cannot be written to {path}: {error.strerror}.") from error
+        raise ClipperException(f"Could not write the plot to {path}: {error.strerror}.") from error
     finally:
         plt.close(figure)
 

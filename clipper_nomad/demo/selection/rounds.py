@@ -1,7 +1,4 @@
-"""The application: it asks every policy the same queries in turn, and says what would have been right.
-
-Owns HTTP, and what counts as a loss. Knows nothing of models.
-"""
+"""The application: it asks every policy the same queries in turn, and sends the right answers as feedback."""
 
 from __future__ import annotations
 
@@ -21,7 +18,7 @@ from clipper_nomad.errors import ClipperException
 _TIMEOUT = aiohttp.ClientTimeout(total=10.0)
 _READY_TIMEOUT_S = 10.0
 _INPUTS_PER_BATCH = 100
-#: Policies forget by the clock: without a pace, faster machines would show something else.
+#: Policies forget by the clock: without a fixed pace, faster machines would give other results.
 _MAX_PER_S = 90.0
 
 
@@ -39,7 +36,7 @@ class Played:
 
 
 class Player:
-    """Asks applications at a query address; opened by `async with`. Raises ClipperException when refused."""
+    """Asks applications at a query address; opened by `async with`. Raises ClipperException if refused."""
 
     def __init__(self, query_address: str) -> None:
         self._url = f"http://{query_address}"
@@ -73,7 +70,7 @@ class Player:
         queries = zip(stream.pictures.tolist(), stream.labels, strict=True)
         for number, (picture, label) in enumerate(queries):
             await asyncio.sleep(start_s + number / _MAX_PER_S - loop.time())
-            answers = await asyncio.gather(*(self._ask_and_tell(app, picture, label) for app in apps))
+            answers = await asyncio.gather(*(self._ask_with_feedback(app, picture, label) for app in apps))
             for app, answer in zip(apps, answers, strict=True):
                 played.count(app, answer, label)
             played_one()
@@ -94,11 +91,14 @@ class Player:
                     played.count(app, one, label)
         return played
 
-    async def _ask_and_tell(self, app: str, picture: Sequence[float], label: int) -> Mapping[str, Any]:
+    async def _ask_with_feedback(self, app: str, picture: Sequence[float], label: int) -> Mapping[str, Any]:
         answer: Mapping[str, Any] = await self._post(app, "predict", {"input": picture})
-        told = await self._post(app, "update", {"query_id": answer["query_id"], "label": label})
-        if told != {"feedback": "accepted"}:
-            raise ClipperException(f"Feedback for a query that was just answered was {told['feedback']}.")
+        outcome = await self._post(app, "update", {"query_id": answer["query_id"], "label": label})
+        if outcome != {"feedback": "accepted"}:
+            raise ClipperException(
+                f"Feedback for a query that was just answered is {outcome['feedback']}: see the query "
+                "frontend's log."
+            )
         return answer
 
     async def _post(self, app: str, call: str, body: Mapping[str, Any]) -> Any:
@@ -107,7 +107,9 @@ class Player:
             async with self._session.post(f"{self._url}/{app}/{call}", data=data) as response:
                 text = await response.text()
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise ClipperException(f"The query frontend gave no answer ({error!r}): see its log.") from error
+            raise ClipperException(
+                f"Could not get an answer from the query frontend ({error!r}): see its log."
+            ) from error
         if response.status != http.HTTPStatus.OK:
             raise ClipperException(f"/{app}/{call} was refused with status {response.status}: {text[:200]}")
         return json.loads(text)

@@ -1,7 +1,4 @@
-"""The demo of model selection, step by step.
-
-Owns the policies that are compared, the order of the steps, and the words and the table.
-"""
+"""The demo of model selection, step by step: the policies that it compares, its texts and its table."""
 
 from __future__ import annotations
 
@@ -39,9 +36,9 @@ _POLICIES: Mapping[str, dict[str, Any]] = {
     }
     for name in ("epsilon_greedy", "exp3", "thompson", "exp4", "majority_vote")
 }
-# Wide, since the demo shows what is learnt and not what a busy laptop can do in time.
+# Long, so that a busy laptop misses no deadline: the demo shows learning, not speed.
 _SLO_MICROS = 2_000_000
-#: All predictions of the demo fit: what one policy asked, the others need not ask again.
+#: Holds all predictions of the demo: policies share the answers to the same queries.
 _CACHE_BYTES = 32 * 1024 * 1024
 
 
@@ -108,7 +105,7 @@ def _play(
 
 
 def show_plot(console: Console, outcome: Outcome, broken: range, path: Path) -> None:
-    """Draw the plot, or say why there is none."""
+    """Draw the plot, or print why there is none."""
     if text := plot.missing():
         console.print(f"No plot was drawn. {text}", style="yellow", highlight=False, markup=False)
         return

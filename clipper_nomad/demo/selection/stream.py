@@ -1,6 +1,6 @@
-"""The queries: pictures of which a part comes with the lower half inverted, as from a broken camera. No I/O.
+"""The queries: pictures, some with the lower half inverted as by a broken camera. No I/O.
 
-Owns when that begins and ends, and that a seed always gives the same queries.
+A seed always gives the same queries.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import numpy as np
 from clipper_nomad.demo.selection.models import BRIGHTEST, LOWER_HALF, Pictures, Trained
 
 _SEED = 2017
-#: The noise's standard deviation: it makes every picture another one, and errors more frequent.
+#: The noise's standard deviation: it makes every picture different, and errors more frequent.
 _NOISE = BRIGHTEST / 6.4
 
 
 @dataclass(frozen=True)
 class Stream:
-    """Queries in their order, what is right for each, and in which rounds the lower half is inverted."""
+    """Queries in order, their right answers, and the rounds in which the lower half is inverted."""
 
     pictures: Pictures
     labels: Sequence[int]

@@ -91,7 +91,7 @@ def test_a_query_prints_the_answer_and_its_latency(cli: CommandLine) -> None:
 
 def test_a_refused_query_is_one_line_and_no_trace(cli: CommandLine) -> None:
     result = cli.run("query", "app", "words", code=1)
-    assert result.stderr.startswith("error: The query was refused with status 400")
+    assert result.stderr.startswith("error: The query frontend refused the query with status 400")
     assert result.stderr.count("\n") == 1
     assert result.stdout == ""
     assert "404" in cli.run("query", "unknown", "[1]", code=1).stderr

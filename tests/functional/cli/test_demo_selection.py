@@ -145,5 +145,5 @@ def test_a_plot_is_drawn_in_place_of_what_was_there(tmp_path: Path, name: str) -
 
 def test_a_plot_that_cannot_be_written_is_an_error_that_names_the_file(tmp_path: Path) -> None:
     path = tmp_path / "gone" / "plot.svg"
-    with pytest.raises(ClipperException, match=r"cannot be written to .*plot\.svg: No such file"):
+    with pytest.raises(ClipperException, match=r"Could not write the plot to .*plot\.svg: No such file"):
         plot.draw(OUTCOME, range(1, 2), path)

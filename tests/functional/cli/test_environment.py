@@ -123,7 +123,7 @@ def test_neither_program_is_said(path: Path, applied: Path) -> None:
     [
         ({}, "nothing is applied there"),
         ({"main.tf": _OUTPUTS}, "nothing is applied there"),
-        ({"main.tf": "output {"}, "`tofu output` fails in"),
+        ({"main.tf": "output {"}, "`tofu output` failed in"),
         ({"main.tf": 'terraform {\n  backend "local" {\n    path = "x"\n  }\n}'}, "run `tofu init` there"),
     ],
     ids=["empty", "not applied", "broken", "no backend"],
@@ -142,7 +142,7 @@ def test_a_folder_that_has_no_outputs_is_said(tmp_path: Path, files: dict[str, s
 def test_a_folder_that_cannot_be_written_to_is_said(applied: Path) -> None:
     (applied / ".clipper-nomad").touch()
     refused = run("--terraform", str(applied), code=1)
-    assert "certificate cannot be written to" in refused.stderr
+    assert "Could not write the authority's certificate to" in refused.stderr
     assert refused.stdout == ""
 
 

@@ -66,8 +66,8 @@ def test_the_best_model_is_that_with_the_least_loss_in_the_end() -> None:
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("plot.txt", r"\.png, \.svg, \.pdf, not .*plot\.txt"),
-        ("nowhere/plot.png", "There is no folder .*nowhere"),
+        ("plot.txt", r"Could not draw .*plot\.txt: use .*\.png, \.svg, \.pdf"),
+        ("nowhere/plot.png", "there is no folder .*nowhere"),
         ("folder.png", r"folder\.png: it is a folder"),
     ],
 )
