@@ -1,7 +1,8 @@
 """The form of the runtime's log: one line per record on stderr, times in UTC. What others wrote is escaped.
 
-It applies to the `clipper` loggers only; the model's own logging and printing stay as they are. Whatever
-shows text of others in a log, a terminal or a label uses printable().
+The runtime's loggers are those below `clipper`. What the model's code logs from INFO up has the same form,
+unless it configures logging itself; what it prints stays as it is. Whatever shows text of others in a log, a
+terminal or a label uses printable().
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import logging
 import re
 import sys
 import time
+from typing import Any
 
 #: Control characters except tab and line feed, marks that change the order in which text is shown or that
 #: hide in it, other line ends, and halves of characters.
@@ -47,9 +49,32 @@ class _Formatter(logging.Formatter):
 
 def configure_logging(level: str) -> None:
     """Send the runtime's log, from `level` up, to stderr."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Formatter())
     logger = logging.getLogger("clipper")
-    logger.handlers[:] = [handler]
+    logger.handlers[:] = [_handler()]
     logger.setLevel(level.upper())
     logger.propagate = False
+
+
+def log_model_code() -> None:
+    """Send what the model's code logs, from INFO up, to stderr, as long as no handler of its own takes it.
+
+    The handler is the one of last resort and not the root logger's, so that logging.basicConfig() and the
+    like do what they do elsewhere.
+    """
+    logging.lastResort = _handler(logging.INFO)
+    logging.getLogger().setLevel(logging.INFO)
+    configure = logging.basicConfig
+
+    def basic_config(**settings: Any) -> None:
+        # logging.info() and its like call it without settings if the root logger has no handler.
+        if settings:
+            configure(**settings)
+
+    logging.basicConfig = basic_config
+
+
+def _handler(level: int = logging.NOTSET) -> logging.Handler:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setLevel(level)
+    handler.setFormatter(_Formatter())
+    return handler

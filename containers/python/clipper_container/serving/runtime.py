@@ -10,24 +10,22 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 import random
-import sys
 import threading
 import time
-from typing import NoReturn, Optional
+from typing import Optional
 
 from clipper_container.metrics import ModelMetrics
+from clipper_container.process.shared import Shared
 from clipper_container.rpc.peers import Peers
 from clipper_container.rpc.sessions import Job, Sessions
 from clipper_container.rpc.sockets import Lost, Received, Sockets
 from clipper_container.rpc.wakeup import Wakeup
-from clipper_container.runner import BatchResult, Runner
+from clipper_container.serving.runner import BatchResult, Runner
 from clipper_container.settings import Settings
 from clipper_container.wire import STATUS_MODEL_ERROR, V4, Metadata
 
 _LOG = logging.getLogger("clipper.container")
-EXIT_HUNG = 70
 #: The keeper looks after the sessions once a batch has run this long. It wakes by its own clock, not by an
 #: event for each batch, which would cost more than a small batch itself.
 _KEEPER_TICK_S = 0.1
@@ -38,11 +36,14 @@ _LINGER_MS = 1000
 class Runtime:
     """One replica of one model, from its first dial to its goodbye."""
 
-    def __init__(self, settings: Settings, runner: Runner, metrics: ModelMetrics, wakeup: Wakeup) -> None:
+    def __init__(
+        self, settings: Settings, runner: Runner, metrics: ModelMetrics, wakeup: Wakeup, shared: Shared
+    ) -> None:
         self._settings = settings
         self._runner = runner
         self._metrics = metrics
         self._wakeup = wakeup
+        self._shared = shared
         self._input_type_code = settings.input_type.code
         self._lock = threading.Lock()
         self._sockets = Sockets(wakeup, settings.dns_server)
@@ -142,7 +143,7 @@ class Runtime:
         for signum in self._wakeup.stop_signals():
             if self._drain_until < math.inf:
                 _LOG.warning("stopping at once, on a second signal")
-                exit_now(128 + signum)
+                self._shared.exit_now(128 + signum)
             _LOG.info(
                 "stopping on a signal: answering the batches taken, for up to %g s",
                 self._settings.drain_timeout_s,
@@ -155,25 +156,23 @@ class Runtime:
     def _keep(self) -> None:
         try:
             while not self._is_done.wait(_KEEPER_TICK_S):
+                if self._shared.is_orphaned():
+                    self._shared.exit_now(1)
                 busy_since = self._busy_since
                 if busy_since is not None and time.monotonic() - busy_since >= _KEEPER_TICK_S:
                     self._keep_once()
         except Exception:  # noqa: BLE001 - the root of this thread: without it the replica would be lost silently
             _LOG.exception("the keeper thread failed")
-            exit_now(1)
+            self._shared.exit_now(1)
 
     def _keep_once(self) -> None:
         with self._lock:
             if self._busy_since is None:
                 return
             now = self._collect(may_wait=False)
-        hangs = self.not_live_reason()
-        if hangs and self._settings.exit_when_hung:
-            _LOG.error("%s: exiting, so that the replica is restarted", hangs)
-            exit_now(EXIT_HUNG)
         if now >= self._drain_until:
             _LOG.warning("stopping with a batch still running: the drain timeout has passed")
-            exit_now(0)
+            self._shared.exit_now(0)
 
 
 def _metadata(settings: Settings) -> Metadata:
@@ -185,10 +184,3 @@ def _metadata(settings: Settings) -> Metadata:
         settings.cluster_name,
         settings.instance_id,
     )
-
-
-def exit_now(code: int) -> NoReturn:
-    """End the process, even while the main thread is inside the model's code, which cannot be interrupted."""
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
-    os._exit(code)

@@ -14,6 +14,7 @@ from clipper_container.conversion import convert_inputs
 from clipper_container.input_types import InputType
 from clipper_container.model import Model
 from clipper_container.outputs import Encoded, OutputCountError, OutputEncoder, OutputError
+from clipper_container.process.shared import Shared
 from clipper_container.wire import STATUS_MODEL_ERROR, STATUS_OK, STATUS_TOO_LATE
 
 _LOG = logging.getLogger("clipper.container")
@@ -32,16 +33,21 @@ class BatchResult(NamedTuple):
 class Runner:
     """Runs batches on one model, one at a time."""
 
-    #: The start of the model's current run, by the clock; None while it does not run.
-    predicting_since: Optional[float] = None
-
-    def __init__(self, model: Model, input_type: InputType, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, model: Model, input_type: InputType, clock: Callable[[], float], shared: Optional[Shared] = None
+    ) -> None:
         self._model = model
         self._input_type = input_type
         self._encoder = OutputEncoder()
         self._clock = clock
+        self._shared = shared or Shared()
         self._log = _FailureLog(clock)
         self._warned_of_count = False
+
+    @property
+    def predicting_since(self) -> Optional[float]:
+        """Return the start of the model's current run, by the clock; None while it does not run."""
+        return self._shared.running_since
 
     def run(self, inputs: Sequence[bytes], deadline: float) -> BatchResult:
         """Return an output or an error text per input; inputs reached after `deadline` are not run."""
@@ -60,11 +66,11 @@ class Runner:
 
     def _predict(self, inputs: Sequence[bytes]) -> list[Encoded]:
         converted = convert_inputs(inputs, self._input_type)
-        self.predicting_since = self._clock()
+        self._shared.starts(self._clock())
         try:
             returned = self._model.predict(converted)
         finally:
-            self.predicting_since = None
+            self._shared.stops()
         return self._encoder.encode(returned, len(inputs))
 
     def _result(self, encoded: list[Encoded], non_finite: int) -> BatchResult:

@@ -12,7 +12,7 @@ import pytest
 
 from clipper_container.input_types import InputType
 from clipper_container.model import Inputs, Model, Outputs
-from clipper_container.runner import Runner, describe
+from clipper_container.serving.runner import Runner, describe
 from clipper_container.wire import STATUS_MODEL_ERROR, STATUS_OK, STATUS_TOO_LATE
 
 FOREVER = float("inf")
