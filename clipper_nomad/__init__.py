@@ -28,6 +28,7 @@ from clipper_nomad.managers.nomad import (
     NomadContainerManager,
     NomadSettings,
     RawExecDriver,
+    Scheduling,
 )
 from clipper_nomad.types import (
     Application,
@@ -79,6 +80,7 @@ __all__ = [
     "QueryFrontend",
     "RawExecDriver",
     "Resources",
+    "Scheduling",
     "UnconnectedException",
     "__version__",
 ]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, InitVar, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from clipper_nomad.errors import ContainerManagerError
 from clipper_nomad.images import ImageSettings
@@ -27,6 +28,7 @@ _QUERY_FRONTEND = TaskResources(cpu_mhz=500, memory_mib=384)
 _MANAGEMENT_FRONTEND = TaskResources(cpu_mhz=100, memory_mib=128)
 _MODEL = TaskResources(cpu_mhz=500, memory_mib=512)
 _NO_SCHEDULING = Scheduling()
+_T = TypeVar("_T")
 
 #: Keywords of NomadSettings before it had Scheduling: the setting that each is a part of, and its name there.
 _OLD_KEYWORDS = {
@@ -54,6 +56,32 @@ class DynamicVolume:
     parameters: Mapping[str, str] = field(default_factory=dict)
 
 
+def _takes_old_keywords(settings: type[_T]) -> type[_T]:
+    """Let a dataclass's constructor take `_OLD_KEYWORDS` too, which are neither its fields nor attributes.
+
+    As InitVars they would be attributes of every instance, whose value is the default, whatever was given.
+    """
+    loose: Any = settings
+    initialise = loose.__init__
+
+    @functools.wraps(initialise)
+    def construct(self: _T, *arguments: Any, **keywords: Any) -> None:
+        old = {name: keywords.pop(name, None) for name in _OLD_KEYWORDS}
+        initialise(self, *arguments, **keywords)
+        for setting in ("scheduling", "model_scheduling"):
+            given = {
+                keyword: value
+                for keyword, value in old.items()
+                if _OLD_KEYWORDS[keyword][0] == setting and value is not None
+            }
+            if given:
+                object.__setattr__(self, setting, _read_old(setting, getattr(self, setting), given))
+
+    loose.__init__ = construct
+    return settings
+
+
+@_takes_old_keywords
 @dataclass(frozen=True)
 class NomadSettings:
     """How jobs run on Nomad. Times are in seconds, memory in MiB, CPU in MHz.
@@ -64,7 +92,8 @@ class NomadSettings:
 
     `scheduling` holds for all jobs, `model_scheduling` for those of models besides: its constraints and
     affinities are added, and anything else in it wins. The keywords at the end are the old way of giving
-    parts of the two; each warns.
+    parts of the two; each warns, and none can be read.
+
     `redis_volume` keeps Redis' data: a HostVolume that the nodes' configuration names, or a DynamicVolume;
     without one the data ends with Redis' job. `redis_password` is the password of the cluster's own Redis or
     of the one at `redis_ip`.
@@ -94,26 +123,28 @@ class NomadSettings:
     artifact_url: str | None = None
     placement_timeout_s: float = 10.0
     start_timeout_s: float = 120.0
-    _: KW_ONLY
-    node_pool: InitVar[str | None] = None
-    priority: InitVar[int | None] = None
-    constraints: InitVar[tuple[Constraint, ...] | None] = None
-    affinities: InitVar[tuple[Affinity, ...] | None] = None
-    spreads: InitVar[tuple[Spread, ...] | None] = None
-    model_constraints: InitVar[tuple[Constraint, ...] | None] = None
-    model_affinities: InitVar[tuple[Affinity, ...] | None] = None
-    model_spreads: InitVar[tuple[Spread, ...] | None] = None
+    if TYPE_CHECKING:
+        _: KW_ONLY
+        node_pool: InitVar[str | None] = None
+        priority: InitVar[int | None] = None
+        constraints: InitVar[tuple[Constraint, ...] | None] = None
+        affinities: InitVar[tuple[Affinity, ...] | None] = None
+        spreads: InitVar[tuple[Spread, ...] | None] = None
+        model_constraints: InitVar[tuple[Constraint, ...] | None] = None
+        model_affinities: InitVar[tuple[Affinity, ...] | None] = None
+        model_spreads: InitVar[tuple[Spread, ...] | None] = None
 
-    def __post_init__(self, *old: Any) -> None:
-        values = dict(zip(_OLD_KEYWORDS, old, strict=True))
-        for setting in ("scheduling", "model_scheduling"):
-            given = {
-                keyword: value
-                for keyword, value in values.items()
-                if _OLD_KEYWORDS[keyword][0] == setting and value is not None
-            }
-            if given:
-                object.__setattr__(self, setting, _read_old(setting, getattr(self, setting), given))
+    else:
+
+        def __getattr__(self, name: str) -> NoReturn:
+            if name not in _OLD_KEYWORDS:
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            raise AttributeError(
+                f"NomadSettings has no attribute {name!r}, which is only an old keyword of its constructor: "
+                f"read {'.'.join(_OLD_KEYWORDS[name])} instead"
+            )
+
+    def __post_init__(self, *_: Any) -> None:
         for name in ("cpu_mhz_per_core", "start_timeout_s"):
             if not getattr(self, name) > 0:
                 raise ContainerManagerError(f"{name} is {getattr(self, name)!r}: use a number above 0")
@@ -134,6 +165,6 @@ def _read_old(setting: str, new: Scheduling, given: Mapping[str, Any]) -> Schedu
             f"it: give {advice} alone"
         )
     warnings.warn(
-        f"{names} of NomadSettings will go: give {advice} instead", DeprecationWarning, stacklevel=4
+        f"{names} of NomadSettings will go: give {advice} instead", DeprecationWarning, stacklevel=3
     )
     return Scheduling(**{_OLD_KEYWORDS[keyword][1]: value for keyword, value in given.items()})

@@ -54,6 +54,19 @@ def test_old_keywords_together_are_one_scheduling_each() -> None:
     assert len(caught) == 2
 
 
+@pytest.mark.parametrize(("keyword", "value", "new"), OLD)
+def test_an_old_keyword_cannot_be_read_and_the_error_names_what_can(
+    keyword: str, value: Any, new: dict[str, Scheduling]
+) -> None:
+    name = f"{next(iter(new))}.{keyword.removeprefix('model_')}"
+    with pytest.warns(DeprecationWarning):
+        settings = NomadSettings(**{keyword: value})
+    with pytest.raises(AttributeError, match=rf"no attribute '{keyword}', .*: read {name} instead"):
+        getattr(settings, keyword)
+    with pytest.raises(AttributeError, match="no attribute 'node_pols'"):
+        getattr(settings, "node_pols")  # noqa: B009 - mypy would refuse it
+
+
 def test_settings_are_compared_and_replaced_by_their_scheduling() -> None:
     one = NomadSettings(scheduling=Scheduling(node_pool="ml"), model_scheduling=Scheduling(priority=80))
     with warnings.catch_warnings():
