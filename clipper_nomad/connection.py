@@ -28,7 +28,7 @@ from clipper_nomad.operations.models import NO_CONTAINER
 from clipper_nomad.operations.replicas import SCALE_TIMEOUT_S
 from clipper_nomad.operations.requests import make_build_spec, make_deploy_request
 from clipper_nomad.operations.trial import try_function
-from clipper_nomad.types import DeployOptions, Policy
+from clipper_nomad.types import DefaultInt, DeployOptions, Policy
 
 logger = logging.getLogger("clipper")
 
@@ -64,16 +64,17 @@ class ClipperConnection:
         query_frontend_image: str | None = None,
         mgmt_frontend_image: str | None = None,
         frontend_exporter_image: str | None = None,
-        cache_size: int = 33554432,
+        cache_size: int = DefaultInt(33554432),
         qf_http_thread_pool_size: int = 1,
-        qf_http_timeout_request: float = CLIPPER_REQUEST_TIMEOUT_S,
-        qf_http_timeout_content: float = CLIPPER_CONTENT_TIMEOUT_S,
-        num_frontend_replicas: int = 1,
+        qf_http_timeout_request: float = DefaultInt(CLIPPER_REQUEST_TIMEOUT_S),
+        qf_http_timeout_content: float = DefaultInt(CLIPPER_CONTENT_TIMEOUT_S),
+        num_frontend_replicas: int = DefaultInt(1),
     ) -> None:
         """Start a cluster and connect to it. `cache_size` is in bytes, the timeouts are in seconds.
 
-        On a running cluster only changed settings are rolled out. If a cluster was stopped with its state
-        kept, its models come back. Clipper's defaults of the two timeouts mean the query frontend's own.
+        On a running cluster only changed settings are rolled out, and settings that are not given stay. If a
+        cluster was stopped with its state kept, its models come back. Clipper's defaults of the two timeouts
+        mean the query frontend's own.
         """
         warn_meaningless(
             frontend_exporter_image=(frontend_exporter_image, None),

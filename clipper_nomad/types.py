@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeAlias, TypedDict
 
 #: A selection policy as the management frontend reads it: its name, or an object with its configuration.
 Policy: TypeAlias = str | Mapping[str, Any]
+
+
+class NotGiven:
+    """The mark of a default value, by which a function sees that the argument was left out."""
+
+
+class DefaultInt(int, NotGiven):
+    """A whole number as the default of an argument."""
+
+
+class DefaultFloat(float, NotGiven):
+    """A number as the default of an argument."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +36,10 @@ class ModelVersion:
 
 @dataclass(frozen=True)
 class ClusterSpec:
-    """A cluster to start. The cache is in bytes; a timeout or an image of None is the manager's default."""
+    """A cluster to start. The cache is in bytes; a timeout or an image of None is the manager's default.
+
+    `unset` names the fields that were not given: in a running cluster they stay as they are.
+    """
 
     num_query_frontends: int = 1
     prediction_cache_bytes: int = 33554432
@@ -32,6 +47,12 @@ class ClusterSpec:
     body_timeout_s: float | None = None
     query_frontend_image: str | None = None
     management_frontend_image: str | None = None
+    unset: frozenset[str] = field(default=frozenset(), kw_only=True)
+
+    def over(self, before: ClusterSpec | None) -> ClusterSpec:
+        """Return the whole spec: what was not given is as in the running cluster, if there is one."""
+        kept = {name: getattr(before, name) for name in self.unset} if before else {}
+        return replace(self, **kept, unset=frozenset())
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,14 @@ def add_to(app: typer.Typer) -> None:
 
 def start(
     context: typer.Context,
-    frontends: Annotated[int, typer.Option(help="How many query frontends share the query port.")] = 1,
-    cache_size: Annotated[int, typer.Option(help="Bytes of each frontend's prediction cache.")] = 33554432,
+    frontends: Annotated[
+        int | None,
+        typer.Option(help="How many query frontends share the query port; by default 1, or as it is."),
+    ] = None,
+    cache_size: Annotated[
+        int | None,
+        typer.Option(help="Bytes of each frontend's prediction cache; by default 33554432, or as it is."),
+    ] = None,
     host: Annotated[str, typer.Option(envvar="CLIPPER_HOST", help="Address to listen on.")] = "127.0.0.1",
     query_port: Annotated[int, typer.Option(envvar="CLIPPER_QUERY_PORT")] = 1337,
     management_port: Annotated[int, typer.Option(envvar="CLIPPER_MANAGEMENT_PORT")] = 1338,
@@ -50,8 +56,9 @@ def start(
         redis_ip=redis_ip,
     )
     connection = ClipperConnection(manager)
+    given: dict[str, Any] = {"cache_size": cache_size, "num_frontend_replicas": frontends}
     with progress(f"Starting cluster {session.cluster_name} …"):
-        connection.start_clipper(cache_size=cache_size, num_frontend_replicas=frontends)
+        connection.start_clipper(**{name: value for name, value in given.items() if value is not None})
     say(f"Cluster {session.cluster_name} answers queries at http://{connection.get_query_addr()}")
 
 

@@ -69,10 +69,11 @@ class ContainerManager(abc.ABC):
     def start_clipper(self, spec: ClusterSpec) -> None:
         """Start Redis, the query frontends and the management frontend, and return when they are ready.
 
-        A running cluster of the same version and spec is left as it is, but for missing parts, which are
-        started again. If its version is older or its spec differs, the frontends are rolled, one at a time;
-        Redis and the models stay as they are. A running cluster of a newer version, or with other addresses
-        than this manager's, is refused and left alone.
+        What the spec has unset stays as it is in a running cluster; see `ClusterSpec.over()`. A running
+        cluster of the same version and spec is left as it is, but for missing parts, which are started again.
+        If its version is older or its spec differs, the frontends are rolled, one at a time; Redis and the
+        models stay as they are. A running cluster of a newer version, or with other addresses than this
+        manager's, is refused and left alone.
 
         If a cluster was stopped with its state kept, all that was registered is there again, and each
         deployed version starts as many replicas as were wanted, without waiting for them.

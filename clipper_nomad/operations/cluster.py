@@ -14,7 +14,7 @@ from clipper_nomad.operations.deployment import Deployment
 from clipper_nomad.operations.models import Models
 from clipper_nomad.operations.replicas import Replicas
 from clipper_nomad.operations.stopping import Stopping
-from clipper_nomad.types import ClusterSpec
+from clipper_nomad.types import ClusterSpec, NotGiven
 
 #: Clipper's defaults, which differ from ours: they stand for the query frontend's own.
 CLIPPER_REQUEST_TIMEOUT_S = 5
@@ -58,10 +58,21 @@ def make_cluster_spec(
     content_timeout_s: float,
     num_frontend_replicas: int,
 ) -> ClusterSpec:
-    """Return the cluster to start. Raises ClipperException for numbers out of range."""
+    """Return the cluster to start. Raises ClipperException for numbers out of range.
+
+    An argument with the mark NotGiven, or an image of None, is not given.
+    """
+    arguments = {
+        "num_query_frontends": num_frontend_replicas,
+        "prediction_cache_bytes": cache_size,
+        "header_timeout_s": request_timeout_s,
+        "body_timeout_s": content_timeout_s,
+        "query_frontend_image": query_frontend_image,
+        "management_frontend_image": mgmt_frontend_image,
+    }
     return ClusterSpec(
-        num_query_frontends=names.parse_whole_number(num_frontend_replicas, "num_frontend_replicas", 1),
-        prediction_cache_bytes=names.parse_whole_number(cache_size, "cache_size"),
+        num_query_frontends=int(names.parse_whole_number(num_frontend_replicas, "num_frontend_replicas", 1)),
+        prediction_cache_bytes=int(names.parse_whole_number(cache_size, "cache_size")),
         header_timeout_s=_parse_timeout(
             request_timeout_s, CLIPPER_REQUEST_TIMEOUT_S, "qf_http_timeout_request"
         ),
@@ -70,6 +81,9 @@ def make_cluster_spec(
         ),
         query_frontend_image=query_frontend_image,
         management_frontend_image=mgmt_frontend_image,
+        unset=frozenset(
+            name for name, value in arguments.items() if value is None or isinstance(value, NotGiven)
+        ),
     )
 
 

@@ -159,7 +159,8 @@ def query_frontend(
         image,
         record.network,
         labels.of_cluster(cluster_name, labels.QUERY_FRONTEND, record.version, index)
-        | labels.of_record(record),
+        | labels.of_record(record)
+        | labels.of_spec(spec),
         {**environment, **_common_environment(cluster_name, record), **own},
         tuple(published),
     )

@@ -65,6 +65,11 @@ class Frontends:
         found = self._find_component(labels.MANAGEMENT_FRONTEND)
         return labels.read_record(found[0].labels) if found else None
 
+    def _read_spec(self) -> ClusterSpec | None:
+        """Return the settings of the query frontends that there are; None without any."""
+        found = self._find_component(labels.QUERY_FRONTEND)
+        return labels.read_spec(found[0].labels, len(found)) if found else None
+
     def query_addresses(self, record: ClusterRecord) -> list[str]:
         """Return the address of each query frontend, the first one first."""
         found = sorted(self._find_component(labels.QUERY_FRONTEND), key=_index)
@@ -78,6 +83,7 @@ class Frontends:
         before = self.read_record()
         if before is not None:
             require_compatible(record, before, self._cluster_name, _FIXED)
+        spec = spec.over(self._read_spec())
         existing = self._remove_interrupted(self.find())
         wanted = self._plan(record, spec, existing)
         with Undo() as undo:

@@ -7,13 +7,13 @@ name. A name is also the container's address on the cluster's network. Pure.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import msgspec
 
 from clipper_nomad.errors import ContainerManagerError
-from clipper_nomad.types import Device, ModelVersion, Resources
+from clipper_nomad.types import ClusterSpec, Device, ModelVersion, Resources
 
 CLUSTER = "clipper-nomad.cluster"
 COMPONENT = "clipper-nomad.component"
@@ -21,6 +21,7 @@ PROJECT_VERSION = "clipper-nomad.version"
 DEFINITION_HASH = "clipper-nomad.definition-hash"
 INDEX = "clipper-nomad.index"
 RECORD = "clipper-nomad.settings"
+SPEC = "clipper-nomad.spec"
 MODEL_NAME = "clipper-nomad.model-name"
 MODEL_VERSION = "clipper-nomad.model-version"
 MODEL = "clipper-nomad.model"
@@ -104,6 +105,20 @@ def of_model(model: ModelRecord) -> dict[str, str]:
 def of_record(record: ClusterRecord) -> dict[str, str]:
     """Return the label that carries a cluster's record."""
     return {RECORD: msgspec.json.encode(record).decode()}
+
+
+def of_spec(spec: ClusterSpec) -> dict[str, str]:
+    """Return the label that carries a query frontend's settings, without the number of query frontends.
+
+    They are counted, so that another number replaces none of them.
+    """
+    return {SPEC: msgspec.json.encode(replace(spec, num_query_frontends=1), order="deterministic").decode()}
+
+
+def read_spec(found: Mapping[str, str], num_query_frontends: int) -> ClusterSpec:
+    """Return the settings that labels carry, by default all defaults, for so many query frontends."""
+    spec = _read(found, SPEC, ClusterSpec) if SPEC in found else ClusterSpec()
+    return replace(spec, num_query_frontends=num_query_frontends)
 
 
 def read_record(found: Mapping[str, str]) -> ClusterRecord:

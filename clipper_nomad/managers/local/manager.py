@@ -24,7 +24,15 @@ from clipper_nomad.managers.local.replicas import Replicas
 from clipper_nomad.managers.local.state import ClusterRecord, StateDirectory, default_state_root
 from clipper_nomad.managers.local.supervisor import Supervisor
 from clipper_nomad.managers.options import ClusterOptions
-from clipper_nomad.types import BuildSpec, ClusterSpec, DeploySpec, ModelVersion, Resources
+from clipper_nomad.types import (
+    BuildSpec,
+    ClusterSpec,
+    DefaultFloat,
+    DeploySpec,
+    ModelVersion,
+    NotGiven,
+    Resources,
+)
 
 _END_PATIENCE_S = 10.0
 
@@ -52,7 +60,7 @@ class LocalContainerManager(ContainerManager):
         host: str = "127.0.0.1",
         redis_ip: str | None = None,
         python: str = sys.executable,
-        drain_delay_s: float = 0.0,
+        drain_delay_s: float = DefaultFloat(0.0),
     ) -> None:
         self.cluster_name = cluster_name
         root = Path(state_dir).expanduser().absolute() if state_dir else default_state_root()
@@ -95,9 +103,9 @@ class LocalContainerManager(ContainerManager):
             query_frontend_image=spec.query_frontend_image,
             management_frontend_image=spec.management_frontend_image,
         )
-        wanted = _replace_spec(self._wanted, spec)
         with self._state.locked():
             before = self._state.read()
+            wanted = _settle(self._wanted, spec, before)
             if before and self._supervisor.is_running():
                 self._frontends.update(wanted, before)
             else:
@@ -228,8 +236,15 @@ class LocalContainerManager(ContainerManager):
         self._supervisor.remove_socket_directory()
 
 
-def _replace_spec(record: ClusterRecord, spec: ClusterSpec) -> ClusterRecord:
-    return replace(record, spec=replace(spec, query_frontend_image=None, management_frontend_image=None))
+def _settle(wanted: ClusterRecord, spec: ClusterSpec, before: ClusterRecord | None) -> ClusterRecord:
+    """Return the record to start, in which settings that were not given are those of `before`."""
+    whole = spec.over(before.spec if before else None)
+    delay_s = float(wanted.drain_delay_s)
+    if before and isinstance(wanted.drain_delay_s, NotGiven):
+        delay_s = before.drain_delay_s
+    # Processes run no images.
+    settled = replace(whole, query_frontend_image=None, management_frontend_image=None)
+    return replace(wanted, drain_delay_s=delay_s, spec=settled)
 
 
 def _warn_meaningless(**given: str | None) -> None:

@@ -147,6 +147,7 @@ class NomadContainerManager(ContainerManager):
         self._fabio_routes.refuse_taken(self._wanted.rpc_address)
         if self._makes_namespace:
             provide_namespace(self._api, self._location.namespace)
+        spec = spec.over(self._cluster_jobs.read_spec())
         self._frontends.start(
             self._definitions(self._wanted), spec, lambda: self._task_sources.of_components(spec)
         )

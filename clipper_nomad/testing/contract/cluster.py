@@ -137,6 +137,10 @@ def test_another_spec_rolls_the_query_frontends_and_one_that_fails_is_taken_back
     assert {name for name in before if rolled[name] != before[name]} == frontends
     assert is_ready(connection.get_query_addr())
 
+    another = ClipperConnection(harness.make_manager())
+    another.start_clipper()
+    assert harness.parts() == rolled, "settings that are not given stay"
+
     with pytest.raises(ContainerManagerError, match=r"(?s)last lines of its log.*-5"):
         harness.make_manager().start_clipper(ClusterSpec(2, prediction_cache_bytes=-5))
     eventually(lambda: harness.parts().keys() == before.keys(), "all runs as before")

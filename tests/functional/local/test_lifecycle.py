@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -119,6 +120,26 @@ def test_another_spec_rolls_the_query_frontends_and_nothing_else(cluster: LocalC
     assert {name for name in before if before[name] != after.get(name)} == {"query-frontend-0"}
     assert after.keys() == before.keys()
     assert b"1000000" in Path(f"/proc/{after['query-frontend-0'].pid}/cmdline").read_bytes()
+
+
+def test_settings_that_are_not_given_stay_whether_the_cluster_runs_or_its_state_is_kept(
+    cluster: LocalCluster,
+) -> None:
+    connection = ClipperConnection(cluster.make_manager(drain_delay_s=0.1))
+    connection.start_clipper(cache_size=1_000_000, qf_http_timeout_request=7, num_frontend_replicas=2)
+    before, record = cluster.processes(), cluster.state.read()
+    ClipperConnection(cluster.make_manager()).start_clipper()
+    assert (cluster.processes(), cluster.state.read()) == (before, record)
+    connection.stop_all(keep_state=True)
+    ClipperConnection(cluster.make_manager()).start_clipper()
+    kept = cluster.state.read()
+    assert record
+    assert kept
+    assert (kept.spec, kept.drain_delay_s) == (record.spec, 0.1)
+    ClipperConnection(cluster.make_manager()).start_clipper(cache_size=33554432)
+    given = cluster.state.read()
+    assert given
+    assert given.spec == replace(record.spec, prediction_cache_bytes=33554432)
 
 
 def test_a_roll_that_fails_leaves_the_cluster_as_it_was(cluster: LocalCluster) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from clipper_nomad.connection import ClipperConnection
 from clipper_nomad.errors import ClipperException, ClipperWarning
 from clipper_nomad.operations.cluster import make_cluster_spec, warn_meaningless
 from clipper_nomad.types import ClusterSpec
@@ -22,7 +25,7 @@ CLIPPER_DEFAULTS: dict[str, Any] = {
 
 
 def test_clippers_defaults_are_the_frontends_own() -> None:
-    assert make_cluster_spec(**CLIPPER_DEFAULTS) == ClusterSpec()
+    assert make_cluster_spec(**CLIPPER_DEFAULTS).over(None) == ClusterSpec()
 
 
 def test_other_values_are_handed_on() -> None:
@@ -51,3 +54,48 @@ def test_only_what_differs_from_the_default_is_warned_of() -> None:
         warn_meaningless(thread_pool_size=(4, 1))
     with warnings.catch_warnings(action="error"):
         warn_meaningless(thread_pool_size=(1, 1), image=(None, None))
+
+
+RUNNING = ClusterSpec(3, 1_000, 7.0, 1.5, "q", "m")
+
+
+def start_arguments(**given: Any) -> ClusterSpec:
+    """Return the spec that start_clipper() makes of these arguments."""
+
+    class Manager:
+        cluster_name = "c"
+
+        def start_clipper(self, spec: ClusterSpec) -> None:
+            self.spec = spec
+
+        def get_management_address(self) -> str:
+            return "h:1"
+
+    manager: Any = Manager()
+    ClipperConnection(manager).start_clipper(**given)
+    spec: ClusterSpec = manager.spec
+    return spec
+
+
+def test_settings_that_are_not_given_stay_as_they_run() -> None:
+    assert start_arguments().over(RUNNING) == RUNNING
+    assert start_arguments(num_frontend_replicas=2).over(RUNNING) == replace(RUNNING, num_query_frontends=2)
+    changed = start_arguments(cache_size=7, qf_http_timeout_content=9).over(RUNNING)
+    assert changed == replace(RUNNING, prediction_cache_bytes=7, body_timeout_s=9.0)
+
+
+def test_a_default_that_is_given_wins() -> None:
+    given = start_arguments(
+        cache_size=33554432, qf_http_timeout_request=5, qf_http_timeout_content=300, num_frontend_replicas=1
+    )
+    assert given.over(RUNNING) == ClusterSpec(1, 33554432, None, None, "q", "m")
+
+
+def test_a_new_cluster_gets_the_defaults() -> None:
+    assert start_arguments().over(None) == ClusterSpec()
+
+
+def test_the_signature_shows_the_defaults() -> None:
+    shown = str(inspect.signature(ClipperConnection.start_clipper))
+    for text in ("cache_size: 'int' = 33554432", "= 5,", "= 300,", "num_frontend_replicas: 'int' = 1"):
+        assert text in shown

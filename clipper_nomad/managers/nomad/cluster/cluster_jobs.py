@@ -17,7 +17,7 @@ from clipper_nomad.managers.nomad.api.jobs import Jobs, JobSummary
 from clipper_nomad.managers.nomad.cluster import records
 from clipper_nomad.managers.nomad.cluster.records import ClusterRecord
 from clipper_nomad.managers.waiting import wait_until
-from clipper_nomad.types import ModelVersion
+from clipper_nomad.types import ClusterSpec, ModelVersion
 
 
 class ClusterJobs:
@@ -52,6 +52,11 @@ class ClusterJobs:
             meta.MODEL_VERSION: model.version,
         }
         return next((job for job in self._find(wanted) if not job.is_stopped), None)
+
+    def read_spec(self) -> ClusterSpec | None:
+        """Return the settings of the query frontends that run, or None if none does."""
+        found = self.find(meta.QUERY_FRONTEND)
+        return records.read_spec(found[0].meta, found[0].count) if found else None
 
     def read_record(self) -> ClusterRecord | None:
         """Return how the cluster was started, or None if it does not run."""

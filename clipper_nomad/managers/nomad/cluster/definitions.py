@@ -82,6 +82,7 @@ class Definitions:
             task=self._task(images.query_frontend, self.settings.query_frontend_resources, environment),
             timings=self.settings.timings,
             count=spec.num_query_frontends,
+            meta=records.of_spec(spec),
             query_tags=self.load_balancer.query_tags(self.cluster_name),
             rpc_tags=self.load_balancer.rpc_tags(),
         )

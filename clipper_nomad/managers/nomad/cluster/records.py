@@ -7,7 +7,7 @@ whoever may list jobs can read meta.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -17,8 +17,11 @@ from clipper_nomad.jobspecs import meta, service_name
 from clipper_nomad.managers.nomad.dns import DNS
 from clipper_nomad.managers.nomad.load_balancer import LoadBalancer
 from clipper_nomad.managers.nomad.settings import DynamicVolume, NomadSettings
+from clipper_nomad.types import ClusterSpec
 
 RECORD = "clipper-nomad.settings"
+#: On the query frontends' job.
+SPEC = "clipper-nomad.spec"
 #: The count of a job when the cluster was stopped with its state kept; a job with this key is asleep.
 KEPT_COUNT = "clipper-nomad.kept_count"
 #: What keeps Redis' data, on Redis' job: `dynamic`, or `host volume NAME`; missing if nothing does.
@@ -96,6 +99,22 @@ def read_cluster(job_meta: Mapping[str, str]) -> ClusterRecord:
             f"({error}): another version of clipper-nomad made it. Use that version, or stop the cluster "
             "first."
         ) from error
+
+
+def of_spec(spec: ClusterSpec) -> dict[str, str]:
+    """Return the meta that carries the query frontends' settings; their number is the job's count."""
+    text = msgspec.json.encode(replace(spec, num_query_frontends=1), order="deterministic").decode()
+    return {SPEC: text}
+
+
+def read_spec(job_meta: Mapping[str, str], count: int) -> ClusterSpec:
+    """Return the settings that a job of so many query frontends carries, by default all defaults."""
+    try:
+        spec = msgspec.json.decode(job_meta.get(SPEC, "{}"), type=ClusterSpec)
+    except msgspec.DecodeError:
+        # Another version's, which is rolled anyway.
+        spec = ClusterSpec()
+    return replace(spec, num_query_frontends=count)
 
 
 def read_rpc_address(job_meta: Mapping[str, str]) -> str | None:

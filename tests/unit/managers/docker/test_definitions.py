@@ -163,3 +163,10 @@ def test_an_unreadable_record_is_reported_as_another_versions() -> None:
     assert labels.read_record(labels.of_record(RECORD)) == RECORD
     with pytest.raises(ContainerManagerError, match="another version of clipper-nomad"):
         labels.read_record({labels.RECORD: '{"new": 1}', labels.CLUSTER: "iris"})
+
+
+def test_settings_are_read_back_from_the_query_frontends_whatever_their_number() -> None:
+    spec = ClusterSpec(3, 7, 2.0, None, "image")
+    assert labels.read_spec(labels.of_spec(spec), 3) == spec
+    assert labels.of_spec(spec) == labels.of_spec(ClusterSpec(1, 7, 2.0, None, "image"))
+    assert labels.read_spec({}, 2) == ClusterSpec(2)

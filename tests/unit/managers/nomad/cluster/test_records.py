@@ -12,6 +12,7 @@ from clipper_nomad.jobspecs import meta
 from clipper_nomad.managers.compatibility import require_compatible
 from clipper_nomad.managers.nomad.cluster import records
 from clipper_nomad.managers.nomad.cluster.records import ClusterRecord
+from clipper_nomad.types import ClusterSpec
 
 RECORD = ClusterRecord(
     version="0.2.0",
@@ -67,3 +68,11 @@ def test_what_no_roll_can_change_is_refused() -> None:
     said = "the query address 'fabio:9999/clipper' and not None, redis_port 6379 and not 6380"
     with pytest.raises(ContainerManagerError, match=said):
         require_compatible(wanted, RECORD, "iris", fixed)
+
+
+def test_settings_are_read_back_from_the_query_frontends_job_whatever_its_count() -> None:
+    spec = ClusterSpec(3, 7, 2.0, None, "image")
+    assert records.read_spec(records.of_spec(spec), 3) == spec
+    assert records.of_spec(spec) == records.of_spec(ClusterSpec(1, 7, 2.0, None, "image"))
+    assert records.read_spec({}, 2) == ClusterSpec(2)
+    assert records.read_spec({records.SPEC: "not JSON"}, 1) == ClusterSpec()
