@@ -94,6 +94,69 @@ def test_a_folder_that_an_older_version_saved_is_loaded(tmp_path: Path) -> None:
     assert load_model(tmp_path).predict(np.array([[1.0, 2.0]])) == ["3.0"]
 
 
+# -- folders of Clipper's ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def clippers(tmp_path: Path) -> Path:
+    """Return a folder as Clipper's admin library writes it."""
+
+    def predict(inputs: Any) -> list[str]:
+        word = importlib.import_module("closure_tests_clippers").WORD
+        return [word for _ in inputs]
+
+    folder = tmp_path / "clippers"
+    (folder / "modules").mkdir(parents=True)
+    (folder / "modules" / "closure_tests_clippers.py").write_text("WORD = 'there'\n")
+    (folder / "func.pkl").write_bytes(cloudpickle.dumps(predict, protocol=2))
+    return folder
+
+
+def test_a_folder_of_clippers_admin_library_is_loaded(
+    clippers: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    assert load_model(clippers).predict(np.array(["a", "b"])) == ["there", "there"]
+    assert sys.path[-1] == str(clippers / "modules")
+
+
+@pytest.mark.parametrize(
+    "pickled", [b"", b"\x80\x02ccloudpickle.cloudpickle\n_fill_function\n.", b"cmarshal\nloads\n(S'?'\ntR."]
+)
+def test_a_function_that_an_unknown_python_saved_says_what_may_be_wrong(
+    clippers: Path, monkeypatch: pytest.MonkeyPatch, pickled: bytes
+) -> None:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (clippers / "func.pkl").write_bytes(pickled)
+    with pytest.raises(ClosureMismatch, match="does not say what saved it: deploy the function anew"):
+        load_model(clippers)
+
+
+def test_clippers_containers_read_what_is_saved_here(tmp_path: Path) -> None:
+    """As Clipper's Python container does, which has none of this project's code."""
+    script = """
+import os, sys
+import cloudpickle
+sys.modules["clipper_container"] = None
+sys.path.append(os.path.abspath(sys.argv[1] + "/modules/"))
+with open(sys.argv[1] + "/func.pkl", "rb") as serialized:
+    print(cloudpickle.load(serialized)(["a"]))
+"""
+
+    def predict(inputs: Any) -> list[str]:
+        word = importlib.import_module("closure_tests_ours").WORD
+        return [word for _ in inputs]
+
+    save_closure(predict, tmp_path, {"closure_tests_ours.py": b"WORD = 'there'\n"}, protocol=2)
+    assert (tmp_path / "func.pkl").read_bytes()[:2] == b"\x80\x02"
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    done = subprocess.run(command, check=False, timeout=60, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("['there']\n", "")
+
+
+# -- python-closure, further on --------------------------------------------------------------------------
+
+
 def test_modules_travel_and_come_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def predict(inputs: Any) -> list[str]:
         word = importlib.import_module("closure_tests_package.part").WORD
@@ -114,7 +177,7 @@ def test_another_minor_version_of_cloudpickle_loads(saved: Path) -> None:
 
 def test_a_mismatch_is_reported_before_anything_is_unpickled(saved: Path) -> None:
     claim(saved, python="2.7")
-    (saved / "closure.pkl").write_bytes(b"cno_such_package\nfunction\n.")
+    (saved / "func.pkl").write_bytes(b"cno_such_package\nfunction\n.")
     with pytest.raises(ClosureMismatch):
         load_model(saved)
 
@@ -141,13 +204,16 @@ def test_what_cannot_be_pickled_or_called_says_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda path: (path / "model.json").unlink(), "is not a model folder: cannot read model.json"),
+        (
+            lambda path: [each.unlink() for each in path.iterdir()],
+            "is not a model folder: cannot read model.json",
+        ),
         (lambda path: (path / "model.json").write_text("{"), "is not valid JSON"),
         (lambda path: (path / "model.json").write_text("[]"), "does not name the model's kind"),
         (lambda path: claim(path, kind="stone"), "kind 'stone', which is unknown here.* python-closure"),
-        (lambda path: claim(path, format=99), "format 99: this runtime reads format 1"),
-        (lambda path: (path / "closure.pkl").unlink(), "is incomplete: cannot read closure.pkl"),
-        (lambda path: (path / "closure.pkl").write_bytes(b"I3\n."), "holds int, not a function"),
+        (lambda path: claim(path, format=99), "format 99: this runtime reads formats up to 2"),
+        (lambda path: (path / "func.pkl").unlink(), "is incomplete: cannot read func.pkl"),
+        (lambda path: (path / "func.pkl").write_bytes(b"I3\n."), "holds int, not a function"),
     ],
 )
 def test_a_damaged_folder_says_what_is_wrong(

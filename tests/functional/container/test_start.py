@@ -77,7 +77,7 @@ def test_check_loads_the_model_and_needs_no_other_setting(saved: Path) -> None:
 
 
 def test_check_fails_with_the_reason_that_the_model_cannot_be_loaded(saved: Path) -> None:
-    (saved / "closure.pkl").write_bytes(b"cno_such_package\nfunction\n.")
+    (saved / "func.pkl").write_bytes(b"cno_such_package\nfunction\n.")
     code, lines = ended("--check", CLIPPER_MODEL_PATH=str(saved))
     assert code == 1
     assert any(

@@ -115,7 +115,7 @@ def test_the_model_runs_as_another_user_than_root_on_its_own_path(
     script = "import os, sys; print(os.getuid(), sys.prefix, os.listdir(os.environ['CLIPPER_MODEL_PATH']))"
     found = python(docker_client, image, script)
     assert found.startswith("10001 /opt/model [")
-    assert "closure.pkl" in found
+    assert "func.pkl" in found
 
 
 def test_a_fitted_model_meets_the_version_it_was_fitted_with(
@@ -202,7 +202,7 @@ def test_an_image_of_another_kind_gets_the_folder_alone(
     image = build(len, base_image=base_image)
     command = ["sh", "-c", "ls /model; echo $CLIPPER_MODEL_PATH"]
     listed = bytes(docker_client.containers.run(image.id, command, remove=True)).decode().split()
-    assert "closure.pkl" in listed
+    assert "func.pkl" in listed
     assert listed[-1] == "/model"
     with pytest.raises(
         BuildError, match=r"Could not install numpy.*does not start from this project's Python runtime"

@@ -1,34 +1,45 @@
-"""The kind `python-closure`: a Python function, and the modules beside it.
+"""The kind `python-closure`: a Python function, and the modules and files that travel with it.
 
-    model.json     {"kind": "python-closure", "format": 1, "python": "3.11", "cloudpickle": "3.1.2"}
-    closure.pkl    the function, by cloudpickle
-    modules/       source files of modules that the function imports, by their path below sys.path
+    model.json     {"kind": "python-closure", "format": 2, "python": "3.11", "cloudpickle": "3.1.2", …}
+    func.pkl       the function and its names of `__main__`, by cloudpickle (pickling.py)
+    modules/       modules that the function imports, by their path below sys.path, and files beside them
 
 Both sides of the format are here: the admin library saves, the runtime loads. The caller of save_closure()
-decides which modules travel.
+decides what travels. Format 1 had its pickle in `closure.pkl`. Folders of Clipper's admin library have
+`func.pkl` and `modules/` alone, and its containers read these two of any folder.
 """
 
 from __future__ import annotations
 
+import io
+import os
 import pickle
 import platform
+import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
-from typing import Any, Callable
+from typing import Any, Callable, Optional, Union
 
 import cloudpickle
 
 from clipper_container.kinds.aliases import provide_library_names
-from clipper_container.kinds.manifest import write_manifest
+from clipper_container.kinds.manifest import read_manifest, write_manifest
+from clipper_container.kinds.pickling import dump_function, find_script_globals, load_function
+from clipper_container.kinds.script import install_names, is_script
 from clipper_container.model import Inputs, Model, ModelLoadError, Outputs
 
-FORMAT = 1
+FORMAT = 2
 KIND = "python-closure"
-_PICKLE_NAME = "closure.pkl"
+#: Every container of Clipper's can read this protocol.
+CLIPPERS_PROTOCOL = 2
+_PICKLE_NAMES = {1: "closure.pkl", FORMAT: "func.pkl"}
+_PICKLE_NAME = _PICKLE_NAMES[FORMAT]
 _MODULES_NAME = "modules"
-_NO_MODULES: Mapping[str, bytes] = MappingProxyType({})
+#: A module's or a file's content, or where it is.
+Content = Union[bytes, Path]
+_NOTHING: Mapping[str, Content] = MappingProxyType({})
 
 
 class ClosureMismatch(ModelLoadError):  # noqa: N818 - it is caught by this name
@@ -43,23 +54,20 @@ class ClosureModel(Model):
 
     @classmethod
     def load(cls, directory: Path, manifest: Mapping[str, Any]) -> ClosureModel:
-        """Return the function in `directory` as a model, with its modules first on sys.path.
+        """Return the function in `directory` as a model, with its modules on sys.path.
 
-        Raises ClosureMismatch, before anything is unpickled, if another Python minor or cloudpickle major
-        version saved it; ModelLoadError if the folder is incomplete; and whatever unpickling raises.
+        A process that serves one model also gets the names of the function's `__main__`, and works in the
+        folder of the files that were given. Raises ClosureMismatch, before anything is unpickled, if another
+        Python minor or cloudpickle major version saved it; ModelLoadError if the folder is incomplete; and
+        whatever unpickling raises.
         """
-        _check_versions(manifest, directory)
-        pickled = _read_pickle(directory)
-        modules_path = str((directory / _MODULES_NAME).resolve())
-        if Path(modules_path).is_dir() and modules_path not in sys.path:
-            sys.path.insert(0, modules_path)
-        provide_library_names()
-        function = pickle.loads(pickled)
+        function, names = _load(directory, manifest)
         if not callable(function):
             raise ModelLoadError(
                 f"{directory / _PICKLE_NAME} holds {type(function).__name__}, not a function; "
                 "save the model again"
             )
+        install_names(names)
         return cls(function)
 
     def predict(self, inputs: Inputs) -> Outputs:
@@ -67,43 +75,92 @@ class ClosureModel(Model):
         return self._function(inputs)
 
 
+def load_names(directory: Path) -> dict[str, Any]:
+    """Return the names of the `__main__` of the function in `directory`. Raises as ClosureModel.load()."""
+    return _load(directory, read_manifest(directory))[1]
+
+
 def save_closure(
-    func: Callable[..., Any], directory: Path, modules: Mapping[str, bytes] = _NO_MODULES
+    func: Callable[..., Any],
+    directory: Path,
+    modules: Mapping[str, Content] = _NOTHING,
+    *,
+    files: Sequence[str] = (),
+    protocol: Optional[int] = None,
 ) -> None:
     """Write `func` into `directory`, which is created if it is missing.
 
-    `modules` maps relative paths (`beside.py`, `package/part.py`) to source text. Raises TypeError if `func`
-    cannot be called or pickled, ValueError for a path that leaves the directory.
+    `modules` maps relative paths (`beside.py`, `package/part.py`) to contents, data files among them; `files`
+    are those of its paths that the user named. Raises TypeError if `func` cannot be called or pickled,
+    ValueError for a path that leaves the directory.
     """
     if not callable(func):
         raise TypeError(f"a model needs a function, not {type(func).__name__} {func!r:.80}")
-    pickled = _pickle(func)
-    targets = {directory / _MODULES_NAME / _relative(path): source for path, source in modules.items()}
+    pickled = _pickle(func, protocol)
+    targets = {directory / _MODULES_NAME / _relative(path): content for path, content in modules.items()}
     directory.mkdir(parents=True, exist_ok=True)
-    for target, source in targets.items():
+    for target, content in targets.items():
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(source)
+        if isinstance(content, Path):
+            shutil.copyfile(content, target)
+        else:
+            target.write_bytes(content)
     (directory / _PICKLE_NAME).write_bytes(pickled)
-    write_manifest(directory, KIND, {"format": FORMAT, **_versions()})
+    write_manifest(directory, KIND, {"format": FORMAT, **_versions(), "files": list(files)})
 
 
-def _pickle(func: Callable[..., Any]) -> bytes:
+def _pickle(func: Callable[..., Any], protocol: Optional[int]) -> bytes:
+    file = io.BytesIO()
     try:
-        pickled: bytes = cloudpickle.dumps(func)
+        dump_function(func, file, protocol)
     except (pickle.PicklingError, TypeError, AttributeError, RecursionError, ValueError) as exc:
         raise TypeError(
             f"{func!r:.80} cannot be pickled: {exc}. Create objects that cannot travel (locks, sockets, "
             "clients, open files) inside the function, not outside"
         ) from exc
-    return pickled
+    return file.getvalue()
 
 
-def _read_pickle(directory: Path) -> bytes:
+def _load(directory: Path, manifest: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    _check_versions(manifest, directory)
+    pickled = _read_pickle(directory, _PICKLE_NAMES[manifest.get("format", FORMAT)])
+    modules = (directory / _MODULES_NAME).resolve()
+    if modules.is_dir() and str(modules) not in sys.path:
+        # As Clipper's containers do with their folders.
+        sys.path.insert(0 if "format" in manifest else len(sys.path), str(modules))
+    if manifest.get("files") and is_script():
+        os.chdir(modules)
+    provide_library_names()
+    function, names = _unpickle(pickled, directory, manifest)
+    script = find_script_globals([function, *names.values()])
+    if script is not None:
+        if manifest.get("files") and "__file__" in script:
+            script["__file__"] = str(modules / Path(script["__file__"]).name)
+        names = {**script, **names}
+    return function, {name: value for name, value in names.items() if not name.startswith("__")}
+
+
+def _unpickle(pickled: bytes, directory: Path, manifest: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    if "format" in manifest:
+        return load_function(pickled)
     try:
-        return (directory / _PICKLE_NAME).read_bytes()
+        return load_function(pickled)
+    except ImportError:
+        raise
+    except (AttributeError, TypeError, ValueError, SystemError, EOFError, pickle.UnpicklingError) as exc:
+        raise ClosureMismatch(
+            f"{directory / _PICKLE_NAME} cannot be loaded by Python {_versions()['python']} and cloudpickle "
+            f"{cloudpickle.__version__} ({type(exc).__name__}: {exc}), and does not say what saved it: "
+            "deploy the function anew, with the minor version of Python that runs it"
+        ) from exc
+
+
+def _read_pickle(directory: Path, name: str) -> bytes:
+    try:
+        return (directory / name).read_bytes()
     except OSError as exc:
         raise ModelLoadError(
-            f"{directory} is incomplete: cannot read {_PICKLE_NAME} ({exc.strerror}); save the model again"
+            f"{directory} is incomplete: cannot read {name} ({exc.strerror}); save the model again"
         ) from exc
 
 
@@ -120,11 +177,13 @@ def _versions() -> dict[str, str]:
 
 
 def _check_versions(manifest: Mapping[str, Any], directory: Path) -> None:
-    if manifest.get("format") != FORMAT:
+    if "format" not in manifest:
+        return
+    if manifest["format"] not in _PICKLE_NAMES:
         raise ModelLoadError(
-            f"{directory} holds a closure of format {manifest.get('format')!r}: "
-            f"this runtime reads format {FORMAT}; save the model with the version of the admin library that "
-            "started the cluster"
+            f"{directory} holds a closure of format {manifest['format']!r}: this runtime reads "
+            f"formats up to {FORMAT}; save the model with the version of the admin library that started the "
+            "cluster"
         )
     here = _versions()
     saved = {name: str(manifest.get(name)) for name in here}

@@ -3,7 +3,8 @@
     {"kind": "python-closure", "format": 1, …}
 
 Its other keys belong to the kind. Folders that were saved before there were several kinds have the
-same object in `closure.json`, which is still read.
+same object in `closure.json`, which is still read. Clipper's folders of Python functions have none, but a
+`func.pkl`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from clipper_container.model import ModelLoadError
 
 MANIFEST_NAME = "model.json"
 _OLD_MANIFEST_NAME = "closure.json"
+_CLIPPERS_PICKLE = "func.pkl"
 
 
 def write_manifest(directory: Path, kind: str, fields: Mapping[str, object]) -> None:
@@ -30,6 +32,8 @@ def read_manifest(directory: Path) -> dict[str, Any]:
     path = directory / MANIFEST_NAME
     if not path.exists() and (directory / _OLD_MANIFEST_NAME).exists():
         path = directory / _OLD_MANIFEST_NAME
+    if not path.exists() and (directory / _CLIPPERS_PICKLE).exists():
+        return {"kind": "python-closure"}
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except OSError as exc:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from clipper_container.kinds.closure import ClosureMismatch
 from clipper_container.kinds.loading import load_model
+from clipper_container.kinds.script import become_script
 from clipper_container.logs import log_model_code
 from clipper_container.metrics import ModelMetrics
 from clipper_container.model import Model, ModelLoadError
@@ -101,6 +102,7 @@ def _listen(settings: Settings, health: Health) -> AdminServer:
 
 
 def _load(directory: Path) -> Model:
+    become_script()
     try:
         return load_model(directory)
     except ClosureMismatch as exc:
