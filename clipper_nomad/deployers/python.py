@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Unpack
 
 from clipper_nomad.connection import ClipperConnection
+from clipper_nomad.deployers.callables import check_callable
 from clipper_nomad.deployers.closure import packed_closure
 from clipper_nomad.deployers.endpoint import check_endpoint, open_endpoint
 from clipper_nomad.operations.requests import check_options
@@ -35,6 +36,7 @@ def create_endpoint(
     the application exists, and ManagementError if the management frontend refuses it.
     """
     check_options(options)
+    check_callable(func)
     application = check_endpoint(clipper_conn, name, input_type, default_output, slo_micros)
     deploy_python_closure(
         clipper_conn,
@@ -76,12 +78,12 @@ def deploy_python_closure(
     `pkgs_to_install` names others, as pip takes them. `options` are those of DeployOptions: resources,
     devices and timeout_s.
 
-    Raises ClipperException if `func` cannot be pickled or the version is registered, BuildError if the image
-    cannot be built, and DeploymentError with the last lines of the log if the replicas are not ready within
-    `timeout_s` seconds.
+    Raises ClipperException if `func` cannot be a model or be pickled, or the version is registered,
+    BuildError if the image cannot be built, and DeploymentError with the last lines of the log if the
+    replicas are not ready within `timeout_s` seconds.
     """
     check_options(options)
-    with packed_closure(func, pkgs_to_install) as packed:
+    with packed_closure(func, pkgs_to_install, base_image=base_image) as packed:
         clipper_conn.build_and_deploy_model(
             name,
             version,

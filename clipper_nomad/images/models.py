@@ -9,10 +9,11 @@ import docker
 from clipper_nomad.errors import BuildError
 from clipper_nomad.images import recipes
 from clipper_nomad.images.builder import BuildRequest, run_build
+from clipper_nomad.images.clippers import find_clippers_python, find_saved_by, require_same_python
 from clipper_nomad.images.context import new_context
 from clipper_nomad.images.engine import EngineError, Progress, log_progress
 from clipper_nomad.images.names import PYTHON_RUNTIME, component_image, model_image, project_version
-from clipper_nomad.images.pythons import runtime_python
+from clipper_nomad.images.pythons import ask_python, runtime_python
 from clipper_nomad.images.registries import push_image, resolve_image
 from clipper_nomad.images.settings import ImageSettings
 from clipper_nomad.types import BuildSpec
@@ -67,10 +68,14 @@ def _find_base(
     client: docker.DockerClient, spec: BuildSpec, settings: ImageSettings, progress: Progress
 ) -> _Base:
     own = spec.base_image == _DEFAULT_BASE
+    # Before anything is pulled.
+    require_same_python(spec, find_clippers_python(spec.base_image))
     reference = component_image(PYTHON_RUNTIME, settings) if own else spec.base_image
     image_id = resolve_image(client, reference, settings, progress)
     try:
         base = _Base(reference, image_id, runtime_python(client, image_id))
+        if not base.python and find_saved_by(spec.model_data_path):
+            require_same_python(spec, ask_python(client, image_id))
     except EngineError as error:
         raise BuildError(
             f"Could not build model version {spec.model} on image {reference}: {error}"

@@ -29,7 +29,7 @@ def require_base(client: docker.DockerClient, settings: ImageSettings, progress:
     reference, wanted = settings.component_base, settings.python_version
     try:
         image_id = find_image(client, reference) or pull_image(client, reference, settings, progress)
-        found = _ask(client, image_id)
+        found = ask_python(client, image_id)
     except EngineError as error:
         raise BuildError(
             f"Could not build images with Python {wanted}: their base image {reference} is not on this "
@@ -51,7 +51,8 @@ def runtime_python(client: docker.DockerClient, image_id: str) -> str | None:
         return labels.get(RUNTIME_LABEL)
 
 
-def _ask(client: docker.DockerClient, image_id: str) -> str | None:
+def ask_python(client: docker.DockerClient, image_id: str) -> str | None:
+    """Return the minor version of `python3` in an image, which runs for it; None if there is none."""
     with translated():
         try:
             output = client.containers.run(

@@ -8,16 +8,16 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import pickle
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
-import cloudpickle
 import numpy as np
 
 from clipper_container.conversion import convert_inputs
 from clipper_container.input_types import InputType
+from clipper_container.kinds.pickling import copy_function
 from clipper_container.outputs import OutputCountError, OutputError, encode_outputs
+from clipper_nomad.deployers.callables import check_callable
 from clipper_nomad.deployers.references import find_references
 from clipper_nomad.errors import ClipperException
 
@@ -43,12 +43,13 @@ def try_function(query: Mapping[str, Any], func: Callable[[Any], Any], input_typ
     except ValueError as exc:
         return f"Invalid input type or JSON key: {exc}"
     try:
+        check_callable(func)
         find_references(func)
     except ClipperException as exc:
         return exc.msg
     if not inputs:
         return []
-    model = pickle.loads(cloudpickle.dumps(func))
+    model = copy_function(func)
     returned = model(convert_inputs(inputs, parsed_type))
     try:
         return [_decode_output(output) for output in encode_outputs(returned, len(inputs))]

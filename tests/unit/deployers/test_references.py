@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import operator
+import sqlite3
 import threading
 import wave
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from clipper_container.kinds.pickling import copy_function
 from clipper_nomad.deployers.references import find_references
 from clipper_nomad.errors import ClipperException
 
@@ -85,16 +87,133 @@ def test_what_cannot_be_pickled_is_named(func: Callable[[Any], Any], name: str) 
         find_references(func)
 
 
+class Shell:
+    """The notebook's shell, by the name of its module."""
+
+    def __init__(self) -> None:
+        self.history = sqlite3.connect(":memory:")
+
+    def get_ipython(self) -> Shell:
+        return self
+
+
+Shell.__module__ = "IPython.core.interactiveshell"
+
+
+class Service:
+    """An object of the user's own, which holds what cannot travel."""
+
+    def __init__(self) -> None:
+        self.connection = sqlite3.connect(":memory:")
+
+    def ask(self, xs: Any) -> Any:
+        return xs
+
+
+NESTED = """
+def helper(xs):
+    return [get_ipython() for _ in xs]
+
+def predict(xs):
+    def inner():
+        return helper(xs)
+    return inner()
+"""
+CACHED = """
+import functools
+
+@functools.lru_cache
+def get_model():
+    return service
+
+def predict(xs):
+    return get_model()
+"""
+ATTRIBUTE = """
+class Model:
+    guard = lock
+
+    def predict(self, xs):
+        return xs
+
+predict = Model().predict
+"""
+
+
+@pytest.mark.parametrize(
+    ("func", "said"),
+    [
+        pytest.param(
+            define("def predict(xs): return get_ipython().ask(xs)", get_ipython=Shell().get_ipython),
+            "refers to `get_ipython`, the notebook shell: .*leave magics",
+            id="shell",
+        ),
+        pytest.param(
+            define(NESTED, get_ipython=Shell().get_ipython),
+            "refers to `helper`, which refers to `get_ipython`, the notebook shell: ",
+            id="shell in a helper",
+        ),
+        pytest.param(
+            define("def predict(xs): return service.ask(xs)", service=Service()),
+            r"refers to `service\.connection`, a sqlite3\.Connection: .*Open it inside of the function",
+            id="global object",
+        ),
+        pytest.param(
+            Service().ask, r"refers to `self\.connection`, a sqlite3\.Connection: ", id="bound method"
+        ),
+        pytest.param(
+            define(CACHED, service=Service()), r"which refers to `service\.connection`, a sqlite3", id="cache"
+        ),
+        pytest.param(
+            define(ATTRIBUTE, lock=threading.RLock()),
+            r"refers to `Model\.guard`, a _thread\.RLock: .*Create it when it is first used",
+            id="attribute of a class",
+        ),
+        pytest.param(
+            define("def predict(xs): return config['db']", config={"db": sqlite3.connect(":memory:")}),
+            r"refers to `config\['db'\]`, a sqlite3\.Connection: ",
+            id="item",
+        ),
+        pytest.param(
+            define("def predict(xs): return next(rows)", rows=(x for x in [1])),
+            "refers to `rows`, a builtins.generator: .*Make a list of it",
+            id="generator",
+        ),
+        pytest.param(
+            define("def predict(xs, guard=lock): return xs", lock=threading.Lock()), "`guard`", id="default"
+        ),
+    ],
+)
+def test_what_cannot_be_pickled_has_the_name_that_its_author_gave_it(
+    func: Callable[[Any], Any], said: str
+) -> None:
+    with pytest.raises(ClipperException, match=said):
+        find_references(func)
+
+
+CACHED_PROPERTY = """
+import functools
+
+class Model:
+    @functools.cached_property
+    def weights(self):
+        return [1, 2]
+
+    def predict(self, xs):
+        return self.weights
+
+predict = Model().predict
+"""
+
+
+def test_a_cached_property_travels() -> None:
+    assert copy_function(define(CACHED_PROPERTY))([0]) == [1, 2]
+
+
 def test_the_function_itself_may_be_what_cannot_be_pickled() -> None:
     generator = (x for x in [1])
     with pytest.raises(ClipperException, match="cannot be pickled: TypeError"):
         find_references(generator.send)
-
-
-@pytest.mark.parametrize("func", [None, "predict", [1]])
-def test_a_model_is_callable(func: Any) -> None:
-    with pytest.raises(ClipperException, match="not callable"):
-        find_references(func)
 
 
 def test_a_large_array_may_travel() -> None:
