@@ -13,7 +13,8 @@ from urllib.parse import quote, unquote
 
 from clipper_frontend import health
 from clipper_frontend.query.bodies.answers import error_body, render_batch
-from clipper_frontend.query.bodies.requests import BadRequest, PredictRequest
+from clipper_frontend.query.bodies.refusals import BadRequest
+from clipper_frontend.query.bodies.requests import PredictRequest
 from clipper_frontend.query.feedback.handover import FEEDBACK_PATH
 from clipper_frontend.query.feedback.updates import UpdateHandler
 from clipper_frontend.query.http.exchange import Exchange

@@ -13,6 +13,8 @@ from typing import Final
 
 import msgspec
 
+from clipper_frontend.query.bodies.surrogates import without_halves
+
 
 class DefaultReason(enum.Enum):
     """The reason why a query was not answered by its model."""
@@ -48,17 +50,27 @@ _encode = msgspec.json.Encoder().encode
 def output_json(output: bytes) -> bytes:
     """Return a model's output as JSON: unchanged if it is JSON, else as a JSON string.
 
-    Bytes that are not UTF-8 are replaced. JSON nested too deep to be checked becomes a string too.
+    Bytes that are not UTF-8 are replaced, and so are halves of surrogate pairs, which strict parsers refuse.
+    JSON nested too deep to be checked becomes a string too.
     """
     try:
         text = output.decode()
     except UnicodeDecodeError:
         return _encode(output.decode(errors="replace"))
+    if not _is_json(output):
+        whole = without_halves(output)
+        if whole is output or not _is_json(whole):
+            return _encode(text)
+        output = whole
+    return output.strip(_JSON_WHITESPACE)
+
+
+def _is_json(output: bytes) -> bool:
     try:
         _decode_raw(output)
     except (msgspec.DecodeError, RecursionError):
-        return _encode(text)
-    return output.strip(_JSON_WHITESPACE)
+        return False
+    return True
 
 
 def models_member(versions: Iterable[str]) -> bytes:

@@ -5,8 +5,6 @@ They define the JSON of `predict` and `update`, and the form of each input type 
 
 from __future__ import annotations
 
-import re
-import struct
 from collections.abc import Callable, Sequence
 from types import GenericAlias
 from typing import Annotated, Any, Final, TypeAlias
@@ -15,24 +13,17 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from clipper_container.input_types import InputType
+from clipper_frontend.query.bodies.inputs import ANY_JSON, FORMATS, PACK, USUAL_JSON
+from clipper_frontend.query.bodies.refusals import DECODE_ERRORS, BadRequest, bad_request
 
 _INT64 = msgspec.Meta(ge=-(2**63), le=2**63 - 1)
-_INT32 = msgspec.Meta(ge=-(2**31), le=2**31 - 1)
 _QUERY_ID = msgspec.Meta(ge=0, lt=2**53)
 # Users have a state of their own, under their names.
 _User: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=256)] | Annotated[int, _INT64]
-# Packers are kept for inputs up to this length: together they take under a megabyte.
-_MAX_CACHED_LENGTH: Final = 4096
+_Inputs: TypeAlias = dict[InputType, Any]
+_BOM: Final = b"\xef\xbb\xbf"
 # Unescaped quotes of keys and ignored members that a request may have besides those of its inputs.
 _QUOTES_ASIDE: Final = 64
-
-
-class BadRequest(Exception):  # noqa: N818 (named for the response that it becomes)
-    """A body that cannot be decoded; `cause` names the key or element, and what was expected."""
-
-    def __init__(self, cause: str) -> None:
-        self.cause = cause
-        super().__init__(cause)
 
 
 class PredictRequest(msgspec.Struct, frozen=True, gc=False):
@@ -65,9 +56,10 @@ class PredictDecoder:
 
     def __init__(self, input_type: InputType, max_inputs: int) -> None:
         self._max_inputs = max_inputs
-        self._pack = _PACK[input_type]
-        self._decode = msgspec.json.Decoder(predict_body(input_type)).decode
-        self._is_array = input_type in _FORMATS
+        self._pack = PACK[input_type]
+        self._decode = _decoder(predict_body, input_type, USUAL_JSON)
+        self._other_forms = _OtherForms(input_type, _decoder(predict_body, input_type, ANY_JSON))
+        self._is_array = input_type in FORMATS
         # An input and its comma take two bytes at least: a shorter body cannot hold too many.
         self._small_bytes = 2 * max_inputs
 
@@ -77,8 +69,8 @@ class PredictDecoder:
             self._refuse_too_many(body)
         try:
             request = self._decode(body)
-        except _DECODE_ERRORS as error:
-            raise _bad_request(body, error) from error
+        except DECODE_ERRORS:
+            request = self._other_forms.decode(body)
         value = request.input
         batch = request.input_batch
         user = None if request.user_id is None and request.uid is None else _user(request)
@@ -120,15 +112,16 @@ class FeedbackDecoder:
     """Decodes the update calls of one application."""
 
     def __init__(self, input_type: InputType) -> None:
-        self._pack = _PACK[input_type]
-        self._decode = msgspec.json.Decoder(feedback_body(input_type)).decode
+        self._pack = PACK[input_type]
+        self._decode = _decoder(feedback_body, input_type, USUAL_JSON)
+        self._other_forms = _OtherForms(input_type, _decoder(feedback_body, input_type, ANY_JSON))
 
     def decode(self, body: bytes) -> Feedback:
         """Return the decoded call, or raise BadRequest."""
         try:
             feedback = self._decode(body)
-        except _DECODE_ERRORS as error:
-            raise _bad_request(body, error) from error
+        except DECODE_ERRORS:
+            feedback = self._other_forms.decode(body)
         if feedback.query_id is not None:
             return Feedback(feedback.query_id, None, None, feedback.label)
         user = _user(feedback)
@@ -139,21 +132,12 @@ class FeedbackDecoder:
         return Feedback(None, user, self._pack(feedback.input, "input"), feedback.label)
 
 
-# The JSON of each input type.
-
-_ELEMENTS: Final[dict[InputType, Any]] = {
-    InputType.BYTES: bytes,
-    InputType.INTEGERS: list[Annotated[int, _INT32]],
-    InputType.FLOATS: list[float],
-    InputType.DOUBLES: list[float],
-    InputType.STRINGS: str,
-}
-_FORMATS: Final = {InputType.INTEGERS: "i", InputType.FLOATS: "f", InputType.DOUBLES: "d"}
+# The JSON of bodies.
 
 
-def predict_body(input_type: InputType) -> type[Any]:
+def predict_body(input_type: InputType, inputs: _Inputs = ANY_JSON) -> type[Any]:
     """Return the struct that a predict call's body is decoded into."""
-    element = _ELEMENTS[input_type]
+    element = inputs[input_type]
     return msgspec.defstruct(
         f"Predict{input_type.value.capitalize()}",
         [
@@ -166,14 +150,14 @@ def predict_body(input_type: InputType) -> type[Any]:
     )
 
 
-def feedback_body(input_type: InputType) -> type[Any]:
+def feedback_body(input_type: InputType, inputs: _Inputs = ANY_JSON) -> type[Any]:
     """Return the struct that an update call's body is decoded into."""
     return msgspec.defstruct(
         f"Feedback{input_type.value.capitalize()}",
         [
             ("label", Any),
             ("query_id", Annotated[int, _QUERY_ID] | None, None),
-            ("input", _ELEMENTS[input_type] | UnsetType, UNSET),
+            ("input", inputs[input_type] | UnsetType, UNSET),
             ("user_id", _User | None, None),
             ("uid", Annotated[int, _INT64] | None, None),
         ],
@@ -190,76 +174,22 @@ def _user(body: Any) -> str | None:
     return user if type(user) is str else str(user)
 
 
-# Packing: (value, its place in the body) to bytes.
+def _decoder(
+    body_of: Callable[[InputType, _Inputs], type[Any]], input_type: InputType, inputs: _Inputs
+) -> Callable[[bytes], Any]:
+    return msgspec.json.Decoder(body_of(input_type, inputs)).decode
 
 
-class _Packers(dict[int, Callable[..., bytes]]):
-    """Little-endian packers of one element format by number of elements, made on first use."""
+class _OtherForms:
+    """Decodes what a decoder of the usual form did not take: missing numbers, a byte order mark."""
 
-    def __init__(self, element_format: str) -> None:
-        self._element_format = element_format
+    def __init__(self, input_type: InputType, decode: Callable[[bytes], Any]) -> None:
+        self._input_type = input_type
+        self._decode = decode
 
-    def __missing__(self, length: int) -> Callable[..., bytes]:
-        pack = struct.Struct(f"<{length}{self._element_format}").pack
-        if length <= _MAX_CACHED_LENGTH:
-            self[length] = pack
-        return pack
-
-
-def _numbers_packer(input_type: InputType) -> Callable[[list[Any], str], bytes]:
-    packers = _Packers(_FORMATS[input_type])
-
-    def pack(values: list[Any], where: str) -> bytes:
-        if not values:
-            raise BadRequest(f"{where} is empty: expected an array of numbers")
+    def decode(self, body: bytes) -> Any:
+        """Return the decoded body, or raise BadRequest."""
         try:
-            return packers[len(values)](*values)
-        except OverflowError:
-            raise BadRequest(
-                f"{where}[{_first_overflow(values)}]: the number is out of the range of a float32"
-            ) from None
-
-    return pack
-
-
-def _first_overflow(values: list[float]) -> int:
-    for i, value in enumerate(values):
-        try:
-            struct.pack("<f", value)
-        except OverflowError:
-            return i
-    raise AssertionError("every number is in range")
-
-
-def _pack_bytes(value: bytes, where: str) -> bytes:
-    if not value:
-        raise BadRequest(f"{where} is empty: expected a base64 string of at least one byte")
-    return value
-
-
-def _pack_string(value: str, where: str) -> bytes:  # noqa: ARG001 (no string is refused)
-    return value.encode()
-
-
-_PACK: Final[dict[InputType, Callable[[Any, str], bytes]]] = {
-    InputType.BYTES: _pack_bytes,
-    InputType.STRINGS: _pack_string,
-    **{input_type: _numbers_packer(input_type) for input_type in _FORMATS},
-}
-
-# Errors.
-
-_DECODE_ERRORS: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-_WITH_PATH: Final = re.compile(r"(?P<problem>.*) - at `(?:key in )?`?\$\.?(?P<path>.+)`", re.DOTALL)
-
-
-def _bad_request(body: bytes, error: Exception) -> BadRequest:
-    """Return the error of a body in terms of its JSON."""
-    if not body:
-        return BadRequest("the body is empty: expected a JSON object")
-    if isinstance(error, UnicodeDecodeError):
-        return BadRequest("the body is not UTF-8")
-    if isinstance(error, RecursionError):
-        return BadRequest("the JSON is nested too deep")
-    found = _WITH_PATH.fullmatch(str(error))
-    return BadRequest(f"{found['path']}: {found['problem']}" if found else str(error))
+            return self._decode(body.removeprefix(_BOM))
+        except DECODE_ERRORS as error:
+            raise bad_request(body, error, self._input_type) from error

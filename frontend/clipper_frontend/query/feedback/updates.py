@@ -19,7 +19,7 @@ from typing import Final, NamedTuple, Protocol
 
 from clipper_frontend.errors import UnfitLabel
 from clipper_frontend.query.bodies.answers import error_body
-from clipper_frontend.query.bodies.requests import BadRequest
+from clipper_frontend.query.bodies.refusals import BadRequest
 from clipper_frontend.query.feedback.handover import (
     Handover,
     OneFeedback,

@@ -78,13 +78,26 @@ def test_any_output_becomes_json(output: bytes) -> None:
     text = output.decode(errors="replace")
     if isinstance(value, str) and value == text:
         return
-    assert rendered == output.strip(b" \t\r\n")
+    assert rendered == output.strip(b" \t\r\n").replace(rb"\ud800", rb"\ufffd")
 
 
 def test_text_output_becomes_a_string() -> None:
     assert output_json(b"cat") == b'"cat"'
     assert output_json('a "big" cat \u00e9'.encode()) == '"a \\"big\\" cat \u00e9"'.encode()
     assert strict_loads(output_json(b"caf\xe9")) == "caf\ufffd"
+
+
+@pytest.mark.parametrize(
+    ("output", "rendered"),
+    [
+        (rb'{"a":"x\ud83d"}', rb'{"a":"x\ufffd"}'),
+        (rb'["\ud83d\ude00","\ude00"]', rb'["\ud83d\ude00","\ufffd"]'),
+        (rb'"\\ud83d"', rb'"\\ud83d"'),
+        (rb"say \ud83d", rb'"say \\ud83d"'),
+    ],
+)
+def test_half_a_surrogate_pair_in_an_output_is_replaced(output: bytes, rendered: bytes) -> None:
+    assert output_json(output) == rendered
 
 
 def test_answers_are_written_exactly_so() -> None:

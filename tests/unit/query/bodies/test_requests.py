@@ -14,7 +14,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from clipper_container.input_types import InputType
-from clipper_frontend.query.bodies.requests import BadRequest, FeedbackDecoder, PredictDecoder
+from clipper_frontend.query.bodies.refusals import BadRequest
+from clipper_frontend.query.bodies.requests import FeedbackDecoder, PredictDecoder
 
 B, I, F, D, S = InputType.BYTES, InputType.INTEGERS, InputType.FLOATS, InputType.DOUBLES, InputType.STRINGS  # noqa: E741
 DTYPES = {I: "<i4", F: "<f4", D: "<f8"}
@@ -116,10 +117,10 @@ def test_any_body_is_decoded_or_refused(body: bytes, input_type: InputType) -> N
         (D, '{"input":[1]} x', "trailing characters"),
         (D, "{}", "the key input (one input) or input_batch (a list of inputs) is missing"),
         (D, '{"input":[1],"input_batch":[[1]]}', "give either input or input_batch, not both"),
-        (D, '{"input":[1,"2"]}', "input[1]: Expected `float`, got `str`"),
-        (D, '{"input":[null]}', "input[0]: Expected `float`, got `null`"),
-        (D, '{"input":[true]}', "input[0]: Expected `float`, got `bool`"),
-        (D, '{"input":[[1]]}', "input[0]: Expected `float`, got `array`"),
+        (D, '{"input":[1,"2"]}', "input[1]: Expected `float | null`, got `str`"),
+        (D, '{"input":[null,"2"]}', "input[1]: Expected `float | null`, got `str`"),
+        (D, '{"input":[true]}', "input[0]: Expected `float | null`, got `bool`"),
+        (D, '{"input":[[1]]}', "input[0]: Expected `float | null`, got `array`"),
         (D, '{"input":1}', "input: Expected `array`, got `int`"),
         (D, '{"input":null}', "input: Expected `array`, got `null`"),
         (D, '{"input":[NaN]}', "JSON is malformed: invalid character"),
@@ -127,7 +128,7 @@ def test_any_body_is_decoded_or_refused(body: bytes, input_type: InputType) -> N
         (D, '{"input":[1e999]}', "input[0]: Number out of range"),
         (D, '{"input":[]}', "input is empty: expected an array of numbers"),
         (D, '{"input_batch":[[1],[]]}', "input_batch[1] is empty: expected an array of numbers"),
-        (D, '{"input_batch":[[1],[1,null]]}', "input_batch[1][1]: Expected `float`, got `null`"),
+        (D, '{"input_batch":[[1],null]}', "input_batch[1]: Expected `array`, got `null`"),
         (D, '{"input_batch":[1]}', "input_batch[0]: Expected `array`, got `int`"),
         (D, '{"input_batch":{}}', "input_batch: Expected `array`, got `object`"),
         (D, '{"input":[1],"version":true}', "version: Expected `int | str`, got `bool`"),
@@ -140,6 +141,17 @@ def test_any_body_is_decoded_or_refused(body: bytes, input_type: InputType) -> N
             '{"input_batch":[[1],[2,-3.5e38]]}',
             "input_batch[1][1]: the number is out of the range of a float32",
         ),
+        (I, '{"input":[1,null]}', "input[1]: Expected `int`, got `null`: there are no missing integers"),
+        (
+            I,
+            '{"input_batch":[[null]]}',
+            "input_batch[0][0]: Expected `int`, got `null`: there are no missing",
+        ),
+        (F, '{"input":[null,1e300]}', "input[1]: the number is out of the range of a float32"),
+        (S, '{"input":"\\ud83d"}', "the text \\ud83d is half of a surrogate pair: send whole characters"),
+        (S, '{"input":"\\\\\\udc00x"}', "the text \\udc00 is half of a surrogate pair"),
+        (S, '{"input":"a","user_id":"\\ud83d\\ud83d"}', "the text \\ud83d is half of a surrogate pair"),
+        (S, '{"input":"\\\\ud83d', "Input data was truncated"),
         (I, '{"input":[1.0]}', "input[0]: Expected `int`, got `float`"),
         (I, '{"input":[2147483648]}', "input[0]: Expected `int` <= 2147483647"),
         (I, '{"input":[-2147483649]}', "input[0]: Expected `int` >= -2147483648"),
@@ -156,6 +168,42 @@ def test_refusals_say_where_and_what(input_type: InputType, body: str, cause: st
     with pytest.raises(BadRequest) as refusal:
         DECODERS[input_type].decode(body.encode())
     assert cause in refusal.value.cause
+
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("input_type", "key", "value", "inputs"),
+    [
+        (D, "input", [1.0, None, 0], [[1.0, NAN, 0.0]]),
+        (F, "input", [None], [[NAN]]),
+        (D, "input_batch", [[1.0], [None, 2.0]], [[1.0], [NAN, 2.0]]),
+        (F, "input_batch", [[None, None], [0.5]], [[NAN, NAN], [0.5]]),
+        (D, "input", [None] * 5000, [[NAN] * 5000]),
+    ],
+)
+def test_a_null_in_place_of_a_number_is_a_missing_number(
+    input_type: InputType, key: str, value: Any, inputs: list[list[float]]
+) -> None:
+    wanted = [np.array(each, dtype=DTYPES[input_type]).tobytes() for each in inputs]
+    assert list(DECODERS[input_type].decode(json.dumps({key: value}).encode()).inputs) == wanted
+    if key == "input":
+        feedback = {"uid": 1, "label": None, "input": value}
+        assert FeedbackDecoder(input_type).decode(json.dumps(feedback).encode()).input == wanted[0]
+
+
+def test_nulls_of_members_that_may_be_null_need_no_missing_numbers() -> None:
+    request = DECODERS[D].decode(b'{"input":[1,null],"user_id":null,"uid":7}')
+    assert (list(request.inputs), request.user) == ([struct.pack("<2d", 1, NAN)], "7")
+
+
+@pytest.mark.parametrize("body", [b'{"input":[1]}', b'{"input_batch":[[1]]}'])
+def test_a_byte_order_mark_before_a_body_is_ignored(body: bytes) -> None:
+    mark = b"\xef\xbb\xbf"
+    assert list(DECODERS[D].decode(mark + body).inputs) == [struct.pack("<d", 1)]
+    feedback = mark + b'{"uid":1,"label":1,"input":[1]}'
+    assert FeedbackDecoder(D).decode(feedback).input == struct.pack("<d", 1)
 
 
 @pytest.mark.parametrize(
