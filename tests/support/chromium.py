@@ -1,7 +1,4 @@
-"""A page in a headless Chromium, steered through its DevTools protocol.
-
-Owns starting and ending the browser. Knows no page.
-"""
+"""A page in a headless Chromium, steered through its DevTools protocol."""
 
 from __future__ import annotations
 
@@ -39,7 +36,7 @@ _FLAGS = (
 
 
 class PageError(Exception):
-    """The browser says why it did not do what it was told."""
+    """The browser refused a command; the message is its reason."""
 
 
 class Page:
@@ -50,32 +47,32 @@ class Page:
         self._numbers = itertools.count(1)
 
     async def resize(self, width: int, height: int) -> None:
-        """Make the page so large, in pixels."""
+        """Set the page's size, in pixels."""
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         await self._call("Emulation.setDeviceMetricsOverride", **size)
 
     async def open(self, url: str) -> None:
-        """Go to an address, without waiting for what it shows."""
+        """Go to an address, without waiting until it has loaded."""
         await self._call("Page.navigate", url=url)
 
     async def evaluate(self, expression: str) -> Any:
-        """Return what a JavaScript expression gives, as JSON has it."""
+        """Return the value of a JavaScript expression, as its JSON."""
         answer = await self._call("Runtime.evaluate", expression=expression, returnByValue=True)
         return answer["result"].get("value")
 
     async def wait_for(self, expression: str, timeout_s: float = 30.0) -> None:
-        """Return once an expression is true. Raises TimeoutError, with the page's text, when it never is."""
+        """Return once an expression is true. Raises TimeoutError, with the page's text, if it never is."""
         try:
             async with asyncio.timeout(timeout_s):
                 while True:
-                    # A page that is just replaced by the next one answers with an error.
+                    # A page that is being replaced answers with an error.
                     with contextlib.suppress(PageError):
                         if await self.evaluate(expression):
                             return
                     await asyncio.sleep(_POLL_S)
         except TimeoutError as error:
             text = await self.evaluate("document.body.innerText")
-            raise TimeoutError(f"{expression} is not so; the page says:\n{text}") from error
+            raise TimeoutError(f"{expression} is not true; the page's text:\n{text}") from error
 
     async def screenshot(self) -> bytes:
         """Return what the window shows, as a PNG."""
@@ -86,7 +83,7 @@ class Page:
         number = next(self._numbers)
         await self._socket.send_json({"id": number, "method": method, "params": parameters})
         async for message in self._socket:
-            # What it tells unasked has no id.
+            # Events have no id.
             if (answer := message.json()).get("id") == number:
                 if "error" in answer:
                     raise PageError(f"{method}: {answer['error']}")
@@ -97,7 +94,7 @@ class Page:
 
 @contextlib.asynccontextmanager
 async def open_page(width: int, height: int) -> AsyncIterator[Page]:
-    """Start a browser with one empty page, and end it. Raises MissingServiceError where there is none."""
+    """Start a browser with one empty page, and end it. Raises MissingServiceError if there is none."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile, _browser(profile) as port:
         async with aiohttp.ClientSession(f"http://127.0.0.1:{port}", trust_env=False) as session:
             url = await _find_page(session)
@@ -108,7 +105,7 @@ async def open_page(width: int, height: int) -> AsyncIterator[Page]:
 
 
 async def _find_page(session: aiohttp.ClientSession) -> str:
-    """Return where the first page is steered, once there is one: a browser has its port before."""
+    """Return the first page's DevTools URL, once there is one; the browser listens before that."""
     async with asyncio.timeout(START_TIMEOUT_S):
         while True:
             async with session.get("/json/list") as answer:

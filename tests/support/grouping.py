@@ -1,4 +1,4 @@
-"""Groups and marks of tests by what they ask for: which run beside which, and what a laptop can leave out.
+"""Groups and marks of tests, by the fixtures that they need: what runs in parallel, what a laptop leaves out.
 
 Tests of one group run one after the other in one process: they share a cluster or an engine, and some
 restart its agents. Groups run beside each other. Without a cluster or an engine, a file is a group.
@@ -16,26 +16,26 @@ from tests.support.paths import TESTS
 from tests.support.scheduling import QUIET
 
 _DOCKER = "docker"
-#: The clusters that tests ask for: by fixture, and by the contract suite's parameter.
+#: The clusters of tests, by fixture and by the contract suite's parameter.
 CLUSTERS: dict[str, ClusterPlan] = {
     "nomad_cluster": PLAIN,
     "nomad": CONTRACT,
     "nomad-raw_exec": CONTRACT,
     "secure_nomad_cluster": SECURE,
 }
-#: What asks for a Docker engine, which Nomad's docker driver needs as well.
+#: The names that need a Docker engine; Nomad's docker driver does too.
 ENGINE = frozenset({"docker_client", _DOCKER, "nomad"})
-#: What asks for OpenTofu.
+#: The fixtures that need OpenTofu.
 TOFU = frozenset({"tofu", "rendered"})
-#: What asks for a cluster of nodes in network namespaces.
+#: The fixture of a cluster of nodes in network namespaces.
 NODES = "node_cluster"
-#: What asks for something that takes minutes to make at the first time.
+#: The names that need something whose first build takes minutes.
 SLOW_TO_MAKE = frozenset({*CLUSTERS, *ENGINE, *TOFU, NODES})
 
-# The contract suite's parameter, which chooses a fixture by its value.
+# The contract suite's parameter: its value names the manager, and so what the test needs.
 _CHOOSING = "make_harness"
 _SLOW_FOLDERS = ("contract", "system")
-# Groups by what asks for them; the first that fits. The longest is first, and begins first.
+# The groups with the names that need them; the first that fits counts. The longest group begins first.
 _GROUPS = {
     "nomad": frozenset({"nomad_cluster"}),
     "contract-nomad": frozenset({"nomad", "nomad-raw_exec"}),
@@ -45,7 +45,7 @@ _GROUPS = {
 }
 # The folder whose tests share a cluster of their own.
 _HOSTILE = "hostile"
-# Then folders in this order: unit tests are small, so that with them last all processes end together.
+# Then folders in this order. Unit tests are short: with them last, all processes end together.
 _FOLDERS = ("contract", "system", _HOSTILE, "functional", "unit")
 _ORDER = [*_GROUPS, *_FOLDERS, QUIET]
 
@@ -57,18 +57,18 @@ def asks_for(items: Iterable[pytest.Item]) -> frozenset[str]:
 
 def _asks_for(item: pytest.Item) -> frozenset[str]:
     chosen = item.callspec.params.get(_CHOOSING) if hasattr(item, "callspec") else None
-    # A test that gets a fixture by a parameter of its own says so by the mark.
+    # A test that gets a fixture by a parameter of its own has the mark.
     marked = [_DOCKER] if item.get_closest_marker(_DOCKER) else []
     return frozenset((*getattr(item, "fixturenames", ()), *([chosen] if chosen else ()), *marked))
 
 
 def clusters_of(item: pytest.Item) -> set[ClusterPlan]:
-    """Return the plans of the clusters that a test asks for."""
+    """Return the plans of the clusters that a test needs."""
     return {CLUSTERS[name] for name in CLUSTERS.keys() & _asks_for(item)}
 
 
 def mark(item: pytest.Item) -> None:
-    """Give a test the marks of what it needs, and of its group where that is more than its file."""
+    """Mark a test with what it needs, and with its group if that is more than its file."""
     asked = _asks_for(item)
     if not asked.isdisjoint(ENGINE):
         item.add_marker(pytest.mark.docker)

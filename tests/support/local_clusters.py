@@ -40,7 +40,7 @@ class LocalCluster:
         return LocalContainerManager(CLUSTER_NAME, **{"state_dir": self.state_root, **self.ports, **settings})
 
     def processes(self) -> dict[str, ProcessStatus]:
-        """Return what supervisord keeps, by program name."""
+        """Return supervisord's processes, by program name."""
         return Supervisor(self.state).processes()
 
     def pid(self, name: str) -> int:
@@ -52,7 +52,7 @@ class LocalCluster:
         return leftovers.find(self.state.path)
 
     def is_ready(self, name: str) -> bool:
-        """Return whether a query frontend or a replica says that it is ready."""
+        """Return whether a query frontend or a replica reports that it is ready."""
         record = self.state.read()
         assert record is not None
         ports = {f"query-frontend-{each.index}": each.admin_port for each in record.frontends}
@@ -63,6 +63,6 @@ class LocalCluster:
 
 
 def build_model(manager: LocalContainerManager, folder: Path, function: Model, *packages: str) -> str:
-    """Save a function as a model's folder, and return what building it gives."""
+    """Save a function as a model's folder, build it, and return the image."""
     save_closure(function, folder)
     return manager.build(BuildSpec(ModelVersion("any", "1"), folder, pkgs_to_install=packages))

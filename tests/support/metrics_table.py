@@ -3,7 +3,7 @@
     python -m tests.support.metrics_table            # writes it
     python -m tests.support.metrics_table --check    # fails if it is not current
 
-Each process's part is let do something of each kind first, since labels show in samples only.
+Each part does something of each kind first: labels show in samples only.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from tests.unit.query.simulation import Simulation
 PAGE = REPOSITORY / "frontend" / "README.md"
 BEGIN = "<!-- Made by python -m tests.support.metrics_table -->\n"
 END = "<!-- The end of what is made -->\n"
-#: Of a histogram's samples, these are no labels of the metric itself.
+#: Labels of a histogram's samples that the metric itself does not have.
 _OWN_LABELS = {"le"}
 
 
 @dataclass(frozen=True)
 class Described:
-    """One metric, as the table has it."""
+    """One row of the table: a metric."""
 
     name: str
     kind: str
@@ -42,7 +42,7 @@ class Described:
 
 
 def query_frontend_metrics() -> list[Described]:
-    """Return the metrics of a query frontend that was asked, once in vain."""
+    """Return the metrics of a query frontend that was asked twice, once without a replica."""
     simulation = Simulation(cache_bytes=1000)
     simulation.application(policy={"name": "split", "arms": ["model:1"]})
     simulation.model()
@@ -66,7 +66,7 @@ def management_frontend_metrics() -> list[Described]:
 
 
 def model_metrics() -> list[Described]:
-    """Return the metrics of a replica that has run a batch. Once in a process."""
+    """Return the metrics of a replica that has run a batch. Call it once in a process."""
     ModelMetrics("wine", "1").observe_batch(0.001, bytes([STATUS_MODEL_ERROR, STATUS_TOO_LATE]))
     return [each for each in _describe(generate_latest(REGISTRY)) if each.name.startswith("clipper_")]
 
@@ -82,7 +82,7 @@ def make_tables() -> str:
 
 
 def with_tables(page: str) -> str:
-    """Return a page with the tables of today between its marks."""
+    """Return a page with the current tables between its marks."""
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}\n{make_tables()}\n{END}{after}"

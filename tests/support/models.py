@@ -22,7 +22,7 @@ def biased_sums(bias: float) -> Model:
 
 
 def sleeping_sums(per_batch_s: float = 0.0, per_input_s: float = 0.0) -> Model:
-    """Return the sums as `row_sums` does, after a sleep of so long for the batch and for each input."""
+    """Return the sums as `row_sums` does, after a sleep for the batch and for each input."""
 
     def predict(inputs: Any) -> list[str]:
         import time
@@ -34,7 +34,7 @@ def sleeping_sums(per_batch_s: float = 0.0, per_input_s: float = 0.0) -> Model:
 
 
 def hanging_sums() -> Model:
-    """Return the sums, but never answer where HANGS is set in the environment."""
+    """Return the sums, but never answer if HANGS is set in the environment."""
 
     def predict(inputs: Any) -> list[str]:
         import os

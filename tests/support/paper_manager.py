@@ -1,7 +1,7 @@
 """A container manager of another package: its clusters exist on paper alone, in one JSON file each.
 
-It does what the contract says of records, seen by every process, and runs nothing that could answer a query.
-Tests install it like somebody else's package, and run the contract suite for it with the harness below.
+It keeps the contract's sentences about records, which every process sees, and runs no frontend or model.
+Tests install it as a package of its own, and run the contract suite for it with the harness below.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def project_version() -> str:
 
 @dataclass
 class Paper:
-    """All that there is of a cluster: `parts` that run, each with a run's id, and the `replicas` wanted."""
+    """A cluster's file: the `parts` that run, with their runs' ids, and the wanted `replicas`."""
 
     version: str
     query_port: int
@@ -111,9 +111,13 @@ class PaperManager(ContainerManager):
         if str(spec.model) in paper.replicas:
             raise messages.already_deployed(spec.model)
         if not spec.image.startswith("paper:"):
-            raise ContainerManagerError(f"Cannot run {spec.image!r}: build() did not make it")
+            raise ContainerManagerError(
+                f"Could not deploy {spec.model}: build() did not make {spec.image!r}. Build it first."
+            )
         if spec.devices:
-            raise ContainerManagerError(f"Cannot give {spec.devices[0].name!r} to a model on paper")
+            raise ContainerManagerError(
+                f"Could not deploy {spec.model}: paper has no device {spec.devices[0].name!r}. Ask for none."
+            )
         self._set(paper, spec.model, spec.num_replicas)
 
     def check_replicas(self, model: ModelVersion) -> None:
@@ -143,7 +147,7 @@ class PaperManager(ContainerManager):
         self._write(paper)
 
     def get_logs(self, logging_dir: Path) -> list[Path]:
-        """Write what each part would have logged first."""
+        """Write the first log line of each part."""
         logging_dir.mkdir(parents=True, exist_ok=True)
         paths = []
         for part in self._connection.record().parts:
@@ -159,7 +163,9 @@ class PaperManager(ContainerManager):
         del graceful
         self._connection.record()
         if keep_state:
-            raise ContainerManagerError("Cannot keep a cluster on paper: stop it without keep_state")
+            raise ContainerManagerError(
+                "Could not keep the state of a cluster on paper: stop it without keep_state."
+            )
         self.remove_leftovers()
 
     def remove_leftovers(self) -> bool:
@@ -226,7 +232,7 @@ class PaperHarness:
         return msgspec.json.decode(path.read_bytes(), type=Paper).parts if path.exists() else {}
 
     def kill(self, part: str) -> None:
-        raise NotImplementedError(f"{part} is no process")
+        raise NotImplementedError(f"{part} is not a process")
 
     @contextlib.contextmanager
     def taken_port(self) -> Iterator[str]:

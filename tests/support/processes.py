@@ -1,7 +1,7 @@
 """The product's processes, started for real on free ports of this machine.
 
-Owns starting, watching and ending them. Knows their command lines and the one line that they log when they
-listen; never imports what runs inside them.
+They are started by their commands, watched by their logs, and never imported. A frontend listens once it has
+logged its addresses.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ STOP_TIMEOUT_S = 20.0
 
 
 def _surroundings() -> dict[str, str]:
-    """Return this process's environment without what would configure the product's processes."""
+    """Return this process's environment without the settings of the product's processes."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("CLIPPER_")}
     return {**kept, "PYTHONUNBUFFERED": "1"}
 
@@ -80,7 +80,7 @@ class Process:
 
     @property
     def log(self) -> str:
-        """Return all that the process has written so far."""
+        """Return the process's output so far."""
         with self._changed:
             return "".join(self._lines)
 
@@ -93,7 +93,7 @@ class Process:
     def wait_for_line(self, pattern: str, timeout_s: float = START_TIMEOUT_S) -> re.Match[str]:
         """Return the match of the first logged line that holds `pattern`.
 
-        Raises RuntimeError, with the log, when the process ends or the time passes before that.
+        Raises RuntimeError, with the log, if the process ends or the time passes before that.
         """
         deadline_s = time.monotonic() + timeout_s
         seen = 0

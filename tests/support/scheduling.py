@@ -17,7 +17,7 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import WorkerController
 
-#: The group of the tests that are run alone.
+#: The group of the tests that run alone.
 QUIET = "quiet"
 
 
@@ -36,13 +36,13 @@ class Run:
         return found
 
     def write_groups(self, groups: Mapping[str, str], process: str) -> None:
-        """Let the process that distributes the tests know their groups; all write the same."""
+        """Write the tests' groups for the process that distributes them; all write the same."""
         written = self._folder / process
         written.write_text(json.dumps(groups))
         written.replace(self._folder / "groups")
 
     def join(self) -> None:
-        """Be one of the processes that the others can await."""
+        """Become a process for which the others can wait."""
         fcntl.flock(self._lock, fcntl.LOCK_SH)
 
     def await_others(self) -> None:
@@ -50,11 +50,11 @@ class Run:
         fcntl.flock(self._lock, fcntl.LOCK_EX)
 
     def leave(self) -> None:
-        """Let the others know that this process has no more tests."""
+        """Show the others that this process has no more tests."""
         self._lock.close()
 
     def remove(self) -> None:
-        """Remove the folder, when all processes have left."""
+        """Remove the folder, once all processes have left."""
         self._lock.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -63,13 +63,13 @@ class GroupScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has n
     """Gives out groups in the order of the collection; tests without one are in that of their file."""
 
     def __init__(self, config: pytest.Config, log: Producer) -> None:
-        # Not the groups of most tests first, as is usual.
+        # Keep the order of the collection: xdist would begin with the largest groups.
         config.option.loadscopereorder = False
         super().__init__(config, log)
         self._groups: dict[str, str] = {}
 
     def schedule(self) -> None:
-        """Give out what processes are to begin with, when all have collected the tests."""
+        """Give each process its first groups, once all have collected the tests."""
         if not self._groups:
             run = Run(self.nodes[0].workerinput["testrunuid"])
             self.config.add_cleanup(run.remove)
@@ -80,7 +80,7 @@ class GroupScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has n
         return self._groups.get(nodeid) or nodeid.partition("::")[0]
 
     def _reschedule(self, node: WorkerController) -> None:
-        # A process runs its last tests only when it is given more, or told that there is no more.
+        # A process runs its last tests only when it gets more, or is shut down.
         if list(self.workqueue) == [QUIET] and self._is_one_of_several(node):
             if not node.shutting_down:
                 node.shutdown()

@@ -10,7 +10,7 @@ _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def written_texts(path: Path) -> Iterator[str]:
-    """Return each text of a module; an f-string has `…` in the places that are filled."""
+    """Give each text of a module; an f-string has `…` in its filled places."""
     tree = ast.parse(path.read_text())
     docstrings = {
         id(node.body[0].value)

@@ -1,8 +1,8 @@
 """A real Docker engine, base image and registry for tests, on a machine that reaches no public registry.
 
-Owns the engine where none runs (as root on Linux: `dockerd` with a data root of its own in the cache folder),
-Debian's base image, made once by debootstrap, and Debian's docker-registry on loopback. Knows nothing of the
-product. What is missing skips tests on a laptop and fails them where CI=true.
+If no engine runs, it starts one (as root on Linux: `dockerd` with a data root of its own in the cache
+folder). Debian's base image is made once by debootstrap; the registry is Debian's docker-registry on
+loopback. If something is missing, tests are skipped on a laptop, and fail with CI=true.
 
 `python -m tests.support.docker.engine` keeps the engine up between test runs, until it is interrupted.
 """
@@ -43,11 +43,11 @@ _START_TIMEOUT_S = 60.0
 _STOP_TIMEOUT_S = 60.0
 _SIOCGIFADDR = 0x8915
 _CA_VARIABLES = ("PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
-# What pip is told here holds in builds too, where it is an address or a time; paths mean nothing there.
+# Settings of this machine's pip that hold in builds too: addresses and times. Paths mean nothing there.
 _PIP_SETTINGS = ("index-url", "extra-index-url", "trusted-host", "timeout")
 
 
-# Engines that were started here and that others still use: one that is forgotten while it runs is warned of.
+# Engines that were started here and that others still use: Popen warns of a process that is forgotten.
 _left: list[subprocess.Popen[bytes]] = []
 
 
@@ -56,7 +56,7 @@ class MissingServiceError(Exception):
 
 
 def cache_dir() -> Path:
-    """Return the folder, outside the checkout, that keeps what is slow to make."""
+    """Return the folder, outside the checkout, of files that are slow to make."""
     base = os.environ.get("XDG_CACHE_HOME")
     path = (Path(base) if base else Path.home() / ".cache") / "clipper-nomad"
     path.mkdir(parents=True, exist_ok=True)
@@ -64,7 +64,7 @@ def cache_dir() -> Path:
 
 
 def give_up(reason: str) -> None:
-    """Skip the test for `reason`, or fail it where CI=true."""
+    """Skip the test for `reason`, or fail it with CI=true."""
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)
@@ -99,7 +99,7 @@ def _listens(path: Path) -> bool:
 def find_bridge(client: docker.DockerClient) -> tuple[str, str]:
     """Return the interface and the address of an engine's bridge, where containers and this machine meet.
 
-    Raises MissingServiceError where the engine does not run on this machine.
+    Raises MissingServiceError if the engine does not run on this machine.
     """
     options = client.networks.get("bridge").attrs["Options"]
     interface = str(options.get("com.docker.network.bridge.name", "docker0"))
@@ -125,7 +125,7 @@ class Engine:
         self._daemon: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> docker.DockerClient:
-        """Return a client. Raises MissingServiceError where no engine runs and none can be started."""
+        """Return a client. Raises MissingServiceError if no engine runs and none can be started."""
         users = self._stack.enter_context((self._directory / "users.lock").open("a"))
         with locked(self._directory / "start.lock"):
             fcntl.flock(users, fcntl.LOCK_SH)
@@ -161,10 +161,10 @@ class Engine:
         daemon.kill()
         daemon.wait()
         last_lines = "\n".join(log_path.read_text(errors="replace").splitlines()[-20:])
-        raise MissingServiceError(f"dockerd does not start; the last lines of {log_path}:\n{last_lines}")
+        raise MissingServiceError(f"dockerd did not start; the last lines of {log_path}:\n{last_lines}")
 
     def _leave(self, users: int) -> None:
-        """Stop the engine if it was started here and nobody else uses it."""
+        """Stop the engine if it was started here and no other process uses it."""
         with locked(self._directory / "start.lock"):
             try:
                 fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -201,10 +201,10 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def require_base_image(client: docker.DockerClient) -> str:
-    """Return the base image's name, once it is there. Raises MissingServiceError where it cannot be made.
+    """Return the base image's name, once it is built. Raises MissingServiceError if it cannot be made.
 
-    It trusts the certificates, and asks the package index, that this machine's pip does; so it is built anew
-    when those change.
+    It has the certificates and the package index of this machine's pip, so it is built again when those
+    change.
     """
     with locked(cache_dir() / "base-image.lock"):
         bare = _import_debian(client)
@@ -246,7 +246,7 @@ def _bootstrap(archive: Path) -> Path:
         )
     with tempfile.TemporaryDirectory(dir=archive.parent) as folder:
         root = Path(folder) / "root"
-        # In a mount namespace of its own, so that the file systems which it mounts go with it.
+        # In a mount namespace of its own: the file systems that it mounts end with it.
         command = [
             "unshare",
             "--mount",

@@ -24,7 +24,7 @@ class PackageIndex:
 
     def __init__(self, directory: Path, password: str) -> None:
         if not shutil.which("openssl"):
-            raise FileNotFoundError("there is no openssl, which makes the index's certificate")
+            raise FileNotFoundError("openssl, which makes the index's certificate, is missing: install it")
         self.certificate = directory / "index.pem"
         key = directory / "index.key"
         command: list[str | Path] = [

@@ -1,7 +1,7 @@
 """A whole cluster of real processes, for functional tests and benchmarks.
 
-It starts and ends the parts in order. It speaks REST to the frontends and never imports them; it reads
-replicas' records in Redis, as clipper-interfaces defines them.
+It starts and ends the parts in order. It speaks REST to the frontends and never imports them. It reads the
+replicas' records in Redis.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A real Redis server of a test or benchmark, on a free port of this machine.
 
-Its data survive stop() and kill(). Without redis-server on PATH, tests that need it are skipped; with CI=true
-they fail.
+Its data survives stop() and kill(). Without redis-server on PATH, tests that need it are skipped; with
+CI=true they fail.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class RedisServer:
                 return
 
     def stop(self) -> None:
-        """Stop it in order, keeping its data; do nothing if it is stopped."""
+        """Stop it, keeping its data; do nothing if it is stopped."""
         if self._process is not None:
             self.resume()
             self._process.stop()
@@ -145,7 +145,7 @@ class RedisServer:
 
 
 def require_redis_server() -> None:
-    """Skip the running test where there is no redis-server, or fail it where CI=true."""
+    """Skip the running test if there is no redis-server, or fail it with CI=true."""
     if shutil.which("redis-server") is None:
         reason = "redis-server is not on PATH: install Redis (apt-get install redis-server)"
         if os.environ.get("CI") == "true":

@@ -1,6 +1,6 @@
 """The frontend's side of RPC version 4, for tests of the model runtime: a ROUTER that the test controls.
 
-Of its own accord it only answers heartbeats. Every wait has a limit.
+By itself it only answers heartbeats. Every wait has a limit.
 """
 
 from __future__ import annotations

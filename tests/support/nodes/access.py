@@ -1,6 +1,6 @@
-"""The rights of terraform/access on a cluster of nodes, and the environment that it gives to people.
+"""The rights of terraform/access on a cluster of nodes, and the environment that people get from it.
 
-Applies that root, and reads it as the README says: `eval "$(clipper-nomad env --terraform …)"`.
+It applies that root, and reads its outputs by the README's command: `eval "$(clipper-nomad env …)"`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Access:
     def apply(
         self, server: Node, nodes: Iterable[Node], material: Mapping[str, Any], nomad_token: str
     ) -> None:
-        """Make all policies and tokens known to Nomad and Consul, which are asked at one server."""
+        """Apply the root: Nomad and Consul, asked at one server, know all policies and tokens then."""
         known = list(nodes)
         edge = next(node for node in known if node.role == "edge")
         self._root.apply(
@@ -53,7 +53,7 @@ class Access:
         )
 
     def environment(self) -> dict[str, str]:
-        """Return the variables that a shell has after the command of the README, and had not before."""
+        """Return the variables that the README's command adds to a shell."""
         before = {"PATH": f"{self._tofu.parent}:{BIN}:{os.environ['PATH']}", "LANG": "C.UTF-8"}
         done = subprocess.run(
             ["sh", "-c", _EVALUATE, str(self._root.directory)],

@@ -17,22 +17,22 @@ from tests.support.processes import BIN
 _UNITS = "etc/systemd/system"
 _RESOLVER = "etc/resolv.conf"
 _LAST_LINES = 20
-# What systemd gives to services, and where the drivers exec and raw_exec find the product's commands.
+# systemd's PATH of services, after the folder in which exec and raw_exec find the product's commands.
 _PATH = f"{BIN}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-# A node has a resolver of its own, which only what runs on it sees.
+# A node has a resolv.conf of its own, which only its own processes see.
 _WITH_RESOLVER = ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/resolv.conf && exec "$@"']
 
 
 @dataclass(frozen=True)
 class Unit:
-    """What a systemd service says of its process: the command line and the variables."""
+    """The process of a systemd service: its command line and its variables."""
 
     command: tuple[str, ...]
     environment: Mapping[str, str]
 
 
 def read_unit(path: Path) -> Unit:
-    """Return what a unit file says. Its environment files are read, too."""
+    """Read a unit file, and its environment files."""
     environment: dict[str, str] = {}
     command: tuple[str, ...] = ()
     for line in path.read_text().splitlines():
@@ -62,7 +62,7 @@ class NodeAgent:
 
     @property
     def has_ended(self) -> bool:
-        """Return whether the process was started, and runs no more."""
+        """Return whether the process was started and has ended."""
         return self._process is not None and self._process.poll() is not None
 
     @property

@@ -12,7 +12,7 @@ _TIMEOUT_S = 5.0
 
 
 class APIError(Exception):
-    """A server refused: `status` and `text` say how. Without a connection `status` is 0."""
+    """A server refused with `status` and `text`. Without a connection `status` is 0."""
 
     def __init__(self, url: str, status: int, text: str) -> None:
         super().__init__(f"{url}: {status or 'no answer'}: {text}")
@@ -21,7 +21,7 @@ class APIError(Exception):
 
 
 class ServerAPI:
-    """One API of one server: Consul's or Nomad's. Without a `token` it is asked with none."""
+    """One API of one server: Consul's or Nomad's. Without a `token`, requests have none."""
 
     def __init__(self, url: str, header: str, ca_path: Path, token: str) -> None:
         self.url = url
@@ -43,7 +43,7 @@ class ServerAPI:
         """Return the decoded answer. Raises APIError."""
         headers = {self._header: self._token} if self._token else {}
         with requests.Session() as session:
-            # Neither a proxy nor a CA of this machine's environment has to do with the cluster.
+            # The proxy and the CA of this machine's environment are not for the cluster.
             session.trust_env = False
             session.verify = str(self._ca_path)
             url = f"{self.url}{path}"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
-# What is written goes to memory. It is mounted in a namespace, and is gone with the last process there.
+# Writes go to memory. The mounts are in a namespace, and end with its last process.
 _MOUNT = """
 mount -t tmpfs tmpfs "$0"
 mkdir "$0/upper" "$0/work" "$0/disk"
@@ -36,7 +36,7 @@ class BootedMachine:
         self._holder = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert self._holder.stdout is not None
         if self._holder.stdout.readline() != "mounted\n":
-            raise RuntimeError("the machine's disk cannot be mounted; mount said why")
+            raise RuntimeError("could not mount the machine's disk: see mount's own message above")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -46,7 +46,7 @@ class BootedMachine:
     def run(
         self, *command: str, standard_input: str = "", environment: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command as root, and return what it said and how it ended."""
+        """Run a command as root, and return its output and exit status."""
         assert self._holder is not None
         entered = ["nsenter", "--mount", f"--target={self._holder.pid}", "chroot", f"{self._directory}/disk"]
         return subprocess.run(
@@ -60,13 +60,13 @@ class BootedMachine:
         )
 
     def write(self, path: str, content: str, mode: str = "0644") -> None:
-        """Write a file, and the folders that it needs."""
+        """Write a file, and make its folders."""
         script = 'mkdir -p "$(dirname "$0")" && cat > "$0" && chmod "$1" "$0"'
         done = self.run("sh", "-c", script, path, mode, standard_input=content)
         assert done.returncode == 0, done.stderr
 
     def stand_in(self, name: str, script: str = "") -> None:
-        """Have a program that notes that it was called, and then does what `script` says."""
+        """Make a program that records its call and then runs `script`."""
         self.write(f"{_STAND_INS}/{name}", f'#!/bin/sh\necho "{name} $*" >> {_CALLS}\n{script}\n', "0755")
 
     @property
@@ -75,11 +75,11 @@ class BootedMachine:
         return self.read(_CALLS).splitlines()
 
     def exists(self, path: str) -> bool:
-        """Return whether something is there."""
+        """Return whether a path exists."""
         return self.run("test", "-e", path).returncode == 0
 
     def read(self, path: str) -> str:
-        """Return what is in a file."""
+        """Return a file's content."""
         done = self.run("cat", path)
         assert done.returncode == 0, done.stderr
         return done.stdout

@@ -1,6 +1,6 @@
 """Clipper on a cluster of nodes: two query frontends and two replicas of a model, processes of raw_exec.
 
-Started with the environment that terraform/access made.
+It is started with the environment that terraform/access made.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _RUNNING = ("pending", "running")
 
 
 class NodeClipper:
-    """A cluster of Clipper's on nodes, with which it ends. Its application `app` asks the model `sums`."""
+    """A Clipper cluster on nodes, which ends with them. Its application `app` asks the model `sums`."""
 
     def __init__(self, nodes: NodeCluster, folder: Path) -> None:
         self._nodes = nodes
@@ -50,7 +50,7 @@ class NodeClipper:
         begun_s = time.monotonic()
         with contextlib.ExitStack() as stack:
             stack.enter_context(self._archives)
-            # What is on a node that dies, and that no other has, is what the tests look at.
+            # Clipper warns of parts that only one node has; the tests need these.
             with warnings.catch_warnings(action="ignore", category=ClipperWarning):
                 self.connection.start_clipper(num_frontend_replicas=NUM_EACH)
             self.connection.register_application(APP, "doubles", "none", SLO_MICROS)
@@ -66,7 +66,7 @@ class NodeClipper:
 
     @contextlib.contextmanager
     def environment(self) -> Iterator[None]:
-        """Have what `clipper-nomad env` says, and what a driver without images needs, as the environment."""
+        """Set the variables of `clipper-nomad env`, and those of a driver without images, for a block."""
         own = {
             "CLIPPER_DRIVER": "raw_exec",
             "CLIPPER_ARTIFACT_DIR": str(self._folder / "archives"),
@@ -80,17 +80,17 @@ class NodeClipper:
             yield
 
     def connect(self) -> ClipperConnection:
-        """Return a connection, not connected yet, by the environment of this moment."""
+        """Return a new connection, not connected yet, with the current environment."""
         with self.environment():
             return ClipperConnection(NomadContainerManager.from_env())
 
     def connect_again(self) -> None:
-        """Have a connection by the environment of this moment: what was asked may be dead."""
+        """Connect again with the current environment: the server that was asked may be dead."""
         self.connection = self.connect()
         self.connection.connect()
 
     def deploy_next(self) -> None:
-        """Deploy the model's next version, which adds its number less one; return when it is current."""
+        """Deploy the model's next version, which adds its number minus one; return when it is current."""
         folder = self._folder / f"model-{self.version + 1}"
         save_closure(shifted_sums(self.version), folder)
         archive = self.connection.build_model(MODEL, self.version + 1, folder, "default")
@@ -98,7 +98,7 @@ class NodeClipper:
         self.version += 1
 
     def spread(self) -> None:
-        """Restart what is one too many on a node: Nomad spreads what starts, and leaves what runs."""
+        """Spread the parts over the nodes again: Nomad spreads only what it starts, so scale down and up."""
         for count in (1, NUM_EACH):
             with warnings.catch_warnings(action="ignore", category=ClipperWarning):
                 self.connection.start_clipper(num_frontend_replicas=count)
@@ -117,7 +117,7 @@ class NodeClipper:
         )
 
     def await_places(self, part: str, nodes: list[str], timeout_s: float) -> None:
-        """Return once these are the nodes that have a part; meanwhile there may be no leader to ask."""
+        """Return once exactly these nodes have a part; meanwhile there may be no leader to ask."""
 
         def is_so() -> bool:
             with contextlib.suppress(APIError):
@@ -127,11 +127,11 @@ class NodeClipper:
         eventually(is_so, f"{part} is on {nodes}", timeout_s)
 
     def wait_until_whole(self) -> None:
-        """Return once all passes its checks, and every frontend has every replica."""
+        """Return once every part passes its checks, and every frontend has every replica."""
         eventually(lambda: not self.find_missing(), "Clipper is whole", _WHOLE_TIMEOUT_S)
 
     def find_missing(self) -> str:
-        """Return what is missing, empty if nothing is."""
+        """Return the reason why the cluster is not whole, empty if it is."""
         try:
             for service in ("redis", "management"):
                 if len(self._passing(service)) != 1:

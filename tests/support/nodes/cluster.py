@@ -1,7 +1,7 @@
 """A cluster of six nodes on this machine: three servers, two clients and an edge, each in a namespace.
 
-Starts and ends them in order, and removes everything of them. terraform/modules/nodes rendered all files
-that the agents read.
+It starts and ends them in order, and leaves nothing behind. terraform/modules/nodes rendered all files that
+the agents read.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _COMMANDS = ("ip", "iptables", "nsenter", "unshare", "openssl", "curl")
 
 
 class NodesError(Exception):
-    """The nodes do not become what they should."""
+    """The nodes did not start, or did not reach the awaited state."""
 
 
 class NodeCluster:
@@ -50,7 +50,7 @@ class NodeCluster:
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
-        """Start the cluster. Raises MissingServiceError if that cannot be, NodesError where it fails."""
+        """Start the cluster. Raises MissingServiceError if it is impossible, NodesError if it fails."""
         self.require()
         begun_s = time.monotonic()
         with contextlib.ExitStack() as stack:
@@ -67,10 +67,10 @@ class NodeCluster:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    # -- what tests do to it
+    # -- changes by tests
 
     def kill(self, *names: str) -> None:
-        """Kill all that runs on nodes at once, as `kill -9` does."""
+        """Kill all processes of nodes at once, as `kill -9` does."""
         self._running = [name for name in self._running if name not in names]
         network.end_all(self.nodes[name] for name in names)
         for (node, _), agent in self._agents.items():
@@ -80,7 +80,7 @@ class NodeCluster:
             remove_groups(self.nodes[name])
 
     def give_lead(self, name: str) -> None:
-        """Make a node's Nomad lead, as its Consul may do already."""
+        """Make a node's Nomad server the leader; its Consul server may lead already."""
         peers = self.nomad().get("/v1/operator/raft/configuration")["Servers"]
         peer = next(each["Address"] for each in peers if each["Node"].partition(".")[0] == name)
         if self.state.nomad_leader() != name:
@@ -96,14 +96,14 @@ class NodeCluster:
         self._await(is_led, "there are leaders")
 
     def start_again(self, *names: str) -> None:
-        """Start nodes' agents, with their disks as they were; return once they are of the cluster again."""
+        """Start nodes' agents with their old disks; return once they are members again."""
         self._start_agents(names)
         self._await(lambda: self.state.is_whole(), f"{', '.join(names)} came back")
 
-    # -- what tests ask it
+    # -- queries by tests
 
     def environment(self) -> dict[str, str]:
-        """Return the variables that people have; where the server that they ask is dead, they ask another."""
+        """Return the variables that people have; if the server in them is dead, they name another."""
         known = self.access.environment()
         if self._asked in self._running:
             return known
@@ -121,7 +121,7 @@ class NodeCluster:
 
     @property
     def state(self) -> NodesState:
-        """Return what a server that runs says of the cluster."""
+        """Return the cluster's state, asked at a server that runs."""
         return NodesState(self.consul(), self.nomad(), self.nodes)
 
     def agent(self, node: str, name: str) -> NodeAgent:
@@ -129,18 +129,18 @@ class NodeCluster:
         return self._agents[node, name]
 
     def memory_bytes(self) -> int:
-        """Return what all processes of the nodes hold."""
+        """Return the memory of all processes of the nodes."""
         return sum(network.memory_bytes(node) for node in self.nodes.values())
 
     def render(self, nodes: Iterable[Node], material: Mapping[str, Any]) -> Rendered:
-        """Return what terraform/modules/nodes says of these nodes."""
+        """Return the files that terraform/modules/nodes renders for these nodes."""
         return render(Root(self._tofu, self.directory / "terraform" / EXAMPLE), nodes, material)
 
     def make_agent(self, node: Node, name: str) -> NodeAgent:
         """Return an agent of any node on this network, by the name of its unit."""
         return NodeAgent(node, name, getattr(self._tools, name))
 
-    # -- how it starts and ends
+    # -- start and end
 
     @property
     def _server(self) -> Node:
@@ -155,7 +155,7 @@ class NodeCluster:
         self._tofu, self._tools = require_tofu(), require_tools()
 
     def _prepare(self) -> None:
-        """Make the network, all that is secret, and the files that the agents read."""
+        """Make the network, the secrets, and the files that the agents read."""
         self.directory.mkdir(mode=0o700)
         self.authority = Authority(self.directory / "authority")
         self.material = make_material(self.authority, self.nodes.values())
@@ -176,12 +176,12 @@ class NodeCluster:
         }
 
     def _start(self) -> None:
-        """Start the servers, let the cluster know its tokens, and start what uses them."""
+        """Start the servers, put the tokens into the cluster, and start the other nodes, which use them."""
         servers = [node.name for node in self.nodes.values() if node.role == "server"]
         others = [name for name in self.nodes if name not in servers]
         self._start_agents(servers)
         self._await(lambda: self.state.is_led(), "the servers have leaders")
-        # People have one that stays when the leading one goes.
+        # People ask a server that does not lead, so that it survives the tests that kill leaders.
         leaders = {self.state.consul_leader(), self.state.nomad_leader()}
         self._asked = next(name for name in servers if name not in leaders)
         self.access.apply(self.nodes[self._asked], self.nodes.values(), self.material, self.nomad_token)
@@ -192,7 +192,7 @@ class NodeCluster:
         started = list(names)
         self._running += started
         agents = [each for (node, _), each in self._agents.items() if node in started]
-        # The second one of each node asks the first one.
+        # Consul first: the other agents of a node ask it.
         for agent in agents:
             if agent.name == "consul":
                 agent.start()
@@ -202,7 +202,7 @@ class NodeCluster:
                 agent.start()
 
     def _await_consul(self, node: Node) -> None:
-        # A client of Nomad that finds no Consul looks again only after 15 s; a server does not need it.
+        # A Nomad client that finds no Consul tries again only after 15 s; a server does not need it.
         if node.role != "server":
             self._await(lambda: self.state.has_agent(node.name), f"{node.name} has joined Consul")
 
@@ -223,7 +223,7 @@ class NodeCluster:
         return [each for (node, _), each in self._agents.items() if node in self._running and each.has_ended]
 
     def _clean(self) -> None:
-        """Remove all that is left of a cluster, of this process or of another that has died."""
+        """Remove the leftovers of a cluster, of this process or of another that has died."""
         for node in (*self.nodes.values(), *make_strangers(self.directory).values()):
             network.remove_node(node)
         network.remove_bridge()
@@ -238,7 +238,7 @@ class NodeCluster:
 
 
 def _try_to_own(lock: Any) -> bool:
-    """Take the file's lock, and return whether nobody else has it."""
+    """Try to take the file's lock, and return whether it succeeded."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -16,7 +16,7 @@ from tests.support.nodes.tofu import Root, copy_configurations
 from tests.support.paths import REPOSITORY
 
 _EXAMPLE = "modules/nodes/examples/own-machines"
-#: As example.tfvars has them, or the material does not fit.
+#: The nodes of example.tfvars: the material must have the same.
 PLACES: dict[str, tuple[str, Role]] = {
     "server-1": ("10.0.0.11", "server"),
     "server-2": ("10.0.0.12", "server"),
@@ -28,7 +28,7 @@ PLACES: dict[str, tuple[str, Role]] = {
 }
 
 REGISTRY = "registry.example:5000"
-#: Name and password, as Docker's files of logins have them.
+#: Name and password, in the form of Docker's config files.
 REGISTRY_LOGIN = base64.b64encode(b"puller:only-clients-have-this").decode()
 
 Entries = Mapping[str, Mapping[str, str]]
@@ -36,7 +36,7 @@ Entries = Mapping[str, Mapping[str, str]]
 
 @dataclass(frozen=True)
 class RenderedExample:
-    """What the example gives: by node its files, secret files and user data; and where they were written."""
+    """The rendered example: the files, secret files and user data of each node, and their folder here."""
 
     directory: Path
     material: Mapping[str, Any]
@@ -59,7 +59,7 @@ def fetch_command(node: str) -> str:
 
 
 def render_example(tofu: Path, directory: Path) -> RenderedExample:
-    """Apply the example in a folder that is empty, and write what it renders there."""
+    """Apply the example in an empty folder, and write the rendered files there."""
     configurations = directory / "terraform"
     copy_configurations(configurations)
     root = Root(tofu, configurations / _EXAMPLE)
@@ -83,7 +83,7 @@ def render_example(tofu: Path, directory: Path) -> RenderedExample:
 
 
 def secrets_of(material: Mapping[str, Any]) -> list[str]:
-    """Return all that is secret in it, a private key without its first and last line."""
+    """Return all secrets of the material, private keys without their first and last line."""
     certificates = [pair["private_key_pem"] for pair in material["certificates"].values()]
     keys = ["".join(pem.splitlines()[1:-1]) for pem in certificates]
     tokens = [value for name, value in material.items() if name.endswith(("_token", "_gossip_key"))]
@@ -91,7 +91,7 @@ def secrets_of(material: Mapping[str, Any]) -> list[str]:
 
 
 def bundle_of(rendered: RenderedExample, node: str) -> str:
-    """Return the secret files of a node, as a secret store has them."""
+    """Return the secret files of a node in the form of a secret store."""
     return json.dumps(rendered.secret_files[node])
 
 

@@ -28,7 +28,7 @@ class Pair:
     key: str
 
     def as_material(self) -> dict[str, str]:
-        """Return it under the names of the module's variable."""
+        """Return the pair under the names of the module's variable."""
         return {"certificate_pem": self.certificate, "private_key_pem": self.key}
 
 
@@ -71,7 +71,7 @@ class Authority:
 
 
 def make_gossip_key() -> str:
-    """Return what Consul and Nomad encrypt their gossip with."""
+    """Return a key for the gossip of Consul and Nomad."""
     return base64.b64encode(secrets.token_bytes(32)).decode()
 
 

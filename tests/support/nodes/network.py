@@ -15,7 +15,7 @@ from tests.support.processes import eventually
 _END_TIMEOUT_S = 20.0
 #: Where `ip netns` keeps them.
 _NAMESPACES = Path("/run/netns")
-# A Docker engine has packets between a bridge's ports dropped, unless they are let through by name.
+# A Docker engine drops packets between a bridge's ports unless a rule accepts them.
 _LET_THROUGH = ["FORWARD", "-i", BRIDGE, "-o", BRIDGE, "-j", "ACCEPT"]
 
 
@@ -28,7 +28,7 @@ def add_bridge() -> None:
 
 
 def remove_bridge() -> None:
-    """Remove the bridge and its rules, as far as they are there."""
+    """Remove the bridge and its rules, if they exist."""
     while _try("iptables", "--wait", "--delete", *_LET_THROUGH):
         pass
     _try("ip", "link", "delete", BRIDGE)
@@ -44,16 +44,16 @@ def add_node(node: Node) -> None:
     _run(*inside, "address", "add", f"{node.address}/{PREFIX_LENGTH}", "dev", "eth0")
     _run(*inside, "link", "set", "lo", "up")
     _run(*inside, "link", "set", "eth0", "up")
-    # What has no route out is taken for a machine without a network.
+    # Without a default route, programs take the machine for one without a network.
     _run(*inside, "route", "add", "default", "via", MACHINE_ADDRESS)
 
 
 def remove_node(node: Node) -> None:
-    """End all that runs on a node, and remove its namespace, as far as they are there."""
+    """End all processes of a node, and remove its namespace, if they exist."""
     if (_NAMESPACES / node.namespace).exists():
         end_all((node,))
         _run("ip", "netns", "delete", node.namespace)
-    # A namespace goes some time after its name, and its link with it.
+    # A namespace, and its link, can outlive its name for a moment.
     _try("ip", "link", "delete", node.link)
 
 
@@ -80,7 +80,7 @@ def pids(node: Node) -> list[int]:
 
 
 def memory_bytes(node: Node) -> int:
-    """Return what the processes of a node hold, shared pages counted by their share."""
+    """Return the memory of a node's processes, shared pages counted by their share."""
     return sum(_share_bytes(pid) for pid in pids(node))
 
 
@@ -100,7 +100,7 @@ def enter(node: Node) -> list[str]:
 
 
 def redirect_names(node: Node, server: str, port: int) -> None:
-    """Have a node's programs reach its DNS server, on a port of its own, at `server`, as resolvers expect."""
+    """Redirect a node's DNS queries to `server`, on port 53, to its DNS server's own port."""
     for protocol in ("udp", "tcp"):
         rule = ["--destination", server, "--protocol", protocol, "--dport", "53"]
         target = ["--jump", "REDIRECT", "--to-ports", str(port)]

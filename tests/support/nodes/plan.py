@@ -8,7 +8,7 @@ from typing import Literal
 
 REGION = "global"
 DATACENTER = "dc1"
-#: Where all nodes, and this machine, meet. Its name is not Docker's, nor that of a test's own bridge.
+#: The bridge that joins all nodes and this machine. Neither Docker nor a test uses this name.
 BRIDGE = "nb0"
 #: This machine's address on the bridge.
 MACHINE_ADDRESS = "10.77.0.254"

@@ -17,7 +17,7 @@ _POOL = "models"
 
 @dataclass(frozen=True)
 class Rendered:
-    """What the module says of all nodes, by their names: files, and services in the order of their start."""
+    """The rendered nodes by name: their files, and their services in the order of their start."""
 
     files: Mapping[str, list[File]]
     units: Mapping[str, list[str]]
@@ -33,7 +33,7 @@ class File:
 
 
 def render(root: Root, nodes: Iterable[Node], material: Mapping[str, Any]) -> Rendered:
-    """Return what the example, which is `root`, says of these nodes."""
+    """Return the files that the example in `root` renders for these nodes."""
     root.apply(
         {
             "name": "tests",
@@ -53,7 +53,7 @@ def render(root: Root, nodes: Iterable[Node], material: Mapping[str, Any]) -> Re
 
 
 def write(files: Iterable[File]) -> None:
-    """Write files with their modes. They are the own user's, whom all programs of the nodes run as."""
+    """Write files with their modes. They belong to this user, who runs all programs of the nodes."""
     for file in files:
         file.path.parent.mkdir(parents=True, exist_ok=True)
         file.path.touch(mode=file.mode)

@@ -1,4 +1,4 @@
-"""The state of a cluster of nodes by its servers: the leader, the members, and whether all work."""
+"""The state of a cluster of nodes, from its servers: leader, members, and whether all nodes work."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _ALIVE = 1
 
 
 class NodesState:
-    """The cluster as one server sees it at this moment. Where that does not answer, all raise APIError."""
+    """The cluster as one server sees it now. If the server does not answer, all methods raise APIError."""
 
     def __init__(self, consul: ServerAPI, nomad: ServerAPI, nodes: Mapping[str, Node]) -> None:
         self._consul = consul
@@ -27,12 +27,12 @@ class NodesState:
         return self._find_leader(self._nomad)
 
     def is_led(self) -> bool:
-        """Return whether there are leaders, and Consul knows its first token, as it does once it has one."""
+        """Return whether there are leaders, and Consul accepts its first token."""
         self._consul.get("/v1/acl/token/self")
         return bool(self.consul_leader() and self.nomad_leader())
 
     def is_whole(self) -> bool:
-        """Return whether all six nodes do what they are for."""
+        """Return whether all six nodes do their work."""
         return self._has_servers() and len(self._ready_clients()) == 2 and self._has_edge()
 
     def has_agent(self, name: str) -> bool:
@@ -41,7 +41,7 @@ class NodesState:
         return any(each["CheckID"] == "serfHealth" and each["Status"] == "passing" for each in checks)
 
     def members(self, program: str) -> set[str]:
-        """Return the names of those whom the gossip of Consul, or of Nomad's servers, takes for alive."""
+        """Return the names of the members that the gossip of Consul, or of Nomad's servers, has as alive."""
         if program == "consul":
             found = self._consul.get("/v1/agent/members")
             return {each["Name"] for each in found if each["Status"] == _ALIVE}
@@ -58,7 +58,7 @@ class NodesState:
         return all(each["Healthy"] and len(each["Servers"] or ()) == 3 for each in found)
 
     def _ready_clients(self) -> list[str]:
-        """Return the clients that take tasks, and know their Consul."""
+        """Return the clients that accept tasks and have found their Consul."""
         found = [self._nomad.get(f"/v1/node/{node_id}") for node_id in self.clients().values()]
         return [
             node["Name"]

@@ -1,6 +1,6 @@
 """Machines on the network of a cluster of nodes that do not belong to it, and try to join.
 
-They get the files of the cluster's own nodes, with one of them spoilt.
+They get the files of the cluster's own nodes, with one of these changed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _DATA = {"consul": "opt/consul", "nomad": "opt/nomad"}
 
 
 class Strangers:
-    """A client, `x1`, and the servers `x2` and `x3`. They have all that nodes have; Consul knows no token."""
+    """A client, `x1`, and the servers `x2` and `x3`: with all files of nodes, but with unknown tokens."""
 
     def __init__(self, cluster: NodeCluster) -> None:
         self._cluster = cluster
@@ -50,7 +50,7 @@ class Strangers:
 
     @contextlib.contextmanager
     def joining(self, node: str, agent: str) -> Iterator[NodeAgent]:
-        """Run an agent of one of them, which knows nothing of a run before, with the files as they are."""
+        """Run an agent of one of them without the data of an earlier run, with the current files."""
         stranger = self._nodes[node]
         shutil.rmtree(stranger.root / _DATA[agent], ignore_errors=True)
         started = self._cluster.make_agent(stranger, agent)
@@ -65,7 +65,7 @@ class Strangers:
 
     @contextlib.contextmanager
     def with_gossip_key(self, node: str, agent: str, key: str | None) -> Iterator[None]:
-        """Have another gossip key in an agent's secret file, or none."""
+        """Put another gossip key, or none, into an agent's secret file, for a block."""
         path = self._nodes[node].root / _SECRETS[agent]
         before = path.read_text()
         settings: dict[str, Any] = json.loads(before)
@@ -81,7 +81,7 @@ class Strangers:
 
     @contextlib.contextmanager
     def with_authority(self, node: str, authority: Authority) -> Iterator[None]:
-        """Have a certificate of another authority; the cluster's own is trusted as before."""
+        """Give a node a certificate of another authority, for a block; it trusts the cluster's own."""
         pair = authority.certify(self._nodes[node])
         (self._nodes[node].root / _CERTIFICATE).write_text(pair.certificate)
         (self._nodes[node].root / _KEY).write_text(pair.key)
@@ -91,17 +91,19 @@ class Strangers:
             write(self._files[node])
 
     def _await_forgotten(self, name: str) -> None:
-        """Return once neither Nomad nor Consul takes one who is dead for a client any more."""
+        """Return once neither Nomad nor Consul lists a dead stranger."""
         if client := self._cluster.state.clients().get(name):
             self._cluster.nomad().request("PUT", f"/v1/node/{client}/purge")
-        eventually(lambda: name not in self._cluster.state.members("consul"), f"{name} is no member any more")
+        eventually(
+            lambda: name not in self._cluster.state.members("consul"), f"{name} is not a member any more"
+        )
 
     def _render(self, node: Node) -> list[File]:
-        """Return the files that one of them would have if it were of the cluster."""
+        """Return the files that one of them would have as a node of the cluster."""
         cluster = self._cluster
         others = list(cluster.nodes.values())
         if node.role == "server":
-            # In the place of another: the module takes no even number of servers.
+            # In the place of another: the module refuses an even number of servers.
             others.remove(cluster.nodes["s3"])
         pair, token = cluster.authority.certify(node).as_material(), make_token()
         material = {

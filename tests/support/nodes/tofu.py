@@ -1,4 +1,4 @@
-"""Root modules of terraform/ that need no provider: copied, applied by OpenTofu, asked for their outputs."""
+"""Root modules of terraform/ that need no provider: copied, applied by OpenTofu, their outputs read."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from typing import Any
 from tests.support.paths import REPOSITORY
 
 _CONFIGURATIONS = REPOSITORY / "terraform"
-# What somebody who applies them in the checkout has there.
+# Files of somebody who applies the roots in the checkout.
 _STATE = (".terraform*", "*.tfstate*", "*.tfvars*", ".clipper-nomad")
 
 
 def copy_configurations(directory: Path) -> None:
-    """Copy all of terraform/ to a folder that is new, so that nothing is written to the checkout."""
+    """Copy all of terraform/ to a new folder, so that nothing is written to the checkout."""
     shutil.copytree(_CONFIGURATIONS, directory, ignore=shutil.ignore_patterns(*_STATE))
 
 
@@ -30,7 +30,7 @@ class Root:
         self._tofu = tofu
 
     def apply(self, variables: Mapping[str, Any]) -> None:
-        """Carry out what the module says with these variables. Raises RuntimeError, with what tofu said."""
+        """Apply the module with these variables. Raises RuntimeError with tofu's output."""
         given = self.directory / "tests.auto.tfvars.json"
         given.touch(mode=0o600)
         given.write_text(json.dumps(variables))
@@ -42,7 +42,7 @@ class Root:
         return {name: each["value"] for name, each in json.loads(self._run("output", "-json")).items()}
 
     def _run(self, *arguments: str) -> str:
-        # A configuration of this machine's own may name files that are not there.
+        # This machine's own configuration of tofu may name missing files.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
         done = subprocess.run(
             [self._tofu, *arguments, "-no-color"],

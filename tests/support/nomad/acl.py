@@ -1,4 +1,4 @@
-"""ACL policies and tokens in Consul and Nomad: those of a cluster's agents, and those that tests ask for."""
+"""ACL policies and tokens in Consul and Nomad: those of a cluster's agents, and those of tests."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def make_agents_tokens(consul: API) -> None:
 
 
 def add_consul_token(consul: API, name: str, rules: str, secret: str | None = None) -> str:
-    """Make a policy of Consul's, under a new name, and return the secret of a token with it alone."""
+    """Make a policy in Consul, under a new name, and return the secret of a token with it alone."""
     _add_consul_policy(consul, name, rules)
     body: dict[str, Any] = {"Description": name, "Policies": [{"Name": name}]}
     made = consul.request("PUT", "/v1/acl/token", body | ({"SecretID": secret} if secret else {}))
@@ -50,9 +50,9 @@ def add_consul_token(consul: API, name: str, rules: str, secret: str | None = No
 
 @contextlib.contextmanager
 def anonymous_rights(consul: API, name: str, rules: str) -> Iterator[None]:
-    """Let whoever has no token, as all have who ask Consul's DNS, do what a new policy says, and no more.
+    """Give the rights of a new policy, and no others, to requests without a token, for a block.
 
-    Afterwards they may do what they could before.
+    All queries of Consul's DNS are among them. Afterwards they have the rights that they had before.
     """
     _add_consul_policy(consul, name, rules)
     path = f"/v1/acl/token/{_ANONYMOUS}"
@@ -65,7 +65,7 @@ def anonymous_rights(consul: API, name: str, rules: str) -> Iterator[None]:
 
 
 def add_nomad_token(nomad: API, name: str, rules: str) -> str:
-    """Make a policy of Nomad's and a client token that has it alone, and return the token's secret."""
+    """Make a policy in Nomad and a client token that has it alone, and return the token's secret."""
     nomad.request("POST", f"/v1/acl/policy/{name}", {"Name": name, "Rules": rules})
     made = nomad.request("POST", "/v1/acl/token", {"Name": name, "Type": "client", "Policies": [name]})
     return str(made["SecretID"])

@@ -25,12 +25,12 @@ _REQUEST_TIMEOUT_S = 10.0
 _LAST_LINES = 20
 #: Settings of other clusters' clients, and a CA file's variable that makes Nomad's fingerprinting die.
 _FOREIGN = ("NOMAD_", "CONSUL_", "FABIO_", "VAULT_", "CLIPPER_", "AWS_")
-#: The shell writes its id and becomes the agent. Its parent has ended by then, so nobody has to wait for it.
+#: The shell writes its id and becomes the agent. Its parent has ended by then, so no process must reap it.
 _LAUNCH = ["setsid", "--fork", "sh", "-c", 'echo $$ > "$0.new" && mv "$0.new" "$0" && exec "$@"']
 
 
 class AgentError(Exception):
-    """An agent does not start, or answers with an error."""
+    """An agent did not start, or answered with an error."""
 
 
 class Agent:

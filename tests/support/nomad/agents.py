@@ -39,7 +39,7 @@ class Consul(Agent):
         return [str(self.site.tools.consul), "agent", "-config-file", settings]
 
     def answers(self) -> bool:
-        """Return whether there is a leader, which knows the first token."""
+        """Return whether there is a leader that accepts the first token."""
         with contextlib.suppress(AgentError):
             known = not self.site.plan.acl or self.request("GET", "/v1/acl/token/self")
             return bool(known and self.request("GET", "/v1/status/leader"))
@@ -52,11 +52,11 @@ class Consul(Agent):
         return False
 
     def prepare(self) -> None:
-        """Make the agents' tokens, where there are ACLs, and register Fabio."""
+        """Make the agents' tokens, if there are ACLs, and register Fabio."""
         if self.site.plan.acl:
             make_agents_tokens(self)
         service = fabio_service(self.site)
-        # Registered again, it would have to pass its check again.
+        # A service that is registered again must pass its check again.
         if service["ID"] not in self.request("GET", "/v1/agent/services"):
             self.request("PUT", "/v1/agent/service/register", service)
 
@@ -67,7 +67,7 @@ class Consul(Agent):
         return False
 
     def request(self, method: str, path: str, body: Any = None, *, token: str | None = None) -> Any:
-        """Return the decoded answer of Consul's API. Without a `token`, all is allowed. Raises AgentError."""
+        """Return the decoded answer of Consul's API, by default with all rights. Raises AgentError."""
         token = self.site.secrets.consul_management if token is None else token
         headers = {"X-Consul-Token": token} if self.site.plan.acl else {}
         return send(self.site, method, f"{self.site.consul_url}{path}", body, headers)
@@ -105,14 +105,14 @@ class Nomad(Agent):
         return False
 
     def prepare(self) -> None:
-        """Make the first token, where there are ACLs, and see to it that the node joins."""
+        """Make the first token, if there are ACLs, and make sure that the node joins."""
         if self.site.plan.acl:
             self._make_first_token()
         try:
             eventually(self._has_node, "the node has joined", _NODE_TIMEOUT_S)
         except TimeoutError:
-            # In a new cluster a node may ask to join before the server has made its keys. It asks again only
-            # after 15 to 30 s; one that starts asks at once.
+            # In a new cluster a node may ask to join before the server has made its keys. It tries again only
+            # after 15 to 30 s, but at once when it is started.
             self.stop()
             self.launch()
             self.wait_for(self.answers, "it answers")
@@ -133,7 +133,7 @@ class Nomad(Agent):
             eventually(self._has_no_tasks, "all allocations have ended", timeout_s)
 
     def request(self, method: str, path: str, body: Any = None, *, token: str | None = None) -> Any:
-        """Return the decoded answer of Nomad's API. Without a `token`, all is allowed. Raises AgentError."""
+        """Return the decoded answer of Nomad's API, by default with all rights. Raises AgentError."""
         token = self.site.secrets.nomad_management if token is None else token
         headers = {"X-Nomad-Token": token} if self.site.plan.acl and token else {}
         return send(self.site, method, f"{self.site.nomad_url}{path}", body, headers)
@@ -170,7 +170,7 @@ class Nomad(Agent):
 
 
 class Fabio(Agent):
-    """Fabio, which routes what is tagged for it in Consul."""
+    """Fabio, which routes the services that are tagged for it in Consul."""
 
     name = "fabio"
 
@@ -186,13 +186,13 @@ class Fabio(Agent):
         return False
 
     def is_healthy(self) -> bool:
-        """Return whether it listens on all its ports: its UI answers before that."""
+        """Return whether it listens on all its ports; its UI answers before that."""
         ports = self.site.plan.ports
         wanted = {(self.site.address, port) for port in (ports.fabio_http, *ports.fabio_tcp)}
         return wanted <= self._listening()
 
     def _listening(self) -> set[tuple[str, int]]:
-        """Return the addresses where it listens, by Linux' table: no listener notices this look."""
+        """Return the addresses where it listens, from Linux's table: no listener sees a connection."""
         found = set()
         with contextlib.suppress(OSError):
             for line in Path(f"/proc/{self.pid}/net/tcp").read_text().splitlines()[1:]:

@@ -1,4 +1,4 @@
-"""A Clipper cluster on a real Nomad, with a model and an application, for tests that take it apart.
+"""A Clipper cluster on a real Nomad, with a model and an application, for tests that break it.
 
 Its parts are inspected, killed and moved through Nomad's and Consul's APIs.
 """
@@ -27,7 +27,7 @@ from tests.support.nomad.cluster import NomadCluster
 from tests.support.processes import eventually
 
 APP, MODEL = "app", "sums"
-#: Above what a machine that is starting containers on all its cores adds to a query.
+#: More than the delay of a query while the machine starts containers on all its cores.
 SLO_MICROS = 3_000_000
 _WHOLE_TIMEOUT_S = 60.0
 # In Linux's table of TCP sockets: local port, remote port and state.
@@ -60,7 +60,7 @@ class Clipper:
     ) -> None:
         self.nomad_cluster = cluster
         self.harness = NomadHarness(cluster, images, **settings)
-        # What users have, and no shorter waits.
+        # Users' timings: those of the harness are shorter.
         self.harness.settings = dataclasses.replace(self.harness.settings, timings=Timings())
         self.num_frontends = num_frontends
         self.num_replicas = num_replicas
@@ -86,7 +86,7 @@ class Clipper:
         self.harness.__exit__()
 
     def build_next(self) -> str:
-        """Build the model's next version, which adds its number less one, and return its image."""
+        """Build the model's next version, which adds its number minus one, and return its image."""
         folder = self._folder / f"model-{self.version + 1}"
         save_closure(shifted_sums(self.version), folder)
         return self.connection.build_model(MODEL, self.version + 1, folder, "default")
@@ -106,11 +106,11 @@ class Clipper:
         return [f"{each['Service']['Address']}:{each['Service']['Port']}" for each in found]
 
     def wait_until_whole(self) -> None:
-        """Return once all that is wanted runs, passes its checks, and every frontend has every replica."""
+        """Return once every wanted part runs and passes its checks, and every frontend has every replica."""
         eventually(lambda: not self.find_missing(), "the cluster is whole", _WHOLE_TIMEOUT_S)
 
     def find_missing(self) -> str:
-        """Return what is missing, empty if the cluster is whole."""
+        """Return the reason why the cluster is not whole, empty if it is."""
         try:
             for service in ("redis", "management"):
                 if len(self.passing(service)) != 1:
@@ -131,7 +131,7 @@ class Clipper:
         return int(float(found[1])) if found else 0
 
     def part(self, component: str, index: int = 0) -> str:
-        """Return what the harness calls a part: `redis`, `query-frontend.0`, `model.sums.1.0`."""
+        """Return the harness's name of a part: `redis`, `query-frontend.0`, `model.sums.1.0`."""
         if component == "model":
             return f"model.{MODEL}.{self.version}.{index}"
         return f"{component}.{index}" if component == "query-frontend" else component
@@ -149,7 +149,7 @@ class Clipper:
         self._wait_changed(part, lambda now: now != before)
 
     def move(self, component: str) -> None:
-        """Have Nomad replace the first allocation; return once the new one runs and the old one has ended."""
+        """Make Nomad replace the first allocation; return once the new one runs and the old one has ended."""
         part = self.part(component)
         before = self.harness.allocations()[part]["ID"]
         path = f"/v1/allocation/{quote(before)}"
@@ -166,11 +166,11 @@ class Clipper:
             return is_other(self.harness.parts().get(part, ""))
 
         eventually(changed, f"{part} is another", _WHOLE_TIMEOUT_S)
-        # Nomad says what is to run before it does, and Consul of the one before that it passes.
+        # Nomad lists an allocation before it runs, and Consul may still have the check of the one before.
         self.harness.await_running(part)
 
     def since_last_start_s(self) -> float:
-        """Return how long ago the task that started last did so, as Nomad says."""
+        """Return the seconds since the latest start of a task, by Nomad's record."""
         states = [
             state
             for each in self.harness.allocations().values()
@@ -180,7 +180,7 @@ class Clipper:
         return (datetime.datetime.now(datetime.UTC) - last).total_seconds()
 
     def rpc_ports(self) -> Counter[int]:
-        """Return the port of each query frontend's RPC."""
+        """Return the RPC port of each query frontend."""
         return Counter(int(each.rpartition(":")[2]) for each in self.passing("rpc"))
 
     def ports_reached(self, index: int) -> Counter[int]:

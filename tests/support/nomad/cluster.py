@@ -1,6 +1,6 @@
 """A real cluster on this machine, for development and tests: Consul, Nomad and Fabio over a Docker engine.
 
-Processes share a cluster: the first one starts it, and the last one to leave stops it with all its leftovers.
+Processes share a cluster: the first one starts it, and the last one stops it and removes its leftovers.
 
 `python -m tests.support.nomad.cluster up` starts one that outlives the shell; see keeper.py.
 """
@@ -66,7 +66,7 @@ class NomadCluster:
         self._stack.close()
 
     def stop_abandoned(self) -> bool:
-        """Stop a cluster whose users have died, and return whether nobody uses it now."""
+        """Stop a cluster whose users have died, and return whether it has no users now."""
         if not self._directory.exists():
             return True
         with Engine() as self.docker, (self._locks / self._users_name).open("a") as users:
@@ -107,7 +107,7 @@ class NomadCluster:
         return self._directory / "secrets.json"
 
     def _join(self, users: IO[str], tools: Tools) -> None:
-        """Use the cluster that is up, or start one as soon as nobody else uses it."""
+        """Use the cluster that is up, or start one as soon as no other process uses it."""
         self._bind(tools, self._known_secrets())
         self._await_turn(users)
         if _try_to_own(users) and not self._is_up():
@@ -117,7 +117,7 @@ class NomadCluster:
         fcntl.flock(users, fcntl.LOCK_SH)
 
     def _await_turn(self, users: IO[str]) -> None:
-        """Return once the cluster is up as it is wanted here, or nobody uses any."""
+        """Return once the cluster is up with this checkout's settings, or has no users."""
         try:
             eventually(lambda: _try_to_own(users) or self._is_up(), "the cluster is up", _JOIN_TIMEOUT_S)
         except TimeoutError as error:
@@ -151,11 +151,11 @@ class NomadCluster:
             self.wait_until_healthy()
         except (AgentError, TimeoutError) as error:
             self._clean()
-            raise MissingServiceError(f"the cluster {self.plan.name} does not start: {error}") from error
+            raise MissingServiceError(f"the cluster {self.plan.name} did not start: {error}") from error
         (self._directory / "key").write_text(_key(self.site))
 
     def _leave(self, users: IO[str]) -> bool:
-        """Stop the cluster if nobody else uses it, and return whether it was stopped."""
+        """Stop the cluster if no other process uses it, and return whether it was stopped."""
         with locked(self._start_lock):
             is_last = _try_to_own(users)
             if is_last:
@@ -171,7 +171,7 @@ class NomadCluster:
         self._clean()
 
     def _clean(self) -> None:
-        """Remove all that is left of a cluster, whatever has become of its agents."""
+        """Remove all leftovers of a cluster, whether its agents run or not."""
         kill_processes(self._directory)
         remove_containers(self.docker, self.plan.node_name)
         unmount(self._directory)
@@ -180,7 +180,7 @@ class NomadCluster:
 
 
 def _try_to_own(users: IO[str]) -> bool:
-    """Take the file's lock for this process alone, and return whether nobody else has it."""
+    """Try to take the file's lock for this process alone, and return whether it succeeded."""
     try:
         fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -1,4 +1,4 @@
-"""A Consul of a test's own, with services added by the test, and a DNS server that does not know Consul.
+"""A Consul of a test's own, with services added by the test, and a DNS server without Consul's names.
 
 Tests on a whole cluster use its Consul.
 """
@@ -102,7 +102,7 @@ class ConsulAgent:
             return False
 
     def request(self, method: str, path: str, body: Any = None) -> Any:
-        """Return the decoded answer, got with all rights."""
+        """Return the decoded answer to a request with all rights."""
         url = self.access.address + path
         with self._session.request(method, url, json=body, timeout=5) as response:
             response.raise_for_status()
@@ -134,7 +134,7 @@ class ConsulAgent:
             )
 
     def fail(self, name: str, port: int, *, output: str = "") -> None:
-        """Let the check of an instance fail."""
+        """Make the check of an instance fail."""
         self.request("PUT", f"/v1/agent/check/fail/service:{name}-{port}?note={quote(output)}")
 
     def add_token(self, rules: str) -> str:
@@ -145,9 +145,9 @@ class ConsulAgent:
 
 
 class ForeignDNS:
-    """A DNS server on loopback, over TCP, that says of every name that there is none; or, `silent`, nothing.
+    """A DNS server on loopback, over TCP, that answers that no name exists; if `silent`, it never answers.
 
-    `address` is its `host:port`, `num_questions` what it was asked.
+    `address` is its `host:port`, `num_questions` the number of its queries.
     """
 
     def __init__(self, *, silent: bool = False) -> None:
@@ -171,7 +171,7 @@ class ForeignDNS:
             return
         answer = dns.message.make_response(question)
         answer.set_rcode(dns.rcode.NXDOMAIN)
-        # Who is in charge of all names says so, as it does to a resolver that asks for Consul's.
+        # The root's authority is in the answer, as in those that resolvers get for Consul's names.
         answer.authority.append(dns.rrset.from_text(".", 60, "IN", "SOA", "a.root. b.root. 1 60 60 60 60"))
         wire = answer.to_wire()
         handler.wfile.write(len(wire).to_bytes(2, "big") + wire)

@@ -1,4 +1,4 @@
-"""A job of a shell script on a real Nomad, for tests of what the manager asks of Nomad."""
+"""A job of a shell script on a real Nomad, for tests of the manager's requests to Nomad."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from clipper_nomad.managers.nomad.clients.nomad import NomadAPI
 from tests.support.processes import eventually
 
 TIMEOUT_S = 20.0
-# A client that was started again may ask the servers what to do only after half a minute.
+# A restarted client may fetch its allocations from the servers only after half a minute.
 _STOP_TIMEOUT_S = 90.0
 _SERVE = 'echo "to stdout"; echo "to stderr" >&2; exec sleep 600'
 
@@ -96,7 +96,7 @@ class Place:
         return NomadDeployments(self.api)
 
     def scale(self, count: int, message: str) -> dict[str, Failure]:
-        """Scale the job, and return what could not be placed, by group, once its deployment exists."""
+        """Scale the job, and return the failed placements by group, once its deployment exists."""
         return self.jobs.wait_evaluated(self.jobs.scale(self.job_id, count, message), TIMEOUT_S)
 
     def await_deployment(self) -> NomadDeployment:
@@ -116,7 +116,7 @@ class Place:
 
     @property
     def running(self) -> list[Allocation]:
-        """Return the allocations that run and are to."""
+        """Return the allocations that run and are wanted."""
         return [each for each in self.jobs.allocations(self.job_id) if each.is_wanted and each.is_running]
 
     def await_failing(self) -> Allocation:

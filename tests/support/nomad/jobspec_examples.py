@@ -1,4 +1,4 @@
-"""One job of each kind, with all defaults and with all that can be asked for."""
+"""One job of each kind, with all defaults and with all fields set."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CLUSTER = "iris"
 VERSION = "0.1.0"
 MODEL = ModelVersion("resnet", "2")
 ARCHIVE = f"http://artifacts.example:8080/resnet.tar.gz?a=b&c=d#sha256:{'0a' * 32}"
-#: What would be more than a value if it were not quoted, or quoted badly.
+#: Values that would be syntax if they were not quoted, or quoted badly.
 HOSTILE = (
     '"',
     "\\",
@@ -94,7 +94,7 @@ _META = {"note": 'a "quoted" ${word}', "clipper-nomad.spec": '{"a": 1}'}
 
 
 def at_defaults() -> dict[str, AnyJob]:
-    """Return a job of each kind by its component, on Docker, with nothing but what is required."""
+    """Return a job of each kind by its component, on Docker, with only the required fields."""
 
     def task(image: str) -> Task:
         return Task(DockerDriver(), image, _RESOURCES)
@@ -110,7 +110,7 @@ def at_defaults() -> dict[str, AnyJob]:
 
 
 def at_fullest() -> dict[str, AnyJob]:
-    """Return a job of each kind by its component, with all that can be asked for."""
+    """Return a job of each kind by its component, with all fields set."""
     return _by_component(
         RedisJob(
             cluster_name=CLUSTER,
@@ -157,7 +157,7 @@ def at_fullest() -> dict[str, AnyJob]:
 
 
 def without_images(driver: ExecDriver) -> dict[str, AnyJob]:
-    """Return a job of each kind by its component, for a driver that runs what is installed."""
+    """Return a job of each kind by its component, for a driver that runs installed programs."""
     sources = {meta.MODEL: ARCHIVE}
     return {
         component: replace(job, task=replace(job.task, driver=driver, source=sources.get(component, "")))

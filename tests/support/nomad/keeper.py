@@ -24,7 +24,7 @@ _PREFIX = "cluster: "
 
 
 class Keeper:
-    """A process in the background that does nothing but use the plain cluster, so that it stays up."""
+    """A process in the background that only uses the plain cluster, so that this stays up."""
 
     def __init__(self) -> None:
         folder = cache_dir() / "nomad"
@@ -37,7 +37,7 @@ class Keeper:
     def pid(self) -> int | None:
         """Return the keeper's process id, once its cluster is up, or None."""
         with self._lock_path.open("a") as lock, contextlib.suppress(BlockingIOError):
-            # Shared, so that two processes that ask do not take each other for the keeper.
+            # Shared, so that two processes that look do not take each other for the keeper.
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
             return None
         with contextlib.suppress(FileNotFoundError, ValueError):
@@ -94,7 +94,7 @@ def main() -> None:
 
 
 def _up(keeper: Keeper) -> None:
-    # Building says on the terminal how far it is.
+    # In this process, so that the progress of a build is on the terminal.
     require_tools()
     keeper.start()
     with NomadCluster() as cluster:
@@ -107,7 +107,7 @@ def _up(keeper: Keeper) -> None:
 
 
 def _image_settings(cluster: NomadCluster) -> dict[str, str]:
-    """Return the variables with which images are built without a public registry, where that can be."""
+    """Return the variables for building images without a public registry, if that is possible."""
     try:
         return {"CLIPPER_BASE_IMAGE": require_base_image(cluster.docker), "CLIPPER_BUILD_NETWORK": "host"}
     except MissingServiceError:
@@ -116,6 +116,6 @@ def _image_settings(cluster: NomadCluster) -> dict[str, str]:
 
 def _down(keeper: Keeper) -> None:
     keeper.stop()
-    # Where the keeper was killed, its cluster is still there.
+    # If the keeper was killed, its cluster still runs.
     if not NomadCluster().stop_abandoned():
         print("other processes use the cluster: it stops with the last of them")

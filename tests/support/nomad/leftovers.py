@@ -38,7 +38,7 @@ def _state(process: Path) -> str:
 
 
 def kill_processes(directory: Path) -> None:
-    """Kill what the cluster in `directory` has started, and what runs below it, until nothing is left."""
+    """Kill the processes that the cluster in `directory` started or that run below it, until none is left."""
 
     def is_quiet() -> bool:
         found = list(_processes(directory))
@@ -68,7 +68,7 @@ def _works_below(process: Path, directory: Path) -> bool:
 
 
 def remove_containers(client: docker.DockerClient, node_name: str) -> None:
-    """Remove the containers that a node of Nomad has made."""
+    """Remove the containers of a Nomad node."""
     found = client.containers.list(
         all=True, filters={"label": f"{_NODE_LABEL}={node_name}"}, ignore_removed=True
     )

@@ -14,7 +14,7 @@ REGION = "global"
 
 @dataclass(frozen=True)
 class Ports:
-    """Where the agents listen; the defaults are those of Nomad, Consul and Fabio."""
+    """The ports of the agents; the defaults are those of Nomad, Consul and Fabio."""
 
     nomad_http: int = 4646
     nomad_rpc: int = 4647
@@ -45,11 +45,11 @@ class ClusterPlan:
     ports: Ports = field(default_factory=Ports)
     #: How many devices of the group `nomad/file/mock` the node has.
     devices: int = 2
-    #: Whether Nomad and Consul refuse whoever brings no token.
+    #: Whether Nomad and Consul refuse requests without a token.
     acl: bool = False
     #: Whether Nomad's API speaks TLS, with a CA of its own.
     tls: bool = False
-    #: Whether that API asks for the client's certificate.
+    #: Whether that API requires a client's certificate.
     verify_https_client: bool = False
     denied_drivers: tuple[str, ...] = ()
 
@@ -89,7 +89,7 @@ class Secrets:
 
 @dataclass(frozen=True)
 class Site:
-    """Where a plan is carried out: a folder, the Docker bridge, the programs, the secrets."""
+    """The site of a plan: its folder, the Docker bridge, the programs, the secrets."""
 
     plan: ClusterPlan
     directory: Path

@@ -1,4 +1,4 @@
-"""A cluster on a real Nomad that serves a model through Fabio, and gets queries while it is changed."""
+"""A cluster on a real Nomad that serves a model through Fabio, and gets queries during changes."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Served:
         self.connection.register_application(APP, "doubles", "none", _SLO_MICROS)
 
     def build(self, function: Model, manager: ContainerManager | None = None) -> str:
-        """Build what runs a function, and return it."""
+        """Build an image or archive of a function, and return its name."""
         self._count += 1
         folder = self._directory / f"{self.harness.cluster_name}-{self._count}"
         save_closure(function, folder)
@@ -60,7 +60,7 @@ class Served:
         return predict(self.connection.get_query_addr(), APP, input=list(numbers))
 
     def job_allocations(self, model: ModelVersion = SUMS) -> dict[str, str]:
-        """Return what runs of a model version, by replica."""
+        """Return the running replicas of a model version, each with its run's id."""
         prefix = f"model.{model.name}.{model.version}."
         return {part: run for part, run in self.harness.parts().items() if part.startswith(prefix)}
 
@@ -88,7 +88,7 @@ class _LineCollector(logging.Handler):
 
 @contextmanager
 def logged_lines() -> Iterator[list[str]]:
-    """Collect the lines that a data scientist sees, in whichever thread they are logged."""
+    """Collect the lines that a data scientist sees, of all threads."""
     handler = _LineCollector()
     logger = logging.getLogger("clipper")
     level = logger.level

@@ -22,7 +22,7 @@ def consul_settings(site: Site) -> Settings:
         "client_addr": f"127.0.0.1 {site.address}",
         "ui_config": {"enabled": True},
         "disable_update_check": True,
-        # Quick elections: nobody else can be the leader.
+        # Quick elections: there is only one candidate.
         "performance": {"raft_multiplier": 1},
         "leave_on_terminate": False,
         "ports": {
@@ -69,7 +69,7 @@ def nomad_settings(site: Site) -> Settings:
         "plugin": _drivers(),
     }
     if plan.devices:
-        # A device plugin that finds none holds Nomad up for 50 s.
+        # A device plugin without devices delays Nomad by 50 s.
         settings["plugin_dir"] = str(site.tools.device_plugin.parent)
         settings["plugin"].append(_device_plugin(site))
     if plan.acl:
@@ -91,7 +91,7 @@ def nomad_settings(site: Site) -> Settings:
 def _nomad_client(site: Site) -> Settings:
     first, last = site.plan.ports.tasks
     options = {
-        # These ask a cloud's metadata server, which is not there.
+        # These would ask a cloud's metadata server, which is missing here.
         "fingerprint.denylist": "env_aws,env_gce,env_azure,env_digitalocean",
         "driver.denylist": ",".join(site.plan.denied_drivers),
     }
@@ -101,9 +101,9 @@ def _nomad_client(site: Site) -> Settings:
         "network_interface": site.interface,
         "min_dynamic_port": first,
         "max_dynamic_port": last,
-        # The same on any machine: what tests ask for fits, and what they must not get does not.
+        # The same on any machine: tests count on what fits and what does not.
         "cpu_total_compute": 16000,
-        # The logs of what ended stay, whatever the disk holds.
+        # Keep the logs of ended tasks, however full the disk is.
         "gc_disk_usage_threshold": 99,
         "gc_inode_usage_threshold": 99,
         "gc_max_allocs": 500,
@@ -114,8 +114,8 @@ def _nomad_client(site: Site) -> Settings:
 def _drivers() -> list[Settings]:
     docker = {
         "volumes": {"enabled": True},
-        # Else the last job to use an image deletes it, and nobody else has it; and two clusters
-        # on one engine would remove each other's containers.
+        # Otherwise the last job of an image deletes it, though it is in no registry, and two clusters
+        # on one engine remove each other's containers.
         "gc": {"image": False, "dangling_containers": {"enabled": False}},
         "extra_labels": ["node_name", "job_name", "task_name"],
     }
@@ -140,7 +140,7 @@ def fabio_command(site: Site) -> list[str]:
         *("-proxy.addr", ",".join(listeners)),
         *("-ui.addr", f"{site.address}:{ports.fabio_ui}"),
         *("-registry.consul.addr", f"127.0.0.1:{ports.consul_http}"),
-        # The check with which it registers itself stays critical where its UI is on one address.
+        # Its own registration has a check that stays critical if its UI listens on one address only.
         "-registry.consul.register.enabled=false",
         *("-registry.consul.checksRequired", "all"),
         *("-log.level", "WARN"),

@@ -3,7 +3,7 @@
 They come from PATH, else from a build of the pins in tests/system/tools, kept in the cache folder.
 
 For another version change a go.mod's `require` line, and run `go build -mod=mod` there with the package that
-its `tool` line names: `go mod tidy` fails on the tests of what is required indirectly.
+its `tool` line names: `go mod tidy` fails on the tests of indirect requirements.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _LAST_LINES = 20
 
 @dataclass(frozen=True)
 class _Program:
-    """A Go program: its name, the folder of its go.mod and of sources of ours, and how it is built."""
+    """A Go program: its name, the folder of its go.mod and of our own sources, and its build flags."""
 
     name: str
     pins: str
@@ -47,14 +47,14 @@ class _Program:
         return [folder / "go.mod", folder / "go.sum", *sorted(folder.glob("*.go"))]
 
     def key(self) -> str:
-        """Return a hash of all that the build's result depends on."""
+        """Return a hash of all inputs of the build."""
         digest = hashlib.sha256(" ".join(self.build_command(Path(self.name))).encode())
         for path in self.sources():
             digest.update(path.read_bytes())
         return digest.hexdigest()[:12]
 
 
-# Without its tags Nomad has no web UI, and is not what is released.
+# Without its tags Nomad has no web UI, and differs from the release.
 _NOMAD_TAGS = "ui,codegen_generated,hashicorpmetrics"
 _NOMAD = _Program("nomad", "nomad", "github.com/hashicorp/nomad", _NOMAD_TAGS)
 _CONSUL = _Program("consul", "consul", "github.com/hashicorp/consul")
@@ -62,7 +62,7 @@ _FABIO = _Program("fabio", "fabio", "github.com/fabiolb/fabio")
 _DEVICE_PLUGIN = _Program(
     "example-device", "nomad", "github.com/hashicorp/nomad/plugins/device/cmd/example/cmd", _NOMAD_TAGS
 )
-# Without its variable OpenTofu takes itself for a version before the one that it is.
+# Without its variable OpenTofu reports an older version.
 _OPENTOFU = "github.com/opentofu/opentofu"
 _TOFU = _Program("tofu", "opentofu", f"{_OPENTOFU}/cmd/tofu", variable=f"{_OPENTOFU}/version.dev=no")
 _STAND_IN = _Program("terraform-provider-stand-in", "provider", ".")
@@ -70,7 +70,7 @@ _STAND_IN = _Program("terraform-provider-stand-in", "provider", ".")
 
 @dataclass(frozen=True)
 class Tools:
-    """Where the programs of a cluster are."""
+    """The paths of a cluster's programs."""
 
     nomad: Path
     consul: Path
@@ -81,7 +81,7 @@ class Tools:
 def require_tools() -> Tools:
     """Return the programs, built if they are not on PATH, which takes minutes the first time.
 
-    The device plugin is never looked for on PATH. Raises MissingServiceError if one cannot be built.
+    The device plugin is always built. Raises MissingServiceError if a program cannot be built.
     """
     return Tools(
         nomad=_find(_NOMAD), consul=_find(_CONSUL), fabio=_find(_FABIO), device_plugin=_built(_DEVICE_PLUGIN)
@@ -116,7 +116,7 @@ def _built(program: _Program) -> Path:
 def _build(program: _Program, kept: Path) -> None:
     if not shutil.which("go"):
         raise MissingServiceError(
-            f"{program.name} is missing, and there is no Go to build what {TOOLS / program.pins} "
+            f"{program.name} is missing, and so is Go, which builds the version that {TOOLS / program.pins} "
             "pins: install Go"
         )
     with tempfile.TemporaryDirectory(dir=kept.parent) as folder:
@@ -146,7 +146,7 @@ def _run_go(program: _Program, command: list[str], folder: str) -> None:
                 reported_s = time.monotonic()
                 _report(f"building {program.name}: {steps} modules and packages so far")
     if build.returncode != 0:
-        raise MissingServiceError(f"{program.name} cannot be built; Go's last lines:\n{''.join(last_lines)}")
+        raise MissingServiceError(f"Could not build {program.name}; Go's last lines:\n{''.join(last_lines)}")
     _report(f"built {program.name} in {time.monotonic() - start_s:.0f} s")
 
 
@@ -155,7 +155,7 @@ def _report(line: str) -> None:
 
 
 def main() -> None:
-    """Print where the programs are, once they are there."""
+    """Print the paths of the programs, once all are built."""
     for path in (*vars(require_tools()).values(), require_tofu(), require_stand_in()):
         print(path)
 

@@ -17,23 +17,23 @@ import aiohttp
 
 from tests.support.processes import eventually
 
-#: What each query may take until it counts as failed.
+#: A query without an answer for so long has failed.
 _UNANSWERED_AFTER_S = 10.0
-#: Of the thread as a whole, should a test never end it.
+#: The thread ends after so long, if a test never ends it.
 _LIMIT_S = 300.0
 _RATE_HZ = 50.0
 _CONNECTIONS = 10
-#: After so many queries a connection is replaced.
+#: The queries of a connection, before it is replaced.
 _QUERIES_EACH = 20
 _WAIT_S = 60.0
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """The outcome of one query, sent at `sent_s` by time.monotonic(). Its `shift` tells the model version.
+    """The outcome of one query, sent at `sent_s` by time.monotonic(). `shift` identifies the model version.
 
-    `failure` is a status other than 200 or the error, `default_reason` why no model answered; both are empty
-    if one did.
+    `failure` is a status other than 200 or the error, `default_reason` the reason of a default; both are
+    empty if a model answered.
     """
 
     sent_s: float
@@ -59,7 +59,7 @@ class Figures:
     lost_for_s: float
     median_ms: float
     slowest_ms: float
-    #: What tells which versions answered, in the order of their first answers.
+    #: The shifts of the versions that answered, in the order of their first answers.
     shifts: list[float]
 
     def __str__(self) -> str:
@@ -93,8 +93,8 @@ def _listed(counted: Counter[str]) -> str:
 class Traffic:
     """Queries of an application at a steady rate, from a thread, while the `with` block lasts.
 
-    Each is another one, so that no cache answers: [n, 0.5], of which the model returns the sum, and may add
-    what tells its version.
+    All differ, so that no cache answers: [n, 0.5], of which the model returns the sum, plus its version's
+    shift if it has one.
     """
 
     def __init__(self, address: str, app: str) -> None:
@@ -114,7 +114,7 @@ class Traffic:
         self._thread.join()
 
     def more(self, count: int) -> None:
-        """Return once `count` queries that are sent from now on have ended, whatever became of them."""
+        """Return once `count` queries that are sent from now on have ended, answered or not."""
         now_s = time.monotonic()
         eventually(lambda: len(self.since(now_s)) >= count, f"{count} more queries end", _WAIT_S)
 
@@ -133,7 +133,7 @@ class Traffic:
         return [each for each in list(self._outcomes) if start_s <= each.sent_s < end_s]
 
     def figures(self, what: str, start_s: float, end_s: float = float("inf")) -> Figures:
-        """Return the figures of a period, in which there was at least one query."""
+        """Return the figures of a period with at least one query."""
         outcomes = self.since(start_s, end_s)
         lost_s = [each.sent_s for each in outcomes if each.is_lost]
         latencies_s = [each.latency_s for each in outcomes]
@@ -155,7 +155,7 @@ class Traffic:
         await asyncio.gather(*loops)
 
     async def _send_one_by_one(self, number: int, timeout: aiohttp.ClientTimeout, ends_s: float) -> None:
-        """Send what is one connection's part of the rate; late ones do not add up."""
+        """Send one connection's part of the rate; late queries do not add up."""
         interval_s = _CONNECTIONS / _RATE_HZ
         due_s = time.monotonic() + number / _RATE_HZ
         while not self._stopping.is_set() and time.monotonic() < ends_s:

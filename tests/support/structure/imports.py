@@ -1,6 +1,6 @@
 """Circles of imports in this project, between modules and between the rooms of a package.
 
-What is imported for types alone counts as well.
+Imports for types alone count as well.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def build_graph(*packages: str) -> grimp.ImportGraph:
 
 
 def imports_of_modules(graph: grimp.ImportGraph) -> dict[str, set[str]]:
-    """Return what each module imports."""
+    """Return the modules that each module imports."""
     return {module: set(graph.find_modules_directly_imported_by(module)) for module in graph.modules}
 
 

@@ -1,7 +1,7 @@
 """Commits of moves: how much of each renamed file stayed, and whether tests changed more than their imports.
 
-`python -m tests.support.structure.moves COMMIT` prints each renamed file's similarity, and fails where one is
-below the least, or a test differs in anything but imports and paths.
+`python -m tests.support.structure.moves COMMIT` prints each renamed file's similarity. It fails if one is too
+low, or if a test differs in more than imports and paths.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Change:
 
 
 def find_changes(commit: str, repository: Path = REPOSITORY) -> list[Change]:
-    """Return the files that were renamed or changed, not those that came or went."""
+    """Return the files that were renamed or changed, not those that were added or deleted."""
     listed = _git(
         repository, "diff-tree", "-r", "-M", "-z", "--no-commit-id", "--diff-filter=RM", f"{commit}^", commit
     )
@@ -53,7 +53,7 @@ def _parse(fields: Iterator[str]) -> Iterator[Change]:
 
 
 def find_problems(commit: str, repository: Path = REPOSITORY) -> Iterator[str]:
-    """Give what a commit of moves must not have changed."""
+    """Give the changes that a commit of moves must not have."""
     for change in find_changes(commit, repository):
         if change.similarity is not None and change.similarity < MIN_SIMILARITY:
             yield f"{change}: less than {MIN_SIMILARITY}%"
@@ -90,7 +90,7 @@ def _statements(tree: ast.Module, renamed: set[str]) -> Iterator[tuple[int, str]
 
 
 class _Rest(ast.NodeTransformer):
-    """Leaves out imports, paths, and the names of modules that are called differently now."""
+    """Leaves out imports, paths, and the names of renamed modules."""
 
     def __init__(self, renamed: set[str]) -> None:
         self._renamed = renamed

@@ -1,4 +1,4 @@
-"""The project's Python source, and where it breaks a rule of its prose or names."""
+"""The lines and docstrings of the project's Python source that break a rule of prose or names."""
 
 from __future__ import annotations
 

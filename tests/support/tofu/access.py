@@ -20,24 +20,24 @@ from tests.support.nomad.tools import require_tofu
 
 
 class Access(Root):
-    """The root, with the modules beside it, in a folder that is new."""
+    """The root, with the modules beside it, in a new folder."""
 
     def __init__(self, tofu: Path, folder: Path) -> None:
         copy_configurations(folder)
         super().__init__(tofu, folder / "access")
 
     def apply_only(self, variables: Mapping[str, Any], *targets: str) -> str:
-        """Carry out a part of what the root says, and return what tofu printed."""
+        """Apply a part of the root, and return tofu's output."""
         self.set(variables)
         self._run("init", "-input=false")
         return self._apply(f"-target={target}" for target in targets)
 
     def replace(self, *resources: str) -> str:
-        """Make resources again, and return what tofu printed."""
+        """Replace resources, and return tofu's output."""
         return self._apply(f"-replace={resource}" for resource in resources)
 
     def changes(self, variables: Mapping[str, Any]) -> dict[str, str]:
-        """Return what would be done, by resource: create, update, replace or delete."""
+        """Return the planned action by resource: create, update, replace or delete."""
         self.set(variables)
         self._run("plan", "-input=false", "-out=plan")
         planned = json.loads(self._run("show", "-json", "plan"))["resource_changes"]
@@ -49,11 +49,11 @@ class Access(Root):
         }
 
     def destroy(self) -> str:
-        """Remove all that was made, and return what tofu printed."""
+        """Destroy everything that the root made, and return tofu's output."""
         return self._run("destroy", "-input=false", "-auto-approve")
 
     def show_destruction(self) -> str:
-        """Return what tofu prints before it removes all."""
+        """Return tofu's plan of destroying everything."""
         return self._run("plan", "-input=false", "-destroy")
 
     def set(self, variables: Mapping[str, Any]) -> None:
@@ -67,7 +67,7 @@ class Access(Root):
 
 
 def find_tofu() -> Path:
-    """Return OpenTofu; where it cannot be had, the test is skipped, or fails where CI=true."""
+    """Return OpenTofu; if it is missing, the test is skipped, or fails with CI=true."""
     try:
         return require_tofu()
     except MissingServiceError as error:
@@ -77,7 +77,7 @@ def find_tofu() -> Path:
 
 @contextlib.contextmanager
 def applied_access(tofu: Path, folder: Path, variables: Mapping[str, Any]) -> Iterator[Access]:
-    """Apply the root for a block, as no other process does meanwhile; all is removed after it."""
+    """Apply the root for a block, and destroy it afterwards; other processes wait meanwhile."""
     with locked(cache_dir() / "nomad" / "access.lock"):
         root = Access(tofu, folder)
         try:
@@ -88,7 +88,7 @@ def applied_access(tofu: Path, folder: Path, variables: Mapping[str, Any]) -> It
 
 
 def access_variables(cluster: NomadCluster) -> dict[str, Any]:
-    """Return what `access` is given for the secure cluster, with new tokens for its node and three others."""
+    """Return the inputs of `access` for the secure cluster, with new tokens for its node and three others."""
     site = cluster.site
     roles = {
         "tests-server": "server",

@@ -21,16 +21,16 @@ from tests.support.paths import REPOSITORY
 from tests.support.tofu.providers import Providers, require_providers, require_stand_ins
 
 TERRAFORM = REPOSITORY / "terraform"
-# What a developer's own runs leave, and need.
+# Files of a developer's own runs: results and inputs.
 _LEFTOVERS = (".terraform", "*.tfstate*", ".clipper-nomad")
 _INPUTS = ("terraform.tfvars*", "*.auto.tfvars*")
-# The hashes that are locked are the real providers'.
+# Its hashes are those of the real providers.
 _LOCK_FILE = ".terraform.lock.hcl"
 _TIMEOUT_S = 100.0
 
 
 class TofuError(Exception):
-    """OpenTofu refused; the message is what it printed."""
+    """OpenTofu refused; the message is its output."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Tofu:
     providers: Providers
 
     def run(self, folder: Path, *arguments: str) -> str:
-        """Run a command in a folder and return what it printed, or raise TofuError."""
+        """Run a command in a folder and return its output, or raise TofuError."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
         environment |= {
             "TF_CLI_CONFIG_FILE": str(self.providers.settings),
@@ -65,7 +65,7 @@ class Tofu:
 
 
 def require_checker(*, stand_ins: bool = False) -> Tofu:
-    """Return OpenTofu with real providers where these can be had. Raises MissingServiceError."""
+    """Return OpenTofu, with the real providers if these can be downloaded. Raises MissingServiceError."""
     return Tofu(require_tofu(), require_stand_ins() if stand_ins else require_providers())
 
 
@@ -76,12 +76,12 @@ def find_folders() -> list[str]:
 
 
 def check_format(tofu: Tofu) -> None:
-    """Raise TofuError with the difference where files are not as `tofu fmt` leaves them."""
+    """Raise TofuError with the difference if `tofu fmt` would change a file."""
     tofu.run(REPOSITORY, "fmt", "-check", "-recursive", "-diff", str(TERRAFORM))
 
 
 def check_folder(tofu: Tofu, folder: str, copies: Path) -> str:
-    """Validate and test a folder of terraform/ in a copy below `copies`, and return what OpenTofu printed."""
+    """Validate and test a folder of terraform/ in a copy below `copies`, and return OpenTofu's output."""
     checked = copies / "terraform" / folder
     locks = (_LOCK_FILE,) if tofu.providers.are_stand_ins else ()
     shutil.copytree(TERRAFORM, copies / "terraform", ignore=functools.partial(_leave_out, locks))
@@ -99,10 +99,10 @@ def _leave_out(locks: tuple[str, ...], folder: str, names: list[str]) -> set[str
 
 
 def main() -> None:
-    """Check what the command line names, or all."""
+    """Check the folders of the command line, or all."""
     parser = argparse.ArgumentParser(description="Validate and test the roots and modules of terraform/.")
-    parser.add_argument("folders", nargs="*", type=Path, help="all where none is named")
-    parser.add_argument("--stand-ins", action="store_true", help="take no real provider")
+    parser.add_argument("folders", nargs="*", type=Path, help="by default all")
+    parser.add_argument("--stand-ins", action="store_true", help="use stand-ins for all providers")
     arguments = parser.parse_args()
     tofu = require_checker(stand_ins=arguments.stand_ins)
     print(tofu.providers)

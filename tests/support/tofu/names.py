@@ -1,4 +1,4 @@
-"""Providers' resources, and Terraform's names for what Pulumi's packages name otherwise.
+"""Providers' resources, and Terraform's names for the names that Pulumi's packages change.
 
 Pulumi makes its packages from the providers' own schemas: it gives lists plural names, replaces a list of at
 most one element by the element, and makes sets lists.
@@ -13,8 +13,8 @@ from dataclasses import dataclass
 class Provider:
     """A provider, the Python package that has its schema, and the class in there of each resource.
 
-    A class is named by its folder in the package and its own name. The packages do not say from which release
-    of a provider they were made: the versions here are not newer.
+    A class is named by its folder in the package and its own name. The packages do not record the provider's
+    release that they were made from; `version` is not newer than that.
     """
 
     source: str
@@ -27,7 +27,7 @@ class Provider:
         return self.source.rpartition("/")[2]
 
 
-#: What terraform/ uses. Another resource comes here, and what Pulumi names otherwise of it further down.
+#: The resources that terraform/ uses. Add new ones here, and below the names of theirs that Pulumi changes.
 PROVIDERS = (
     Provider(
         source="scaleway/scaleway",
@@ -76,7 +76,7 @@ PROVIDERS = (
     ),
 )
 
-# Pulumi makes up a name where none is given, so its packages do not tell where Terraform must have one.
+# Pulumi generates missing names, so its packages do not show that Terraform requires one.
 _NAME_REQUIRED = frozenset({"scaleway_registry_namespace", "scaleway_secret"})
 
 # Attributes that are lists and have singular names in Terraform.
@@ -98,7 +98,7 @@ _SETS = frozenset(
 
 
 def requires_name(resource: str) -> bool:
-    """Return whether Terraform wants the resource's `name`, which is optional in the packages."""
+    """Return whether Terraform requires the resource's `name`, which is optional in the packages."""
     return resource in _NAME_REQUIRED
 
 
@@ -108,17 +108,17 @@ def attribute_name(name: str) -> str:
 
 
 def block_name(name: str, repeated: bool) -> str:
-    """Return Terraform's name of a block, which is singular, as a rule, also where there may be several."""
+    """Return Terraform's name of a block: as a rule singular, even if there may be several."""
     if not repeated or name in _PLURAL_BLOCKS:
         return name
     return f"{name[:-3]}y" if name.endswith("ies") else name.removesuffix("s")
 
 
 def is_flattened_list(name: str) -> bool:
-    """Return whether an attribute that is no list in the package is a list of one at most in Terraform."""
+    """Return whether an attribute is a list of at most one in Terraform, though not in the package."""
     return name.endswith("_ids")
 
 
 def is_set(path: str) -> bool:
-    """Return whether an attribute or a block, named by all that it is in, is a set in Terraform."""
+    """Return whether an attribute or a block, named by its full path, is a set in Terraform."""
     return path in _SETS

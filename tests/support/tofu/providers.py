@@ -30,7 +30,7 @@ _WHEELS = TOOLS / "provider-schemas.txt"
 
 @dataclass(frozen=True)
 class Providers:
-    """Where OpenTofu gets providers from: its command line's settings, and what to say about it."""
+    """A source of providers for OpenTofu: the settings of its command line, and a description."""
 
     settings: Path
     are_stand_ins: bool
@@ -43,7 +43,7 @@ class Providers:
 
 
 def require_providers() -> Providers:
-    """Return the real providers where their registry is reachable, else the stand-ins."""
+    """Return the real providers if their registry can be reached, else the stand-ins."""
     return downloaded_providers() if _is_registry_reachable() else require_stand_ins()
 
 
@@ -56,7 +56,7 @@ def _is_registry_reachable() -> bool:
 
 
 def downloaded_providers() -> Providers:
-    """Return the real providers, of which a download is kept."""
+    """Return the real providers; downloads are cached."""
     kept = cache_dir() / "providers"
     (kept / "downloaded").mkdir(parents=True, exist_ok=True)
     settings = kept / "downloaded.tfrc"
@@ -67,7 +67,7 @@ def downloaded_providers() -> Providers:
 def require_stand_ins() -> Providers:
     """Return providers that know schemas only: enough to validate, and for tests with mocked providers.
 
-    Raises MissingServiceError if Go or the packages with the schemas cannot be had.
+    Raises MissingServiceError if Go or the packages with the schemas are missing.
     """
     program = require_stand_in()
     folder = cache_dir() / "providers"
@@ -80,7 +80,7 @@ def require_stand_ins() -> Providers:
 
 
 def _key(program: Path) -> str:
-    """Return a hash of all that the mirror depends on."""
+    """Return a hash of all inputs of the mirror."""
     digest = hashlib.sha256(str(program).encode())
     for path in (_WHEELS, *(Path(str(module.__file__)) for module in (tofu_names, tofu_schemas))):
         digest.update(path.read_bytes())
@@ -94,7 +94,7 @@ def _make_mirror(program: Path, kept: Path) -> None:
         for provider in PROVIDERS:
             wheel = next(wheels.glob(f"{provider.package}-*.whl"))
             _put_into(result, program, provider, json.dumps(tofu_schemas.read_schema(wheel, provider)))
-        # Without `direct` nothing is asked of a registry that cannot be reached.
+        # Without `direct`, OpenTofu does not ask a registry that it cannot reach.
         settings = f'provider_installation {{\n  filesystem_mirror {{\n    path = "{kept}"\n  }}\n}}\n'
         (result / "tofu.tfrc").write_text(settings)
         result.replace(kept)
@@ -106,12 +106,12 @@ def _download_wheels(folder: Path) -> Path:
     command = [sys.executable, "-m", "pip", "download", *options, "-r", str(_WHEELS), "-d", str(wheels)]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if done.returncode != 0:
-        raise MissingServiceError(f"pip cannot download what {_WHEELS} pins:\n{done.stdout}")
+        raise MissingServiceError(f"pip could not download the packages that {_WHEELS} pins:\n{done.stdout}")
     return wheels
 
 
 def _put_into(mirror: Path, program: Path, provider: Provider, schema: str) -> None:
-    """Put a provider where a filesystem mirror has it, with its schema beside it."""
+    """Put a provider into a filesystem mirror, with its schema beside it."""
     platform = f"{_go('GOOS')}_{_go('GOARCH')}"
     folder = mirror / _REGISTRY / provider.source / provider.version / platform
     folder.mkdir(parents=True)

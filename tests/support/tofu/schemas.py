@@ -2,7 +2,7 @@
 
 A wheel's generated classes are parsed, never imported, and become the output of `tofu providers schema -json`
 for one provider: the arguments and blocks, required or not, and their types; which attributes are computed or
-sensitive. The allowed values are not there.
+sensitive. The allowed values are missing.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _ID = {"type": "string", "computed": True}
 
 @dataclass(frozen=True)
 class _Property:
-    """What a class says of a property: its collections from outside in, and a scalar or a class's name."""
+    """The type of a property: its collections from outside in, and a scalar or a class's name."""
 
     always_there: bool
     collections: tuple[str, ...]
@@ -50,7 +50,7 @@ _Properties = Mapping[str, _Property]
 
 @dataclass
 class _Folder:
-    """A folder's classes: resources, the objects that they take, and those that they give."""
+    """A folder's classes: resources, the objects of their arguments, and those of their outputs."""
 
     resources: dict[str, ast.ClassDef] = field(default_factory=dict)
     taken: dict[str, _Properties] = field(default_factory=dict)
@@ -58,7 +58,7 @@ class _Folder:
 
 
 def read_schema(wheel: Path, provider: Provider) -> dict[str, Any]:
-    """Return the schema of a provider that its package in `wheel` has."""
+    """Return the schema of a provider, read from its package in `wheel`."""
     with zipfile.ZipFile(wheel) as archive:
         root = _read_folder(archive, provider.package)
         folders = {"": root}
@@ -92,7 +92,7 @@ def _sort_in(folder: _Folder, node: ast.ClassDef, is_output: bool) -> None:
 
 
 def _parameters(node: ast.ClassDef) -> _Properties:
-    """Return the properties that a class takes when it is made."""
+    """Return the properties that a class's constructor takes."""
     start = next(one for one in node.body if isinstance(one, ast.FunctionDef) and one.name == "__init__")
     return {one.arg: _read_type(one.annotation) for one in start.args.kwonlyargs if one.annotation}
 
@@ -151,7 +151,7 @@ def _secret_outputs(node: ast.ClassDef) -> set[str]:
 
 
 def _translate_block(folder: _Folder, path: str, taken: _Properties, given: _Properties) -> dict[str, Any]:
-    """Return a block of what is taken, as arguments and blocks, and of what is only given, as attributes."""
+    """Return a block: arguments and blocks of what is taken, attributes of what is only an output."""
     attributes: dict[str, Any] = {}
     blocks: dict[str, Any] = {}
     for name in (*taken, *(name for name in given if name not in taken)):
@@ -187,7 +187,7 @@ def _translate_attribute(
         "type": _translate_type(folder, path, described),
         "required": required,
         "optional": argument is not None and not required,
-        # What is left out, and is there all the same, the provider fills in.
+        # An output that is always there, though its argument is optional, is filled in by the provider.
         "computed": argument is None or (output is not None and output.always_there and not required),
         "write_only": path.endswith("_wo"),
     }
