@@ -153,7 +153,8 @@ class ClipperConnection:
         `input_type` is bytes, integers, floats, doubles or strings. `on_default` is the answer if no
         prediction is ready in time: `default` gives `default_output`, `error` an error (503), and `wait` a
         late prediction. `policy` is a selection policy, by its name or a dict with its configuration; by
-        default a single model answers. Raises ManagementError if the application exists.
+        default a single model answers. The same registration again returns with a line in the log; raises
+        ManagementError, which names the difference, if the application is registered otherwise.
         """
         application = names.parse_application(
             name, input_type, default_output, slo_micros, on_default, policy
@@ -287,7 +288,10 @@ class ClipperConnection:
         labels: Iterable[str] | None = None,
         batch_size: int = -1,
     ) -> None:
-        """Register a model version whose replicas are started elsewhere, which makes it current."""
+        """Register a model version whose replicas are started elsewhere, which makes it current.
+
+        The same registration again returns with a line in the log.
+        """
         model = names.parse_known_model(name, version)
         registration = names.parse_registration(model, input_type, image or NO_CONTAINER, labels, batch_size)
         self._cluster.models.register(registration)

@@ -22,6 +22,9 @@ from clipper_nomad.types import (
 
 Record = dict[str, Any]
 
+#: In the refusal of an application or a model version that is registered already.
+ALREADY_EXISTS = "already exists"
+
 _CONNECT_TIMEOUT_S = 5.0
 #: The frontend answers from Redis within milliseconds; this covers a restart under load.
 _READ_TIMEOUT_S = 30.0

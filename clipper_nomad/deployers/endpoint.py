@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from clipper_nomad import names
 from clipper_nomad.connection import ClipperConnection
-from clipper_nomad.errors import ClipperException
+from clipper_nomad.operations.sameness import require_same_application
 from clipper_nomad.types import Application
 
 
@@ -17,18 +17,17 @@ def check_endpoint(
 ) -> Application:
     """Return the application to register once its model is deployed.
 
-    Raises ClipperException if one of this name exists.
+    Raises ManagementError, which names each difference, if one of this name is another application.
     """
     application = names.parse_application(name, input_type, default_output, slo_micros, "default")
-    if clipper_conn.get_app_info(name) is not None:
-        raise ClipperException(
-            f"Application {name} exists already: use another name, or deploy a new version of its model."
-        )
+    registered = clipper_conn.get_app_info(name)
+    if registered is not None:
+        require_same_application(application, registered)
     return application
 
 
 def open_endpoint(clipper_conn: ClipperConnection, application: Application) -> None:
-    """Register the application, and link it to the model of its name."""
+    """Register the application unless it is registered, and link it to the model of its name."""
     clipper_conn.register_application(
         application.name, application.input_type, application.default_output, application.slo_micros
     )

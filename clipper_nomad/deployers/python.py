@@ -32,8 +32,8 @@ def create_endpoint(
     """Deploy `func` as a model, register an application of the same name, and link the two.
 
     `slo_micros` is in microseconds; answers that are not ready by then are `default_output`. See
-    deploy_python_closure() for the other arguments, the options and the errors. Raises ClipperException if
-    the application exists, and ManagementError if the management frontend refuses it.
+    deploy_python_closure() for the other arguments, the options and the errors. Raises ManagementError if
+    the application is registered otherwise, or the management frontend refuses it.
     """
     check_options(options)
     check_callable(func)

@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from clipper_nomad import names
-from clipper_nomad.management import ManagementClient, Record
+from clipper_nomad.errors import ManagementError
+from clipper_nomad.management import ALREADY_EXISTS, ManagementClient, Record
+from clipper_nomad.operations.sameness import require_same_application
 from clipper_nomad.types import Application, Policy
 
 logger = logging.getLogger("clipper")
@@ -20,9 +22,20 @@ class Applications:
         self._management = management
 
     def register(self, application: Application) -> None:
-        """Register an application of a new name."""
-        self._management.add_app(application)
-        logger.info("Application %s was successfully registered", application.name)
+        """Register an application, or return if it is registered and nothing differs.
+
+        Raises ManagementError, which names each difference, if an application of this name is another one.
+        """
+        try:
+            self._management.add_app(application)
+        except ManagementError as refusal:
+            registered = self._management.get_application(application.name)
+            if ALREADY_EXISTS not in refusal.msg or not registered:
+                raise
+            require_same_application(application, registered)
+            logger.info("Application %s is registered already, and nothing differs", application.name)
+        else:
+            logger.info("Application %s was successfully registered", application.name)
 
     def delete(self, name: str) -> None:
         """Unregister an application."""

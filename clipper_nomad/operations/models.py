@@ -9,8 +9,9 @@ import logging
 from typing import Any
 
 from clipper_nomad import names
-from clipper_nomad.errors import ClipperException
-from clipper_nomad.management import ManagementClient, Record
+from clipper_nomad.errors import ClipperException, ManagementError
+from clipper_nomad.management import ALREADY_EXISTS, ManagementClient, Record
+from clipper_nomad.operations.sameness import require_same_model
 from clipper_nomad.types import ModelRegistration, ModelVersion
 
 logger = logging.getLogger("clipper")
@@ -26,9 +27,21 @@ class Models:
         self._management = management
 
     def register(self, registration: ModelRegistration) -> None:
-        """Register a model version without starting anything, which makes it current."""
-        self._management.add_model(registration)
-        logger.info("Model version %s was successfully registered", registration.model)
+        """Register a model version without starting anything, which makes it current.
+
+        Returns if it is registered already and nothing differs; which version is current stays as it is then.
+        Raises ManagementError, which names each difference, if anything does.
+        """
+        try:
+            self._management.add_model(registration)
+        except ManagementError as refusal:
+            registered = self._management.get_model(registration.model)
+            if ALREADY_EXISTS not in refusal.msg or not registered:
+                raise
+            require_same_model(registration, registered)
+            logger.info("Model version %s is registered already, and nothing differs", registration.model)
+        else:
+            logger.info("Model version %s was successfully registered", registration.model)
 
     def refuse_registered(self, model: ModelVersion) -> None:
         """Raise ClipperException if this version is registered already."""

@@ -97,10 +97,105 @@ def test_a_second_model_without_a_policy_is_refused(connected: Connected) -> Non
 
 def test_a_refusal_says_what_the_management_frontend_said(connected: Connected) -> None:
     clipper, _ = connected
-    clipper.register_application("app", "doubles", "0", 1)
-    with pytest.raises(ManagementError, match="app") as caught:
-        clipper.register_application("app", "doubles", "0", 1)
+    with pytest.raises(ManagementError, match="No app") as caught:
+        clipper.set_policy("app", "split")
     assert not isinstance(caught.value, NotReachableError)
+
+
+def test_the_same_application_again_is_a_line_in_the_log(
+    connected: Connected, caplog: pytest.LogCaptureFixture
+) -> None:
+    clipper, _ = connected
+    caplog.set_level(logging.INFO, "clipper")
+    for _ in range(2):
+        clipper.register_application("app", "d", "-1.0", 100_000, on_default="error")
+    assert caplog.messages[-2:] == [
+        "Application app was successfully registered",
+        "Application app is registered already, and nothing differs",
+    ]
+    assert clipper.get_all_apps() == ["app"]
+
+
+def test_another_application_of_the_same_name_is_refused_with_each_difference(connected: Connected) -> None:
+    clipper, _ = connected
+    clipper.register_application("app", "doubles", "-1.0", 100_000)
+    with pytest.raises(ClipperException) as caught:
+        clipper.register_application("app", "ints", "0", 5, on_default="wait")
+    assert caught.value.msg.startswith(
+        "Application app is registered already, and input_type differs ('doubles' is registered, not "
+        "'integers'), default_output differs ('-1.0' is registered, not '0'), slo_micros differs (100000 is "
+        "registered, not 5), on_default differs ('default' is registered, not 'wait'). Unregister it first"
+    )
+    info = clipper.get_app_info("app")
+    assert info is not None
+    assert info["default_output"] == "-1.0"
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        "split",
+        {"name": "split"},
+        {"name": "split", "arms": ["a", "b"]},
+        {"name": "split", "arms": {"b": 1, "a": 1}, "parameters": {"salt": "x"}},
+        {"name": "thompson", "loss": "squared", "range": [0, 1]},
+        None,
+    ],
+)
+def test_the_same_policy_again_is_no_difference(connected: Connected, policy: Any) -> None:
+    clipper, _ = connected
+    for _ in range(2):
+        clipper.register_application("app", "doubles", "0", 1, policy=policy)
+
+
+def test_what_links_and_later_calls_have_set_is_no_difference(connected: Connected) -> None:
+    clipper, _ = connected
+    for name in ("a", "b"):
+        clipper.register_model(name, 1, "doubles")
+    for _ in range(2):
+        clipper.register_application("app", "doubles", "0", 1, policy="split")
+        clipper.link_model_to_app("app", ["a", "b"], weights=[1, 3])
+    for _ in range(2):
+        clipper.register_application("other", "doubles", "0", 1)
+        clipper.set_policy("other", "thompson")
+
+
+@pytest.mark.parametrize(
+    ("again", "difference"),
+    [
+        ("thompson", "the policy's name differs ('split' is registered, not 'thompson')"),
+        (
+            {"name": "split", "arms": {"a": 2, "b": 1}},
+            "the policy's arms differs ({'a': 1.0, 'b': 1.0} is registered, not ",
+        ),
+        ({"name": "split", "half_life_s": 9}, "the policy's half_life_s differs "),
+    ],
+)
+def test_another_policy_is_a_difference(connected: Connected, again: Any, difference: str) -> None:
+    clipper, _ = connected
+    clipper.register_application("app", "doubles", "0", 1, policy={"name": "split", "arms": ["a", "b"]})
+    with pytest.raises(ClipperException) as caught:
+        clipper.register_application("app", "doubles", "0", 1, policy=again)
+    assert difference in caught.value.msg
+
+
+def test_the_same_model_version_again_leaves_the_current_version_as_it_is(
+    connected: Connected, caplog: pytest.LogCaptureFixture
+) -> None:
+    clipper, _ = connected
+    caplog.set_level(logging.INFO, "clipper")
+    for _ in range(2):
+        clipper.register_model("sum", 1, "doubles", "an-image", ["a"], 4)
+        clipper.register_model("sum", 2, "doubles")
+    assert caplog.messages[-1] == "Model version sum:2 is registered already, and nothing differs"
+    assert clipper.get_current_model_version("sum") == "2"
+    with pytest.raises(ClipperException) as caught:
+        clipper.register_model("sum", 1, "doubles", "other", ["a", "b"], 4)
+    assert caught.value.msg.startswith(
+        "Model version sum:1 is registered already, and a version never changes: labels differs (['a'] is "
+        "registered, not ['a', 'b']), image differs ("
+        "'an-image' is registered, not 'other'). Use another version"
+    )
 
 
 def test_models_registered_without_containers(connected: Connected) -> None:
