@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any, TypeAlias
 
 import msgspec
@@ -53,7 +54,10 @@ class Application(msgspec.Struct):
 
 
 class Model(msgspec.Struct):
-    """A model version. A version without labels has one empty label, as in Clipper."""
+    """A model version. A version without labels has one empty label, as in Clipper.
+
+    A `cache_ttl_s` of null is no limit.
+    """
 
     model_name: str
     model_version: str
@@ -63,6 +67,9 @@ class Model(msgspec.Struct):
     model_data_path: str
     batch_size: int
     is_current_version: bool
+    output_type: str
+    cache_ttl_s: float | None
+    deployed_as: str
 
     @classmethod
     def of(cls, registered: RegisteredModel) -> Model:
@@ -77,6 +84,9 @@ class Model(msgspec.Struct):
             model_data_path=record.model_data_path,
             batch_size=record.batch_size,
             is_current_version=registered.is_current_version,
+            output_type=record.output_type.value,
+            cache_ttl_s=None if math.isinf(record.cache_ttl_s) else record.cache_ttl_s,
+            deployed_as=record.deployed_as,
         )
 
 

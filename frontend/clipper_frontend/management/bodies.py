@@ -12,6 +12,7 @@ import msgspec
 #: One day, which is longer than any useful latency objective.
 MAX_SLO_MICROS = 24 * 3600 * 1_000_000
 _MAX_INT32 = 2**31 - 1
+MAX_DEPLOYED_AS = 255
 
 #: A selection policy: its name, or an object with the keys of `selection.config`.
 Policy: TypeAlias = str | dict[str, Any]
@@ -82,7 +83,11 @@ class LinksOfApplication(msgspec.Struct):
 
 
 class AddModel(msgspec.Struct):
-    """Body of add_model."""
+    """Body of add_model. The fields with a default are this project's additions.
+
+    `output_type` is `json` or `string`. Outputs are cached for `cache_ttl_s` seconds: 0 is not at all, null
+    as long as there is room. `deployed_as` is kept for the admin library.
+    """
 
     model_name: str
     model_version: str
@@ -91,10 +96,13 @@ class AddModel(msgspec.Struct):
     container_name: str
     model_data_path: str
     batch_size: Annotated[int, msgspec.Meta(ge=-1, le=_MAX_INT32)]
+    output_type: str = "json"
+    cache_ttl_s: Annotated[float, msgspec.Meta(ge=0)] | None = None
+    deployed_as: Annotated[str, msgspec.Meta(max_length=MAX_DEPLOYED_AS)] = ""
 
 
 class NamedVersion(msgspec.Struct):
-    """Body of delete_versioned_model, set_model_version and get_model."""
+    """Body of delete_versioned_model, set_model_version, purge_cache and get_model."""
 
     model_name: str
     model_version: str

@@ -6,6 +6,7 @@ of the OpenAPI document.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -18,7 +19,7 @@ from clipper_frontend.management.answers import Reply
 from clipper_frontend.registry.keys import ReplicaKey
 from clipper_frontend.registry.names import shown_versions
 from clipper_frontend.registry.policies import policy_name, policy_text
-from clipper_frontend.registry.records import ApplicationRecord, ModelRecord, OnDefault
+from clipper_frontend.registry.records import ApplicationRecord, ModelRecord, OnDefault, OutputType
 from clipper_frontend.registry.store import Store
 from clipper_frontend.selection.config import PolicyConfig
 
@@ -106,6 +107,9 @@ async def add_model(store: Store, body: bodies.AddModel) -> str:
         container_name=body.container_name,
         model_data_path=body.model_data_path,
         batch_size=body.batch_size,
+        output_type=_output_type(body.output_type),
+        cache_ttl_s=math.inf if body.cache_ttl_s is None else body.cache_ttl_s,
+        deployed_as=body.deployed_as,
     )
     await store.add_model(record)
     return f"Successfully added model with name '{record.name}' and input type '{record.input_type.value}'"
@@ -121,6 +125,13 @@ async def delete_versioned_model(store: Store, body: bodies.NamedVersion) -> str
         f"{deleted}. It was the current version, and model '{body.model_name}' has none now: choose one of "
         f"{shown_versions(left)} with set_model_version"
     )
+
+
+async def purge_cache(store: Store, body: bodies.NamedVersion) -> str:
+    """Drop the cached outputs of a model version from all query frontends."""
+    await store.purge_cache(body.model_name, body.model_version)
+    name, version = body.model_name, body.model_version
+    return f"Successfully purged the cached outputs of model with name '{name}' and version '{version}'"
 
 
 async def set_model_version(store: Store, body: bodies.NamedVersion) -> str:
@@ -191,6 +202,7 @@ CALLS: Mapping[str, Call] = {
     "add_model": Call(bodies.AddModel, add_model, writes=True),
     "delete_versioned_model": Call(bodies.NamedVersion, delete_versioned_model, writes=True),
     "set_model_version": Call(bodies.NamedVersion, set_model_version, writes=True),
+    "purge_cache": Call(bodies.NamedVersion, purge_cache, writes=True),
     "get_model": Call(bodies.NamedVersion, get_model),
     "get_all_models": Call(bodies.Listing, get_all_models),
     "get_model_versions": Call(bodies.NamedModel, get_model_versions),
@@ -205,6 +217,14 @@ def _input_type(text: str) -> InputType:
         return InputType.parse(text)
     except ValueError as exc:
         raise RegistryRefusal(str(exc)) from None
+
+
+def _output_type(text: str) -> OutputType:
+    try:
+        return OutputType(text)
+    except ValueError:
+        choices = ", ".join(choice.value for choice in OutputType)
+        raise RegistryRefusal(f"unknown output type '{text}': use one of {choices}") from None
 
 
 def _quoted(names: Sequence[str]) -> str:

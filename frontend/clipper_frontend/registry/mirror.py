@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
 from clipper_frontend.registry import keys
+from clipper_frontend.registry.hashes import read_record
 from clipper_frontend.registry.keys import Database, ReplicaKey, VersionKey
 from clipper_frontend.registry.records import (
     ApplicationRecord,
     FrontendRecord,
     ModelRecord,
-    read_record,
 )
 
 #: A key's value as read: a hash, a set, a string, or None if there is no such key.

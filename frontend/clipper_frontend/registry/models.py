@@ -61,6 +61,13 @@ class Models(Scripts):
         left: list[str] = await self.run("delete_model_version", name, version)
         return tuple(sorted(left))
 
+    async def purge_cache(self, name: str, version: str) -> None:
+        """Let no query frontend answer from what it has cached of a version.
+
+        Raises RegistryRefusal if the version is not registered.
+        """
+        await self.run("purge_cache", name, version)
+
     async def set_model_version(self, name: str, version: str) -> None:
         """Make a version current.
 

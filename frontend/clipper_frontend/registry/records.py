@@ -1,29 +1,23 @@
 """The registry's records: frozen dataclasses, each with its form as a hash in Redis.
 
-`from_hash` raises UnreadableRecord, which names key and field, if it cannot read a hash; `read_record` turns
-that into a warning in the log.
+`from_hash` raises UnreadableRecord, which names key and field, if it cannot read a hash; `hashes.read_record`
+turns that into a warning in the log.
 """
 
 from __future__ import annotations
 
 import enum
-import logging
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 from clipper_container.input_types import InputType
-from clipper_frontend.errors import UnreadableRecord
+from clipper_frontend.registry.hashes import Hash, HashReader
 from clipper_frontend.registry.keys import READY_PREFIX, ReplicaKey, VersionKey, frontend_key
 from clipper_frontend.selection.config import CLIPPERS_DEFAULT_POLICY, PolicyConfig
 
-logger = logging.getLogger("clipper.registry")
-
 ADAPTIVE_BATCH_SIZE = -1
 DEFAULT_OUTPUT_POLICY = CLIPPERS_DEFAULT_POLICY
-
-Hash = Mapping[str, str]
-_T = TypeVar("_T")
 
 
 class OnDefault(enum.Enum):
@@ -32,6 +26,13 @@ class OnDefault(enum.Enum):
     DEFAULT = "default"
     ERROR = "error"
     WAIT = "wait"
+
+
+class OutputType(enum.Enum):
+    """The form of a model's outputs in answers: the JSON value that a text holds, or always a JSON string."""
+
+    JSON = "json"
+    STRING = "string"
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class ApplicationRecord:
     @classmethod
     def from_hash(cls, name: str, values: Hash) -> ApplicationRecord:
         """Read the hash at key `name`, or raise UnreadableRecord."""
-        reader = _HashReader(f"application {name}", values)
+        reader = HashReader(f"application {name}", values)
         return cls(
             name=name,
             input_type=reader.read("input_type", InputType.parse),
@@ -87,8 +88,10 @@ class ApplicationRecord:
 class ModelRecord:
     """A registered model version. `batch_size` is -1 if it is learnt.
 
-    `registration_id` is new at each registration, so that a version that was deleted and registered again
-    differs from the old one.
+    An output is kept in the prediction cache for `cache_ttl_s` seconds, for 0 not at all; infinity is as long
+    as there is room. `cache_epoch` counts how often the cached outputs were purged. `deployed_as` identifies
+    what was deployed, to the admin library alone. `registration_id` is new at each registration, so that a
+    version that was deleted and registered again differs from the old one.
     """
 
     name: str
@@ -99,6 +102,10 @@ class ModelRecord:
     model_data_path: str = ""
     batch_size: int = ADAPTIVE_BATCH_SIZE
     registration_id: str = ""
+    output_type: OutputType = OutputType.JSON
+    cache_ttl_s: float = math.inf
+    cache_epoch: int = 0
+    deployed_as: str = ""
 
     @property
     def key(self) -> VersionKey:
@@ -110,7 +117,7 @@ class ModelRecord:
         """Read the hash at `key`; return None if it is not marked as valid. Raises UnreadableRecord."""
         if "valid" not in values:
             return None
-        reader = _HashReader(f"model {key}", values)
+        reader = HashReader(f"model {key}", values)
         labels = reader.text("labels", absent="")
         return cls(
             name=key.model_name,
@@ -121,6 +128,10 @@ class ModelRecord:
             model_data_path=reader.text("model_data_path", absent=""),
             batch_size=reader.read("batch_size", _batch_size, absent=ADAPTIVE_BATCH_SIZE),
             registration_id=reader.text("registration_id", absent=""),
+            output_type=reader.read("output_type", OutputType, absent=OutputType.JSON),
+            cache_ttl_s=reader.read("cache_ttl_s", _lifetime, absent=math.inf),
+            cache_epoch=reader.read("cache_epoch", int, absent=0),
+            deployed_as=reader.text("deployed_as", absent=""),
         )
 
     def to_hash(self) -> dict[str, str]:
@@ -136,6 +147,10 @@ class ModelRecord:
             "batch_size": str(self.batch_size),
             "valid": "true",
             "registration_id": self.registration_id,
+            "output_type": self.output_type.value,
+            "cache_ttl_s": str(self.cache_ttl_s),
+            "cache_epoch": str(self.cache_epoch),
+            "deployed_as": self.deployed_as,
         }
 
 
@@ -160,7 +175,7 @@ class ReplicaRecord:
     @classmethod
     def from_hash(cls, key: ReplicaKey, values: Hash) -> ReplicaRecord:
         """Read the hash at `key`, or raise UnreadableRecord. The fields of holders are ignored."""
-        reader = _HashReader(f"replica {key}", values)
+        reader = HashReader(f"replica {key}", values)
         return cls(
             model_name=key.model_name,
             model_version=key.model_version,
@@ -214,7 +229,7 @@ class FrontendRecord:
     @classmethod
     def from_hash(cls, frontend_id: str, values: Hash) -> FrontendRecord:
         """Read the record of the query frontend with this id, or raise UnreadableRecord."""
-        reader = _HashReader(frontend_key(frontend_id), values)
+        reader = HashReader(frontend_key(frontend_id), values)
         ready: dict[tuple[str, str], int] = {
             reader.parse(name, name[len(READY_PREFIX) :], VersionKey.parse): reader.read(name, int)
             for name in values
@@ -250,42 +265,15 @@ def ready_field(model_name: str, model_version: str) -> str:
     return f"{READY_PREFIX}{model_name}:{model_version}"
 
 
-def read_record(read: Callable[[], _T | None]) -> _T | None:
-    """Return the result of `read`, or None, with a warning in the log, if the record is unreadable."""
-    try:
-        return read()
-    except UnreadableRecord as exc:
-        logger.warning("could not read a record in Redis, ignoring it: %s", exc)
-        return None
-
-
-class _HashReader:
-    """Reads the fields of one hash; its errors name hash and field."""
-
-    def __init__(self, key: str, values: Hash) -> None:
-        self._key = key
-        self._values = values
-
-    def text(self, name: str, *, absent: str | None = None) -> str:
-        return self.read(name, str, absent=absent)
-
-    def read(self, name: str, parse: Callable[[str], _T], *, absent: _T | None = None) -> _T:
-        value = self._values.get(name)
-        if value is not None:
-            return self.parse(name, value, parse)
-        if absent is None:
-            raise UnreadableRecord(self._key, name, "is missing")
-        return absent
-
-    def parse(self, name: str, value: str, parse: Callable[[str], _T]) -> _T:
-        try:
-            return parse(value)
-        except ValueError as exc:
-            raise UnreadableRecord(self._key, name, f"cannot be read: {exc}") from exc
-
-
 def _numbers(text: str) -> tuple[int, ...]:
     return tuple(map(int, text.split(","))) if text else ()
+
+
+def _lifetime(text: str) -> float:
+    seconds = float(text)
+    if not seconds >= 0:
+        raise ValueError(f"{text} is no time in seconds from 0 up")
+    return seconds
 
 
 def _positive(text: str) -> int:

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from clipper_container.input_types import InputType
+from clipper_frontend.registry.hashes import read_record
 from clipper_frontend.registry.keys import Database, ReplicaKey
 from clipper_frontend.registry.mirror import Entry
-from clipper_frontend.registry.records import ADAPTIVE_BATCH_SIZE, ReplicaRecord, read_record
+from clipper_frontend.registry.records import ADAPTIVE_BATCH_SIZE, ReplicaRecord
 from clipper_frontend.registry.scripts import Scripts, flattened
 
 #: A record lives 30 s after its last holder renewed it: two renewals may be missed.

@@ -175,7 +175,8 @@ def test_add_model(client: LetterManagementClient) -> None:
     assert_text(client.call("add_model", **MODEL), 200, success)
     refusal = "model with name 'm' and version '1' already exists"
     assert_text(client.call("add_model", **MODEL), 400, refusal)
-    expected = {**MODEL, "is_current_version": True}
+    added = {"output_type": "json", "cache_ttl_s": None, "deployed_as": ""}
+    expected = {**MODEL, **added, "is_current_version": True}
     assert_json(client.call("get_model", model_name="m", model_version="1"), expected)
     assert_json(client.call("get_model", model_name="m", model_version="2"), {})
 
@@ -197,6 +198,9 @@ def test_no_labels_read_as_one_empty_label(client: LetterManagementClient, label
         ({"labels": ["a,b"]}, "Invalid label 'a,b'"),
         ({"labels": "x"}, "Expected `array`, got `str` - at `$.labels`"),
         ({"labels": [1]}, "Expected `str`, got `int` - at `$.labels[0]`"),
+        ({"output_type": "text"}, "unknown output type 'text': use one of json, string"),
+        ({"cache_ttl_s": -1}, "`$.cache_ttl_s`"),
+        ({"cache_ttl_s": "1"}, "`$.cache_ttl_s`"),
         ({"model_name": "m:1"}, "Invalid model name 'm:1'"),
         ({"model_version": "1,2"}, "Invalid model version '1,2'"),
         ({"model_version": 1}, "Expected `str`, got `int` - at `$.model_version`"),
@@ -207,6 +211,22 @@ def test_add_model_refusals(client: LetterManagementClient, changed: dict[str, A
     assert reply.status == 400
     assert reason in reply.text
     assert_json(client.call("get_all_models", verbose=False), [])
+
+
+def test_a_model_version_keeps_its_options(client: LetterManagementClient) -> None:
+    options = {"output_type": "string", "cache_ttl_s": 1.5, "deployed_as": "abc"}
+    assert client.call("add_model", **MODEL, **options).status == 200
+    found = client.call("get_model", model_name="m", model_version="1").json
+    assert found == {**MODEL, **options, "is_current_version": True}
+
+
+def test_purge_cache(client: LetterManagementClient) -> None:
+    client.add_model("m")
+    version = {"model_name": "m", "model_version": "1"}
+    success = "Successfully purged the cached outputs of model with name 'm' and version '1'"
+    assert_text(client.call("purge_cache", **version), 200, success)
+    refusal = "Model with name 'm' and version '2' does not exist"
+    assert_text(client.call("purge_cache", **{**version, "model_version": "2"}), 400, refusal)
 
 
 def test_a_new_version_must_keep_the_input_type_of_linked_applications(

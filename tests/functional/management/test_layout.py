@@ -58,6 +58,10 @@ def test_a_model_version(client: LetterManagementClient, redis_server: RedisServ
         "model_data_path": "/data",
         "batch_size": "7",
         "valid": "true",
+        "output_type": "json",
+        "cache_ttl_s": "inf",
+        "cache_epoch": "0",
+        "deployed_as": "",
     }
     assert models["m:2"]["labels"] == ""
     assert models["m:2"]["batch_size"] == "-1"

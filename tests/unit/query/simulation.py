@@ -143,10 +143,20 @@ class Simulation:
         self.registry(Database.APPLICATIONS, name, record.to_hash())
 
     def model(
-        self, version: str = "1", batch_size: int = -1, registration_id: str = "x", name: str = "model"
+        self,
+        version: str = "1",
+        batch_size: int = -1,
+        registration_id: str = "x",
+        name: str = "model",
+        **options: Any,
     ) -> None:
         record = ModelRecord(
-            name, version, InputType.DOUBLES, batch_size=batch_size, registration_id=registration_id
+            name,
+            version,
+            InputType.DOUBLES,
+            batch_size=batch_size,
+            registration_id=registration_id,
+            **options,
         )
         self.registry(Database.MODELS, f"{name}:{version}", record.to_hash())
         self.registry(Database.METADATA, f"CURRENT_MODEL_VERSION:{name}", version)

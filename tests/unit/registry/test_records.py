@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from clipper_container.input_types import InputType
 from clipper_frontend.errors import UnreadableRecord
+from clipper_frontend.registry.hashes import read_record
 from clipper_frontend.registry.keys import ReplicaKey, VersionKey
 from clipper_frontend.registry.records import (
     ApplicationRecord,
@@ -19,7 +20,6 @@ from clipper_frontend.registry.records import (
     ModelRecord,
     OnDefault,
     ReplicaRecord,
-    read_record,
 )
 
 NAMES = st.text(st.characters(exclude_characters=":,", exclude_categories=["Cs"]), min_size=1, max_size=20)

@@ -73,6 +73,11 @@ def _is_json(output: bytes) -> bool:
     return True
 
 
+def output_text(output: bytes) -> bytes:
+    """Return a model's output as a JSON string, whatever it holds; bytes that are not UTF-8 are replaced."""
+    return _encode(output.decode(errors="replace"))
+
+
 def models_member(versions: Iterable[str]) -> bytes:
     """Return the member of an answer that names the model versions in it."""
     return b',"models":%b' % _encode(list(versions))

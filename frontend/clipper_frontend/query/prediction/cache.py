@@ -1,6 +1,7 @@
 """The prediction cache: outputs by model version and input, bounded in bytes. No I/O, no clock.
 
-The least recently used entry is evicted first. A long input is kept as a digest, so that the size of an
+The least recently used entry is evicted first. An entry may have an end, after which it is not given any
+more; entries without one pay nothing for that. A long input is kept as a digest, so that the size of an
 entry does not depend on it.
 """
 
@@ -12,6 +13,8 @@ from hashlib import blake2b
 #: Per-entry overhead beside key and output: two object headers, and a node and slots in the ordered
 #: dictionary (measured in tests/unit/query/prediction/test_cache.py).
 ENTRY_OVERHEAD_BYTES = 290
+#: The overhead of an end: a number, and a slot in a dictionary.
+END_OVERHEAD_BYTES = 110
 
 _MAX_PLAIN_INPUT_BYTES = 256
 _DIGEST_BYTES = 16
@@ -27,10 +30,12 @@ def cache_key(prefix: bytes, payload: bytes) -> bytes:
 class PredictionCache:
     """Outputs by key. A bound of 0 bytes turns the cache off."""
 
-    __slots__ = ("_entries", "_max_bytes", "used_bytes")
+    __slots__ = ("_ends", "_entries", "_max_bytes", "used_bytes")
 
     def __init__(self, max_bytes: int) -> None:
         self._entries: OrderedDict[bytes, bytes] = OrderedDict()
+        #: When entries end, by key, for those that do.
+        self._ends: dict[bytes, float] = {}
         self._max_bytes = max_bytes
         self.used_bytes = 0
 
@@ -49,17 +54,34 @@ class PredictionCache:
             self._entries.move_to_end(key)
         return output
 
-    def put(self, key: bytes, output: bytes) -> None:
-        """Keep an output, unless it is larger than the whole cache."""
+    def get_fresh(self, key: bytes, now: float) -> bytes | None:
+        """Return the output of a key as get() does, but not after its end: then the entry is removed."""
+        ends_at = self._ends.get(key)
+        if ends_at is not None and ends_at <= now:
+            self._removed(key, self._entries.pop(key))
+            return None
+        return self.get(key)
+
+    def put(self, key: bytes, output: bytes, ends_at: float | None = None) -> None:
+        """Keep an output, until its end if it has one, unless it is larger than the whole cache."""
         entries = self._entries
         size = len(key) + len(output) + ENTRY_OVERHEAD_BYTES
         replaced = entries.pop(key, None)
         if replaced is not None:
-            self.used_bytes -= len(key) + len(replaced) + ENTRY_OVERHEAD_BYTES
+            self._removed(key, replaced)
+        if ends_at is not None:
+            size += END_OVERHEAD_BYTES
         if size > self._max_bytes:
             return
         entries[key] = output
+        if ends_at is not None:
+            self._ends[key] = ends_at
         self.used_bytes += size
         while self.used_bytes > self._max_bytes:
-            old_key, old_output = entries.popitem(last=False)
-            self.used_bytes -= len(old_key) + len(old_output) + ENTRY_OVERHEAD_BYTES
+            self._removed(*entries.popitem(last=False))
+
+    def _removed(self, key: bytes, output: bytes) -> None:
+        """Count an entry that was removed as free, and forget its end."""
+        self.used_bytes -= len(key) + len(output) + ENTRY_OVERHEAD_BYTES
+        if self._ends and self._ends.pop(key, None) is not None:
+            self.used_bytes -= END_OVERHEAD_BYTES

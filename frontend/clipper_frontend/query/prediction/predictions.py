@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from clipper_container.wire import STATUS_MODEL_ERROR, STATUS_OK, Answer
-from clipper_frontend.query.bodies.answers import DefaultReason, output_json
+from clipper_frontend.query.bodies.answers import DefaultReason
 from clipper_frontend.query.prediction.cache import PredictionCache, cache_key
 from clipper_frontend.query.prediction.queue import Prediction, Waiter
 from clipper_frontend.query.prediction.replica import Replica
@@ -37,11 +37,13 @@ class Predictions:
 
     # -- inputs in -------------------------------------------------------------------------------------------
 
-    def find(self, target: ServedVersion, payload: bytes) -> tuple[bytes | None, bytes | None]:
+    def find(self, target: ServedVersion, payload: bytes, now: float) -> tuple[bytes | None, bytes | None]:
         """Return an input's cache key, and its output as JSON if it is cached; both None without a cache."""
-        if self._caches:
-            key = cache_key(target.cache_prefix, payload)
-            output = self.cache.get(key)
+        prefix = target.cache_prefix
+        if self._caches and prefix is not None:
+            key = cache_key(prefix, payload)
+            cache = self.cache
+            output = cache.get(key) if target.cache_ttl_s is None else cache.get_fresh(key, now)
             if output is not None:
                 target.statistics.cache_hits += 1
             else:
@@ -105,6 +107,7 @@ class Predictions:
         if batch is None:
             return
         predictions, outputs = batch.predictions, answer.outputs
+        ends_at = None if version.cache_ttl_s is None else now + version.cache_ttl_s
         if len(outputs) != len(predictions):
             detail = f"the replica gave {len(outputs)} outputs for {len(predictions)} inputs"
             version.statistics.model_errors += len(predictions)
@@ -113,19 +116,18 @@ class Predictions:
             return
         for prediction, output, status in zip(predictions, outputs, statuses, strict=True):
             if status == STATUS_OK:
-                self._fulfil(prediction, output, now)
+                self._fulfil(prediction, version.render(output), now, ends_at)
             elif status == STATUS_MODEL_ERROR:
                 version.statistics.model_errors += 1
                 self._fail(prediction, DefaultReason.MODEL_ERROR, _detail(output), now)
             else:
                 self._retry(version, prediction, now)
 
-    def _fulfil(self, prediction: Prediction, output: bytes, now: float) -> None:
-        rendered = output_json(output)
+    def _fulfil(self, prediction: Prediction, rendered: bytes, now: float, ends_at: float | None) -> None:
         key = prediction.key
         if key is not None:
             self._forget(prediction)
-            self.cache.put(key, rendered)
+            self.cache.put(key, rendered, ends_at)
         for waiter in prediction.waiters:
             if waiter.deadline >= 0:
                 waiter.take(rendered, now)

@@ -39,10 +39,11 @@ it stays busy (the state is metastable).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from clipper_container.input_types import InputType
-from clipper_frontend.query.bodies.answers import models_member
+from clipper_frontend.query.bodies.answers import models_member, output_json
 from clipper_frontend.query.prediction.queue import DeadlineQueue, Prediction
 from clipper_frontend.query.prediction.replica import Replica
 from clipper_frontend.query.prediction.statistics import VersionStatistics
@@ -67,7 +68,8 @@ class ServedVersion:
 
     `shortest_slo_s` is the shortest latency SLO of the applications linked to its model, in seconds.
     `input_type` is the registered one, or None. `models_member` is the JSON member that names this version in
-    answers.
+    answers. `render` makes JSON of an output. The keys of cached outputs begin with `cache_prefix`, which is
+    None if none are kept; they are kept for `cache_ttl_s` seconds, by None for as long as there is room.
     """
 
     __slots__ = (
@@ -78,11 +80,13 @@ class ServedVersion:
         "_untried_inputs",
         "batch_size",
         "cache_prefix",
+        "cache_ttl_s",
         "input_type",
         "label",
         "models_member",
         "name",
         "queue",
+        "render",
         "replicas",
         "shortest_slo_s",
         "statistics",
@@ -97,7 +101,9 @@ class ServedVersion:
         self.input_type: InputType | None = None
         self.batch_size = ADAPTIVE_BATCH_SIZE
         self.shortest_slo_s = float("inf")
-        self.cache_prefix = b""
+        self.render: Callable[[bytes], bytes] = output_json
+        self.cache_prefix: bytes | None = b""
+        self.cache_ttl_s: float | None = None
         self.queue = DeadlineQueue()
         self.replicas: list[Replica] = []
         self.statistics = VersionStatistics()

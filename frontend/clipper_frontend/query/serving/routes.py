@@ -5,17 +5,21 @@ Everything that a query needs is looked up or computed here when the registry ch
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from urllib.parse import quote
 
 from clipper_frontend.errors import PolicyRefusal
+from clipper_frontend.query.bodies.answers import output_json, output_text
 from clipper_frontend.query.prediction.version import ServedVersion
 from clipper_frontend.query.prediction.versions import Versions
 from clipper_frontend.query.serving.application import Application, Arms, Learners
 from clipper_frontend.query.serving.statistics import ApplicationStatistics
 from clipper_frontend.registry.mirror import Changes, Mirror
 from clipper_frontend.registry.names import shown_versions
-from clipper_frontend.registry.records import ApplicationRecord, ModelRecord
+from clipper_frontend.registry.records import ApplicationRecord, ModelRecord, OutputType
+
+_RENDERERS = {OutputType.JSON: output_json, OutputType.STRING: output_text}
 
 
 class Routes:
@@ -172,5 +176,15 @@ def _configure(version: ServedVersion, record: ModelRecord | None) -> None:
         return
     version.input_type = record.input_type
     version.batch_size = record.batch_size
-    # Each registration has its own id, so that a version registered again finds no old answers.
-    version.cache_prefix = f"{record.name}:{record.version}:{record.registration_id}:".encode()
+    version.render = _RENDERERS[record.output_type]
+    version.cache_ttl_s = None if math.isinf(record.cache_ttl_s) else record.cache_ttl_s
+    version.cache_prefix = _cache_prefix(record)
+
+
+def _cache_prefix(record: ModelRecord) -> bytes | None:
+    if record.cache_ttl_s == 0:
+        return None
+    # Each registration has its own id, so that a version registered again finds no old answers; and so has
+    # each epoch.
+    epoch = f".{record.cache_epoch}" if record.cache_epoch else ""
+    return f"{record.name}:{record.version}:{record.registration_id}{epoch}:".encode()

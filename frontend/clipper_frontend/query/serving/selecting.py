@@ -85,7 +85,7 @@ class Selecting:
             gathering.arm_missed(index, DefaultReason.NO_MODEL, detail, now)
             return
         predictions = self._serving.predictions
-        key, output = predictions.find(target, payload)
+        key, output = predictions.find(target, payload, now)
         if output is not None:
             gathering.arm_gave(index, output, now)
         else:

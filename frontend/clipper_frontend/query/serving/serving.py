@@ -62,7 +62,7 @@ class Serving:
             assert arm is not None
             self.answer_default(query, DefaultReason.NO_MODEL, application.why_no_model(arm), now)
             return
-        key, output = self.predictions.find(target, payload)
+        key, output = self.predictions.find(target, payload, now)
         if output is not None:
             application.statistics.latency.observe(0.0)
             reply.respond(200, render_answer(query_id, output, target.models_member))

@@ -5,10 +5,16 @@ from __future__ import annotations
 import os
 import tracemalloc
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clipper_frontend.query.prediction.cache import ENTRY_OVERHEAD_BYTES, PredictionCache, cache_key
+from clipper_frontend.query.prediction.cache import (
+    END_OVERHEAD_BYTES,
+    ENTRY_OVERHEAD_BYTES,
+    PredictionCache,
+    cache_key,
+)
 
 
 def test_the_least_recently_used_goes_first() -> None:
@@ -38,6 +44,37 @@ def test_never_more_than_its_bound_and_never_a_wrong_output(
     )
 
 
+def test_an_entry_is_given_until_its_end_and_then_removed() -> None:
+    cache = PredictionCache(10_000)
+    cache.put(b"a", b"1", 2.0)
+    cache.put(b"b", b"1")
+    without = cache.used_bytes - END_OVERHEAD_BYTES
+    assert cache.get_fresh(b"a", 1.99) == b"1"
+    assert cache.get_fresh(b"a", 2.0) is None
+    assert len(cache) == 1
+    assert cache.used_bytes == without // 2
+    assert cache.get_fresh(b"b", 1e9) == b"1"
+
+
+def test_an_entry_that_is_put_again_gets_another_end_or_none() -> None:
+    cache = PredictionCache(10_000)
+    cache.put(b"a", b"1", 2.0)
+    cache.put(b"a", b"2", 4.0)
+    assert cache.get_fresh(b"a", 3.0) == b"2"
+    cache.put(b"a", b"3")
+    assert cache.get_fresh(b"a", 5.0) == b"3"
+    assert cache.used_bytes == 2 + ENTRY_OVERHEAD_BYTES
+
+
+def test_the_ends_of_evicted_entries_are_forgotten() -> None:
+    size = 2 + ENTRY_OVERHEAD_BYTES + END_OVERHEAD_BYTES
+    cache = PredictionCache(2 * size)
+    for key in (b"a", b"b", b"c"):
+        cache.put(key, b"1", 2.0)
+    assert len(cache) == len(cache._ends) == 2
+    assert cache.used_bytes == 2 * size
+
+
 def test_off_keeps_nothing() -> None:
     cache = PredictionCache(0)
     cache.put(b"a", b"1")
@@ -45,14 +82,15 @@ def test_off_keeps_nothing() -> None:
     assert cache.get(b"a") is None
 
 
-def test_the_bound_is_what_memory_it_takes() -> None:
+@pytest.mark.parametrize("ends", [False, True])
+def test_the_bound_is_what_memory_it_takes(ends: bool) -> None:
     bound = 2_000_000
     tracemalloc.start()
     try:
         cache = PredictionCache(bound)
         before = tracemalloc.get_traced_memory()[0]
         for number in range(20_000):
-            cache.put(os.urandom(80), b"%d.5" % number)
+            cache.put(os.urandom(80), b"%d.5" % number, number + 0.5 if ends else None)
         used = tracemalloc.get_traced_memory()[0] - before
     finally:
         tracemalloc.stop()

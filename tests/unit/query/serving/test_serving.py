@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clipper_frontend.registry.keys import Database
-from clipper_frontend.registry.records import OnDefault
+from clipper_frontend.registry.records import OnDefault, OutputType
 from tests.unit.query.simulation import SimulatedReply, Simulation, cluster
 
 
@@ -98,6 +98,85 @@ def test_same_inputs_in_flight_are_asked_once_and_then_cached() -> None:
     assert [reply.answer["output"] for reply in replies] == [1.0] * 3
     assert replies[2].latency_s == 0
     assert sum(map(len, replica.batches)) == 1
+
+
+def cached(simulation: Simulation, value: float = 1.0) -> bool:
+    """Ask, and return whether the answer came at once."""
+    reply = simulation.ask(value)
+    simulation.run_until(simulation.now + 0.05)
+    return reply.latency_s == 0
+
+
+def test_a_model_may_keep_no_outputs_while_others_do() -> None:
+    simulation = cluster(cache_bytes=10_000)
+    simulation.model(cache_ttl_s=0.0)
+    replica = simulation.replica()
+    first, second = simulation.ask(1.0), simulation.ask(1.0)
+    simulation.run_until(0.05)
+    assert first.answer["output"] == second.answer["output"] == 1.0
+    assert not cached(simulation)
+    assert sum(map(len, replica.batches)) == 3
+    simulation.model("2")
+    simulation.replica(version="2")
+    assert [cached(simulation), cached(simulation)] == [False, True]
+
+
+def test_a_models_outputs_are_kept_for_its_lifetime() -> None:
+    simulation = cluster(cache_bytes=10_000)
+    simulation.model(cache_ttl_s=2.0)
+    replica = simulation.replica()
+    assert not cached(simulation)
+    simulation.run_until(1.9)
+    assert cached(simulation)
+    simulation.run_until(2.1)
+    assert not cached(simulation)
+    assert cached(simulation)
+    assert sum(map(len, replica.batches)) == 2
+
+
+def test_purged_outputs_are_given_no_more_nor_are_those_on_their_way() -> None:
+    simulation = cluster(cache_bytes=10_000)
+    simulation.replica(lambda n: 0.01)
+    assert [cached(simulation), cached(simulation)] == [False, True]
+    simulation.ask(2.0)
+    simulation.run_until(simulation.now + 0.005)
+    simulation.model(cache_epoch=1)
+    assert not cached(simulation)
+    assert not cached(simulation, 2.0)
+    assert cached(simulation, 2.0)
+
+
+@pytest.mark.parametrize("text", ["1", "01", "null", "true", '{"a": 1}', "[1]", '"x"', "caf\u00e9", ""])
+def test_texts_of_a_model_of_strings_are_kept_as_they_are(text: str) -> None:
+    simulation = cluster(cache_bytes=10_000)
+    simulation.model(output_type=OutputType.STRING)
+    simulation.replica(says=text.encode() or None)
+    wanted = text or "1"
+    replies = [simulation.ask(1.0), simulation.ask(1.0)]
+    simulation.run_until(0.05)
+    replies.append(simulation.ask(1.0))
+    assert [reply.answer["output"] for reply in replies] == [wanted] * 3
+
+
+def test_models_of_strings_vote_on_texts() -> None:
+    simulation = Simulation()
+    simulation.application(policy={"name": "majority_vote"})
+    for name, says in (("a", b"1"), ("b", b"1"), ("c", b"1.0")):
+        simulation.model(name=name, output_type=OutputType.STRING)
+        simulation.replica(name=name, says=says)
+    simulation.link("app", "a", "b", "c")
+    reply = simulation.ask(1.0)
+    simulation.run_until(0.05)
+    assert (reply.answer["output"], round(reply.answer["confidence"], 3)) == ("1", 0.667)
+
+
+def test_texts_have_no_mean() -> None:
+    simulation = cluster(policy={"name": "mean"})
+    simulation.model(output_type=OutputType.STRING)
+    simulation.replica(says=b"1")
+    reply = simulation.ask(1.0)
+    simulation.run_until(0.05)
+    assert reply.reason == "not_a_number"
 
 
 def test_without_a_cache_every_query_reaches_the_model() -> None:
