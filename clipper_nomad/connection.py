@@ -232,7 +232,7 @@ class ClipperConnection:
     ) -> None:
         """Build the image of a model's folder, and deploy it; see build_model() and deploy_model().
 
-        A registered version is refused before anything is built. Raises BuildError if the build fails.
+        A version that is registered otherwise is refused. Raises BuildError if the build fails.
         """
         request = make_deploy_request(name, version, input_type, labels, num_replicas, batch_size, options)
         build = make_build_spec(
@@ -271,10 +271,11 @@ class ClipperConnection:
     ) -> None:
         """Start replicas of a new model version, wait until they are ready, and make it current.
 
-        A `batch_size` of -1 is learnt. `options` are those of DeployOptions: resources, devices and
-        timeout_s. Raises ClipperException if the version is registered, and DeploymentError with the last
-        lines of the log if the replicas are not ready within `timeout_s` seconds: then nothing is registered
-        or left running, and the same version can be deployed again.
+        A `batch_size` of -1 is learnt. `options` are those of DeployOptions: resources, devices, timeout_s,
+        environment, sample_input, output_type and cache_ttl_s. The same deployment again returns with a line
+        in the log. Raises ClipperException if the version is registered otherwise, and DeploymentError with
+        the last lines of the log if a replica keeps failing or is not ready within `timeout_s` seconds: then
+        nothing is registered or left running, and the same version can be deployed again.
         """
         request = make_deploy_request(name, version, input_type, labels, num_replicas, batch_size, options)
         self._cluster.deployment.deploy(request, image)
@@ -287,13 +288,21 @@ class ClipperConnection:
         image: str | None = None,
         labels: Iterable[str] | None = None,
         batch_size: int = -1,
+        *,
+        output_type: str = "json",
+        cache_ttl_s: float | None = None,
     ) -> None:
         """Register a model version whose replicas are started elsewhere, which makes it current.
+
+        `output_type` is `json` or `string`. Outputs are cached for `cache_ttl_s` seconds: 0 is not at all,
+        None as long as there is room.
 
         The same registration again returns with a line in the log.
         """
         model = names.parse_known_model(name, version)
-        registration = names.parse_registration(model, input_type, image or NO_CONTAINER, labels, batch_size)
+        registration = names.parse_registration(
+            model, input_type, image or NO_CONTAINER, labels, batch_size, output_type, cache_ttl_s
+        )
         self._cluster.models.register(registration)
 
     def set_model_version(
@@ -312,6 +321,13 @@ class ClipperConnection:
             num_replicas = names.parse_whole_number(num_replicas, "num_replicas")
         model = names.parse_known_model(name, version)
         self._cluster.replicas.make_current(model, num_replicas, timeout_s)
+
+    def purge_cache(self, name: str, version: str | int | None = None) -> None:
+        """Drop a version's cached outputs, by default the current one's, from all query frontends.
+
+        Do this after a replica has given wrong outputs: outputs of all its replicas are computed anew.
+        """
+        self._cluster.models.purge_cache(self._cluster.models.pick(name, version))
 
     def get_current_model_version(self, name: str) -> str:
         """Return a model's current version. Raises ClipperException if it has none."""

@@ -102,11 +102,18 @@ class ManagementClient:
             container_name=registration.container_name,
             model_data_path="",
             batch_size=registration.batch_size,
+            output_type=registration.output_type,
+            cache_ttl_s=registration.cache_ttl_s,
+            deployed_as=registration.deployed_as,
         )
 
     def delete_versioned_model(self, model: ModelVersion) -> None:
         """Unregister a model version."""
         self._post("delete_versioned_model", model_name=model.name, model_version=model.version)
+
+    def purge_cache(self, model: ModelVersion) -> None:
+        """Drop a version's cached outputs from all query frontends."""
+        self._post("purge_cache", model_name=model.name, model_version=model.version)
 
     def set_model_version(self, model: ModelVersion) -> None:
         """Make a registered version the current one."""

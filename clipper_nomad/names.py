@@ -13,6 +13,7 @@ from clipper_nomad.errors import ClipperException
 from clipper_nomad.types import Application, ModelRegistration, ModelVersion, Policy
 
 ON_DEFAULT = ("default", "error", "wait")
+OUTPUT_TYPES = ("json", "string")
 
 #: Names and versions become parts of job ids and of DNS names, whose labels end at 63 characters.
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
@@ -148,7 +149,13 @@ def parse_application(
 
 
 def parse_registration(
-    model: ModelVersion, input_type: object, image: object, labels: object, batch_size: object
+    model: ModelVersion,
+    input_type: object,
+    image: object,
+    labels: object,
+    batch_size: object,
+    output_type: object = "json",
+    cache_ttl_s: object = None,
 ) -> ModelRegistration:
     """Return the registration of a model version, checked. Raises ClipperException."""
     return ModelRegistration(
@@ -157,7 +164,28 @@ def parse_registration(
         str(image),
         parse_labels(labels),
         parse_batch_size(batch_size),
+        parse_output_type(output_type),
+        parse_cache_ttl(cache_ttl_s),
     )
+
+
+def parse_output_type(output_type: object) -> str:
+    """Return a valid output type. Raises ClipperException."""
+    if isinstance(output_type, str) and output_type in OUTPUT_TYPES:
+        return output_type
+    raise ClipperException(f"output_type is {output_type!r}: use one of {', '.join(OUTPUT_TYPES)}.")
+
+
+def parse_cache_ttl(seconds: object) -> float | None:
+    """Return how long outputs are cached, in seconds; None for no limit. Raises ClipperException."""
+    if seconds is None:
+        return None
+    found = _to_float(seconds)
+    if not 0 <= found < math.inf:
+        raise ClipperException(
+            f"cache_ttl_s is {seconds!r}: use a time in seconds, 0 to cache nothing, or None for no limit."
+        )
+    return found
 
 
 def parse_batch_size(batch_size: object) -> int:
@@ -189,20 +217,14 @@ def parse_seconds(value: object, what: str) -> float:
 
     Raises ClipperException, calling the value `what`.
     """
-    try:
-        seconds = math.nan if isinstance(value, str | bool) else float(value)  # type: ignore[arg-type]
-    except TypeError:
-        seconds = math.nan
+    seconds = _to_float(value)
     if not seconds > 0:
         raise ClipperException(f"{what} is {value!r}: use a time in seconds above 0.")
     return seconds
 
 
 def _parse_weight(value: object) -> float:
-    try:
-        weight = math.nan if isinstance(value, str | bool) else float(value)  # type: ignore[arg-type]
-    except TypeError:
-        weight = math.nan
+    weight = _to_float(value)
     if not math.isfinite(weight):
         raise ClipperException(f"{value!r} is not a weight: use a number.")
     return weight
@@ -212,6 +234,14 @@ def _parse_known(text: object, what: str) -> str:
     if isinstance(text, str) and text and not set(text) & set(_NOT_IN_LABELS):
         return text
     raise ClipperException(f"{text!r} is not a {what}: use text without `:` and `,`.")
+
+
+def _to_float(value: object) -> float:
+    """Return a number as a float, NaN for anything else; NumPy's numbers are numbers too."""
+    try:
+        return math.nan if isinstance(value, str | bool) else float(value)  # type: ignore[arg-type]
+    except TypeError:
+        return math.nan
 
 
 def _parse_dns_label(text: object, what: str) -> str:

@@ -82,11 +82,21 @@ class DeployOptions(TypedDict, total=False):
 
     `resources` are those of each replica, by default the manager's choice. `devices` are given to each
     replica, by default none. `timeout_s` is the time in seconds to become ready, by default 300.
+
+    `environment` are variables of each replica, `{"NAME": "value"}`; they are not secret, since whoever may
+    look at the platform may read them. `sample_input` is an input as queries have it: each replica answers it
+    once before it is ready, and the deployment fails if that fails. `output_type` is `json`, where an output
+    is the JSON value that its text holds, or `string`, where it is always a string. `cache_ttl_s` is how long
+    outputs are cached, in seconds: 0 is not at all, None (the default) as long as there is room.
     """
 
     resources: Resources | None
     devices: Iterable[Device]
     timeout_s: float
+    environment: Mapping[str, str] | None
+    sample_input: object
+    output_type: str
+    cache_ttl_s: float | None
 
 
 @dataclass(frozen=True)
@@ -102,7 +112,10 @@ class BuildSpec:
 
 @dataclass(frozen=True)
 class DeploySpec:
-    """The replicas wanted of one model version. `image` is what the manager's build() returned."""
+    """The replicas wanted of one model version. `image` is what the manager's build() returned.
+
+    `environment` are variables of each replica beside the manager's own, which win.
+    """
 
     model: ModelVersion
     input_type: str
@@ -110,6 +123,7 @@ class DeploySpec:
     num_replicas: int = 1
     resources: Resources = field(default_factory=Resources)
     devices: tuple[Device, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -129,13 +143,20 @@ class Application:
 
 @dataclass(frozen=True)
 class ModelRegistration:
-    """The registration of a model version. A `batch_size` of -1 is learnt."""
+    """The registration of a model version. A `batch_size` of -1 is learnt.
+
+    `output_type` and `cache_ttl_s` are those of DeployOptions. `deployed_as` identifies what was deployed; it
+    is empty if the version was only registered.
+    """
 
     model: ModelVersion
     input_type: str
     container_name: str
     labels: tuple[str, ...] = ()
     batch_size: int = -1
+    output_type: str = "json"
+    cache_ttl_s: float | None = None
+    deployed_as: str = ""
 
 
 @dataclass(frozen=True)

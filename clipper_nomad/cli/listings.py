@@ -57,6 +57,8 @@ def list_models(connection: ClipperConnection, management: ManagementClient) -> 
                 "serving": bool(record) and versions[model.name].serving == model.version,
                 "input_type": record.get("input_type"),
                 "labels": [label for label in record.get("labels", []) if label],
+                "output_type": record.get("output_type"),
+                "cache_ttl_s": record.get("cache_ttl_s"),
                 "replicas_wanted": wanted.get(model),
                 "replicas_connected": connected[str(model)],
             }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -57,6 +59,18 @@ def deploy(
     replicas: Annotated[int, typer.Option(help="How many replicas.")] = 1,
     batch_size: Annotated[int, typer.Option(help="A fixed batch size; with -1 it is learnt.")] = -1,
     package: Annotated[list[str] | None, typer.Option(help="A package to install; may be repeated.")] = None,
+    env: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="A variable of the replicas, not secret; may be repeated."),
+    ] = None,
+    sample_input: Annotated[
+        str | None,
+        typer.Option(metavar="INPUT", help="An input that each replica must answer before it is ready."),
+    ] = None,
+    output_type: Annotated[str, typer.Option(help="json, or string to keep outputs as texts.")] = "json",
+    cache_ttl_s: Annotated[
+        float | None, typer.Option(help="How long outputs are cached, in seconds; 0 is not at all.")
+    ] = None,
 ) -> None:
     """Build and deploy a model's folder, which makes it the current version."""
     connection = session_of(context).connect()
@@ -70,8 +84,31 @@ def deploy(
             num_replicas=replicas,
             batch_size=batch_size,
             pkgs_to_install=package,
+            environment=parse_environment(env or ()),
+            sample_input=None if sample_input is None else parse_sample(sample_input, input_type),
+            output_type=output_type,
+            cache_ttl_s=cache_ttl_s,
         )
     say(f"Model version {model}:{version} is ready and current")
+
+
+def parse_environment(given: Iterable[str]) -> dict[str, str]:
+    """Return the variables of `NAME=VALUE` texts."""
+    pairs = [text.partition("=") for text in given]
+    for name, separator, _ in pairs:
+        if not separator:
+            raise typer.BadParameter(f"{name!r} has no `=`: use NAME=VALUE", param_hint="--env")
+    return {name: value for name, _, value in pairs}
+
+
+def parse_sample(text: str, input_type: str) -> object:
+    """Return an input from the command line: JSON, or for strings and bytes also plain text."""
+    try:
+        parsed = json.loads(text)
+    except json.JSONDecodeError:
+        return text
+    is_text = names.parse_input_type(input_type) in ("strings", "bytes")
+    return text if is_text and not isinstance(parsed, str) else parsed
 
 
 @app.command()
@@ -101,6 +138,15 @@ def set_version(
     with progress(f"Making model version {model}:{version} current …"):
         connection.set_model_version(model, version, replicas)
     say(f"Model version {model}:{version} is current")
+
+
+@app.command()
+def purge_cache(context: typer.Context, model: Model, version: Version = None) -> None:
+    """Drop a version's cached outputs from all query frontends, as after a replica that answered wrongly."""
+    connection = session_of(context).connect()
+    version = version or connection.get_current_model_version(model)
+    connection.purge_cache(model, version)
+    say(f"The cached outputs of model version {model}:{version} are gone")
 
 
 @app.command()

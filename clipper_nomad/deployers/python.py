@@ -76,11 +76,12 @@ def deploy_python_closure(
     It returns one output for each input. Objects of the user's script or notebook that it refers to travel
     with it, and so do the user's own modules. Packages are installed in their versions here, unless
     `pkgs_to_install` names others, as pip takes them. `options` are those of DeployOptions: resources,
-    devices and timeout_s.
+    devices, timeout_s, environment, sample_input, output_type and cache_ttl_s. The same deployment again, of
+    a function that pickles alike, returns with a line in the log.
 
-    Raises ClipperException if `func` cannot be a model or be pickled, or the version is registered,
-    BuildError if the image cannot be built, and DeploymentError with the last lines of the log if the
-    replicas are not ready within `timeout_s` seconds.
+    Raises ClipperException if `func` cannot be a model or be pickled, or the version is registered otherwise,
+    BuildError if the image cannot be built, and DeploymentError with the last lines of the log if a replica
+    keeps failing or is not ready within `timeout_s` seconds.
     """
     check_options(options)
     with packed_closure(func, pkgs_to_install, base_image=base_image) as packed:

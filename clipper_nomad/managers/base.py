@@ -114,6 +114,7 @@ class ContainerManager(abc.ABC):
     def deploy(self, spec: DeploySpec) -> None:
         """Start `spec.num_replicas` replicas of a model version, and return without waiting for them.
 
+        Each replica gets the variables of `spec.environment`, whenever it is started.
         With 0, the version counts as deployed, and set_num_replicas() starts replicas later. Raises
         ContainerManagerError if the version is deployed already, and leaves its replicas as they are. If this
         fails otherwise, or is interrupted, it removes what it had started.

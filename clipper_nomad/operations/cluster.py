@@ -43,7 +43,7 @@ class Cluster:
             management=management,
             applications=Applications(management),
             models=models,
-            deployment=Deployment(manager, management, models),
+            deployment=Deployment(manager, management),
             replicas=Replicas(manager, management),
             stopping=Stopping(manager, management),
         )

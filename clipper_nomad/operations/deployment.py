@@ -8,16 +8,15 @@ replicas are removed and nothing is registered. If the version is stopped on the
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import replace
 
 from clipper_nomad.errors import ClipperException, DeploymentError, ManagementError, NotReachableError
-from clipper_nomad.management import ManagementClient
+from clipper_nomad.management import ManagementClient, Record
 from clipper_nomad.managers.base import ContainerManager
 from clipper_nomad.managers.waiting import wait_until
-from clipper_nomad.operations.models import Models
 from clipper_nomad.operations.requests import DeployRequest
+from clipper_nomad.operations.sameness import already_registered, require_same_model
 from clipper_nomad.types import BuildSpec, ModelRegistration, ModelVersion, QueryFrontend
 
 logger = logging.getLogger("clipper")
@@ -33,25 +32,47 @@ class _NotOursError(DeploymentError):
 class Deployment:
     """Deploys model versions to one cluster."""
 
-    def __init__(self, manager: ContainerManager, management: ManagementClient, models: Models) -> None:
+    def __init__(self, manager: ContainerManager, management: ManagementClient) -> None:
         self._manager = manager
         self._management = management
-        self._models = models
 
     def build_and_deploy(self, spec: BuildSpec, request: DeployRequest) -> None:
-        """Build a model's folder unless the version is registered, and deploy the image as `deploy` does."""
-        self._models.refuse_registered(request.model)
-        self._start(request, build(self._manager, spec))
+        """Build a model's folder, and deploy the image as `deploy` does.
+
+        Of a version that is registered, a folder is built only if nothing else differs.
+        """
+        self._deploy(request, lambda: build(self._manager, spec))
 
     def deploy(self, request: DeployRequest, image: str) -> None:
         """Start replicas of `image`, wait until all are ready, and make the version current.
 
-        Raises ClipperException if the version is registered, DeploymentError with the last log lines if a
+        Returns if the version is deployed already and nothing differs but the number of replicas. Raises
+        ClipperException if it is registered otherwise, DeploymentError with the last log lines if a
         replica keeps failing or is not ready in time, or if the version is stopped meanwhile, and what the
         manager and the management frontend raise.
         """
-        self._models.refuse_registered(request.model)
-        self._start(request, image)
+        self._deploy(request, lambda: image)
+
+    def _deploy(self, request: DeployRequest, find_image: Callable[[], str]) -> None:
+        registered = self._management.get_model(request.model)
+        if registered:
+            self._require_same(request, registered, find_image)
+        else:
+            self._start(request, find_image())
+
+    def _require_same(
+        self, request: DeployRequest, registered: Record, find_image: Callable[[], str]
+    ) -> None:
+        """Raise ClipperException unless a registered version was deployed as it is asked for now."""
+        model = request.model
+        if not registered.get("deployed_as") or model not in self._manager.get_replicas():
+            raise already_registered(model)
+        require_same_model(request.registration, registered, with_image=False)
+        if request.make_registration(find_image()).deployed_as != registered["deployed_as"]:
+            raise already_registered(
+                model, "its function, its files, its packages or the options of its deployment differ"
+            )
+        logger.info("Model version %s is deployed already, and nothing differs", model)
 
     def _start(self, request: DeployRequest, image: str) -> None:
         model = request.model
@@ -60,7 +81,9 @@ class Deployment:
         self._manager.deploy(request.make_spec(image))
         try:
             self._wait_ready(model, request.timeout_s)
-            self._register(replace(request.registration, container_name=image))
+            if request.has_sample:
+                self._warn_of_ignored_sample(model)
+            self._register(request.make_registration(image))
         except _NotOursError:
             raise
         except BaseException as exc:
@@ -77,6 +100,16 @@ class Deployment:
                 f"Model version {model} was not ready within {timeout_s:g} s: {missing}. Nothing was "
                 "registered. Pass a longer timeout_s for a model that loads slowly. "
                 f"{describe_log(self._manager, model)}"
+            )
+
+    def _warn_of_ignored_sample(self, model: ModelVersion) -> None:
+        found = [frontend.ready.get(model) for frontend in self._management.get_all_query_frontends()]
+        if _ONE_FRONTEND_RPC_VERSION in found:
+            logger.warning(
+                "The sample input of model version %s was not tried: its containers speak RPC version %d, "
+                "and do not know it",
+                model,
+                _ONE_FRONTEND_RPC_VERSION,
             )
 
     def _find_missing(self, model: ModelVersion) -> str:

@@ -43,13 +43,10 @@ class Models:
         else:
             logger.info("Model version %s was successfully registered", registration.model)
 
-    def refuse_registered(self, model: ModelVersion) -> None:
-        """Raise ClipperException if this version is registered already."""
-        if self._management.get_model(model):
-            raise ClipperException(
-                f"Model version {model} is registered already, and a version never changes: "
-                "use another version, or stop this one with stop_versioned_models() first."
-            )
+    def purge_cache(self, model: ModelVersion) -> None:
+        """Drop a version's cached outputs from all query frontends."""
+        self._management.purge_cache(model)
+        logger.info("The cached outputs of model version %s are gone", model)
 
     def get_current(self, name: str) -> ModelVersion:
         """Return a model's current version. Raises ClipperException when it has none."""

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from clipper_container.settings import SAMPLE_INPUT
 from clipper_nomad import names
 from clipper_nomad.errors import ClipperException
+from clipper_nomad.operations.environments import make_environment
 from clipper_nomad.types import (
     BuildSpec,
     DeployOptions,
@@ -33,11 +38,17 @@ class DeployRequest:
     resources: Resources
     devices: tuple[Device, ...]
     timeout_s: float
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def model(self) -> ModelVersion:
         """Return the version."""
         return self.registration.model
+
+    @property
+    def has_sample(self) -> bool:
+        """Return whether each replica is to answer a sample input."""
+        return SAMPLE_INPUT in self.environment
 
     def make_spec(self, image: str) -> DeploySpec:
         """Return the replicas as a manager is asked for them."""
@@ -48,7 +59,17 @@ class DeployRequest:
             num_replicas=self.num_replicas,
             resources=self.resources,
             devices=self.devices,
+            environment=self.environment,
         )
+
+    def make_registration(self, image: str) -> ModelRegistration:
+        """Return the version's registration, which also identifies what is deployed.
+
+        Two deployments are identified alike if nothing differs but the number of replicas.
+        """
+        what = [replace(self.make_spec(image), num_replicas=0), self.registration]
+        digest = hashlib.sha256(msgspec.json.encode(what, order="deterministic")).hexdigest()
+        return replace(self.registration, container_name=image, deployed_as=digest)
 
 
 def make_deploy_request(
@@ -65,14 +86,24 @@ def make_deploy_request(
     Raises ClipperException for a bad value, and TypeError for an option that there is not.
     """
     check_options(options)
+    registration = names.parse_registration(
+        names.parse_model_version(name, version),
+        input_type,
+        "",
+        labels,
+        batch_size,
+        options.get("output_type", "json"),
+        options.get("cache_ttl_s"),
+    )
     return DeployRequest(
-        registration=names.parse_registration(
-            names.parse_model_version(name, version), input_type, "", labels, batch_size
-        ),
+        registration=registration,
         num_replicas=names.parse_whole_number(num_replicas, "num_replicas"),
         resources=_parse_resources(options.get("resources")),
         devices=_parse_devices(options.get("devices", ())),
         timeout_s=names.parse_seconds(options.get("timeout_s", DEPLOY_TIMEOUT_S), "timeout_s"),
+        environment=make_environment(
+            options.get("environment"), options.get("sample_input"), registration.input_type
+        ),
     )
 
 

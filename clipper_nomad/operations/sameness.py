@@ -11,7 +11,7 @@ from typing import Any
 
 from clipper_nomad.errors import ManagementError
 from clipper_nomad.management import Record
-from clipper_nomad.types import Application, ModelRegistration, Policy
+from clipper_nomad.types import Application, ModelRegistration, ModelVersion, Policy
 
 #: Clipper's name of the policy `default`.
 _CLIPPERS_DEFAULT = "DefaultOutputSelectionPolicy"
@@ -41,13 +41,22 @@ def require_same_model(wanted: ModelRegistration, registered: Record, *, with_im
         "input_type": (registered.get("input_type"), wanted.input_type),
         "labels": (labels, [label for label in wanted.labels if label]),
         "batch_size": (registered.get("batch_size"), wanted.batch_size),
+        "output_type": (registered.get("output_type"), wanted.output_type),
+        "cache_ttl_s": (registered.get("cache_ttl_s"), wanted.cache_ttl_s),
         **image,
     }
     if found := _describe(differences):
-        raise ManagementError(
-            f"Model version {wanted.model} is registered already, and a version never changes: {found}. Use "
-            "another version, or stop this one with stop_versioned_models() first."
-        )
+        raise already_registered(wanted.model, found)
+
+
+def already_registered(model: ModelVersion, difference: str = "") -> ManagementError:
+    """Return the refusal to register or deploy a version again."""
+    found = f"{difference}. Use" if difference else "use"
+    stop = f'stop_versioned_models({{"{model.name}": ["{model.version}"]}})'
+    return ManagementError(
+        f"Model version {model} is registered already, and a version never changes: {found} another version, "
+        f"or stop this one with {stop} first."
+    )
 
 
 def _describe(pairs: Mapping[str, tuple[object, object]]) -> str:

@@ -39,7 +39,7 @@ def try_function(query: Mapping[str, Any], func: Callable[[Any], Any], input_typ
     """
     try:
         parsed_type = InputType.parse(input_type)
-        inputs = [_encode_input(value, parsed_type) for value in _find_inputs(query)]
+        inputs = [encode_input(value, parsed_type) for value in _find_inputs(query)]
     except ValueError as exc:
         return f"Invalid input type or JSON key: {exc}"
     try:
@@ -69,7 +69,8 @@ def _find_inputs(query: Mapping[str, Any]) -> list[Any]:
     return list(value)
 
 
-def _encode_input(value: object, input_type: InputType) -> bytes:
+def encode_input(value: object, input_type: InputType) -> bytes:
+    """Return an input of a query as a model gets it. Raises ValueError for one that queries cannot have."""
     if input_type is InputType.STRINGS:
         return value.encode() if isinstance(value, str) else _refuse(value, "a string")
     if input_type is InputType.BYTES:

@@ -29,6 +29,26 @@ def constant(output: str) -> Model:
     return predict
 
 
+def variable(name: str) -> Model:
+    """Return a model that answers every input with a variable of its environment."""
+
+    def predict(inputs: Any) -> list[str]:
+        import os
+
+        return [os.environ.get(name, "") for _ in inputs]
+
+    return predict
+
+
+def failing_at_work() -> Model:
+    """Return a model that is loaded and fails on every input: "the tokenizer is missing"."""
+
+    def predict(_inputs: Any) -> list[str]:
+        raise RuntimeError("the tokenizer is missing")
+
+    return predict
+
+
 def loading_for_ever() -> Model:
     """Return a model whose function is never loaded."""
 

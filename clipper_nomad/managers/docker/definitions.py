@@ -175,6 +175,7 @@ def replica(cluster_name: str, record: ClusterRecord, model: ModelRecord, index:
     """Return one replica of a deployed version."""
     first_host, _, first_port = model.rpc_addresses[0].rpartition(":")
     environment = {
+        **model.environment,
         "CLIPPER_MODEL_NAME": model.model.name,
         "CLIPPER_MODEL_VERSION": model.model.version,
         "CLIPPER_INPUT_TYPE": model.input_type,

@@ -65,6 +65,7 @@ class ModelRecord:
     rpc_addresses: tuple[str, ...]
     resources: Resources = field(default_factory=Resources)
     devices: tuple[Device, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 def join(*parts: str | int) -> str:

@@ -56,6 +56,7 @@ class Replicas:
             self._rpc_addresses(),
             spec.resources,
             spec.devices,
+            spec.environment,
         )
         try:
             self._add(record, model, range(spec.num_replicas))

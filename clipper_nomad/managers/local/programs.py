@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from clipper_nomad.errors import ContainerManagerError
+from clipper_nomad.managers.local import launcher
 from clipper_nomad.managers.local.state import (
     ClusterRecord,
     FrontendRecord,
@@ -46,7 +47,10 @@ _UNQUOTABLE = re.compile(r"[\n\r\"]|\s[;#]|^'|'$")
 
 @dataclass(frozen=True)
 class Program:
-    """One process that supervisord keeps. A process whose program stays equal need not restart."""
+    """One process that supervisord keeps. A process whose program stays equal need not restart.
+
+    With `inherits` it has supervisord's environment beside its own, without it only what `launcher` keeps.
+    """
 
     name: str
     argv: tuple[str, ...]
@@ -56,6 +60,7 @@ class Program:
     start_s: int = _FRONTEND_START_S
     stop_wait_s: float = _DRAIN_TIMEOUT_S + _DRAIN_MARGIN_S
     priority: int = 100
+    inherits: bool = True
 
     @property
     def digest(self) -> str:
@@ -65,10 +70,15 @@ class Program:
 
     def render(self, process_name: str) -> str:
         """Return the section that runs this program; supervisord's log will call it `process_name`."""
-        environment = ",".join(f'{key}="{_plain(value)}"' for key, value in sorted(self.environment.items()))
+        if self.inherits:
+            argv, variables = self.argv, self.environment
+        else:
+            argv = (*launcher.COMMAND, *self.argv)
+            variables = {launcher.VARIABLE: _require_fits(launcher.pack(self.environment))}
+        environment = ",".join(f'{key}="{_plain(value)}"' for key, value in sorted(variables.items()))
         settings = {
             "process_name": process_name,
-            "command": shlex.join(_plain(part) for part in self.argv),
+            "command": shlex.join(_plain(part) for part in argv),
             "directory": _plain(str(self.directory)),
             "environment": environment,
             "priority": self.priority,
@@ -88,6 +98,15 @@ class Program:
         }
         lines = (f"{key}={str(value).replace('%', '%%')}" for key, value in settings.items())
         return f"[program:{self.name}]\n" + "\n".join(lines) + "\n"
+
+
+def _require_fits(packed: str) -> str:
+    if len(packed) > launcher.MAX_PACKED_BYTES:
+        raise ContainerManagerError(
+            f"Cannot give a replica its environment: it has {len(packed)} bytes packed, and a process takes "
+            f"{launcher.MAX_PACKED_BYTES}. Put large values into a file of the model's folder."
+        )
+    return packed
 
 
 def _plain(text: str) -> str:
@@ -206,6 +225,7 @@ def replica_program(
     """Return one replica of a deployed version, run by the interpreter that its build chose."""
     name = replica_name(model.model, replica.index)
     environment = {
+        **model.environment,
         "CLIPPER_MODEL_NAME": model.model.name,
         "CLIPPER_MODEL_VERSION": model.model.version,
         "CLIPPER_INPUT_TYPE": model.input_type,
@@ -227,6 +247,7 @@ def replica_program(
         environment,
         start_s=_REPLICA_START_S,
         priority=10,
+        inherits=False,
     )
 
 

@@ -43,7 +43,7 @@ class Replicas:
         if record.find(spec.model):
             raise messages.already_deployed(spec.model)
         self._supervisor.remove(self._kept_of(spec.model))
-        model = ModelRecord(spec.model, spec.input_type, spec.image)
+        model = ModelRecord(spec.model, spec.input_type, spec.image, environment=spec.environment)
         model = replace(model, replicas=_with_replicas(record, model, spec.num_replicas))
         started = _programs_of(self._state, record, model)
         logs.remove(self._state.logs_dir, [program.name for program in started])

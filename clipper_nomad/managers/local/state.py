@@ -10,8 +10,8 @@ import fcntl
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -41,12 +41,13 @@ class ReplicaRecord:
 
 @dataclass(frozen=True)
 class ModelRecord:
-    """A deployed model version: its bundle's path (`image`), and the replicas wanted."""
+    """A deployed model version: its bundle's path (`image`), the replicas wanted, and their environment."""
 
     model: ModelVersion
     input_type: str
     image: str
     replicas: tuple[ReplicaRecord, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from clipper_nomad.connection import ClipperConnection
 from clipper_nomad.errors import ContainerManagerError, UnconnectedException
 from clipper_nomad.managers.base import ContainerManager
 from clipper_nomad.testing.harness import Build, Harness
-from clipper_nomad.testing.models import constant, row_sums
+from clipper_nomad.testing.models import constant, row_sums, variable
 from clipper_nomad.testing.rest import RefusedError, predict, request
 from clipper_nomad.testing.waiting import eventually
 from clipper_nomad.types import ClusterSpec, DeploySpec, ModelVersion
@@ -214,7 +214,8 @@ def test_kept_state_brings_back_what_was_registered_and_the_replicas_wanted(
     connection.register_application("app", "doubles", "none", 5_000_000, on_default="wait")
     image = build(connection.cm, row_sums())
     connection.deploy_model("sums", 1, "doubles", image, num_replicas=2)
-    connection.deploy_model("sums", 2, "doubles", image, num_replicas=0)
+    other = build(connection.cm, variable("GREETING"))
+    connection.deploy_model("sums", 2, "doubles", other, num_replicas=0, environment={"GREETING": "kept"})
     connection.link_model_to_app("app", "sums")
     connection.set_model_version("sums", 1)
     connection.stop_all(keep_state=True)
@@ -229,6 +230,8 @@ def test_kept_state_brings_back_what_was_registered_and_the_replicas_wanted(
     eventually(lambda: len(again.get_all_model_replicas()) == 2, "both replicas are connected again")
     assert predict(again.get_query_addr(), "app", input=[1.0, 2.0])["output"] == 3.0
     again.set_num_replicas("sums", 1, 2)
+    answer = predict(again.get_query_addr(), "app", input=[1.0], version="2")
+    assert answer["output"] == "kept"
 
     again.stop_all()
     assert harness.is_gone()

@@ -10,7 +10,14 @@ import pytest
 from clipper_nomad.connection import ClipperConnection
 from clipper_nomad.errors import ClipperException, DeploymentError
 from clipper_nomad.testing.harness import Build, Harness
-from clipper_nomad.testing.models import constant, failing_at_load, loading_for_ever, row_sums
+from clipper_nomad.testing.models import (
+    constant,
+    failing_at_load,
+    failing_at_work,
+    loading_for_ever,
+    row_sums,
+    variable,
+)
 from clipper_nomad.testing.rest import predict
 from clipper_nomad.testing.waiting import eventually
 
@@ -66,6 +73,39 @@ def test_all_replicas_are_connected_when_a_deployment_returns(
 ) -> None:
     connection.deploy_model("sums", 1, "doubles", build(connection.cm, row_sums()), num_replicas=3)
     assert len(connection.get_all_model_replicas()) == 3
+
+
+@pytest.mark.smoke
+def test_replicas_that_are_started_later_have_the_environment_of_their_version(
+    connection: ClipperConnection, app: str, build: Build
+) -> None:
+    text = 'say "hi"; # now'
+    image = build(connection.cm, variable("GREETING"))
+    connection.deploy_model("sums", 1, "doubles", image, num_replicas=0, environment={"GREETING": text})
+    connection.link_model_to_app(app, "sums")
+    connection.set_num_replicas("sums", 1)
+    answers(connection, text)
+
+
+def test_a_version_whose_replicas_answered_a_sample_input_is_deployed(
+    connection: ClipperConnection, app: str, build: Build
+) -> None:
+    connection.deploy_model(
+        "sums", 1, "doubles", build(connection.cm, constant("one")), sample_input=[1.0, 2.0]
+    )
+    connection.link_model_to_app(app, "sums")
+    answers(connection, "one")
+
+
+def test_a_version_that_cannot_answer_its_sample_input_is_not_deployed(
+    running: Harness, connection: ClipperConnection, build: Build
+) -> None:
+    with pytest.raises(DeploymentError, match="the tokenizer is missing"):
+        connection.deploy_model(
+            "sums", 1, "doubles", build(connection.cm, failing_at_work()), sample_input=[1.0]
+        )
+    assert connection.get_all_models() == []
+    assert not [name for name in running.parts() if name.startswith("model.")]
 
 
 def test_a_version_that_is_stopped_while_it_is_deployed_is_not_registered(

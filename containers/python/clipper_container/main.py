@@ -1,8 +1,9 @@
 """The command `clipper-container`: load one model, and serve it until a signal stops it.
 
-Exit codes: 0 after a stop, 1 if the model cannot be loaded or the admin port is taken, 2 for wrong settings,
-3 if the model was saved by another Python or cloudpickle, 70 if the model hung and CLIPPER_EXIT_WHEN_HUNG is
-set, 128 + n if signal n killed it, and any other if the model's code ends the process.
+Exit codes: 0 after a stop, 1 if the model cannot be loaded or cannot answer the sample input, or the admin
+port is taken, 2 for wrong settings, 3 if the model was saved by another Python or cloudpickle, 70 if the
+model hung and CLIPPER_EXIT_WHEN_HUNG is set, 128 + n if signal n killed it, and any other if the model's code
+ends the process.
 
 The process that is started watches; its child loads the model and serves. What only the child needs is
 imported there.

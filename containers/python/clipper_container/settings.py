@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import math
 import os
 import secrets
 import socket
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +17,8 @@ from clipper_container.addresses import parse_address
 from clipper_container.input_types import InputType
 
 DEFAULT_MODEL_PATH = "/model"
+#: The variable of an input that the model answers once before it is ready: zlib's form in base64.
+SAMPLE_INPUT = "CLIPPER_SAMPLE_INPUT"
 LOG_LEVELS = ("debug", "info", "warning", "error")
 _TRUE = ("1", "true", "yes", "on")
 _FALSE = ("0", "false", "no", "off", "")
@@ -43,6 +47,7 @@ class Settings:
     exit_when_hung: bool
     drain_timeout_s: float
     log_level: str
+    sample_input: Optional[bytes] = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
@@ -64,6 +69,7 @@ class Settings:
             exit_when_hung=variables.flag("CLIPPER_EXIT_WHEN_HUNG"),
             drain_timeout_s=variables.seconds("CLIPPER_DRAIN_TIMEOUT_S", 30.0, minimum=0),
             log_level=log_level(environment),
+            sample_input=_sample_input(variables),
         )
 
 
@@ -78,6 +84,21 @@ def log_level(environment: Mapping[str, str]) -> str:
     if level not in LOG_LEVELS:
         raise SettingsError(f"CLIPPER_LOG_LEVEL is {level!r}: use one of {', '.join(LOG_LEVELS)}")
     return level
+
+
+def encode_sample(raw: bytes) -> str:
+    """Return an input, in the bytes that a model gets, as the value of SAMPLE_INPUT."""
+    return base64.b64encode(zlib.compress(raw, 9)).decode()
+
+
+def _sample_input(variables: _Variables) -> Optional[bytes]:
+    text = variables.text(SAMPLE_INPUT)
+    if not text:
+        return None
+    try:
+        return zlib.decompress(base64.b64decode(text, validate=True))
+    except (ValueError, zlib.error) as exc:
+        raise SettingsError(f"{SAMPLE_INPUT} is not compressed data in base64: {exc}") from exc
 
 
 def _input_type(variables: _Variables) -> InputType:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -52,7 +54,10 @@ def test_replicas_start_first_and_then_the_version_becomes_current(connected: Co
     assert manager.specs == [
         DeploySpec(SUM_1, "doubles", "an-image", 2, Resources(cpu=1), (Device("nvidia/gpu"),))
     ]
-    assert clipper.get_model_info("sum", 1) == {
+    info = clipper.get_model_info("sum", 1)
+    assert info is not None
+    assert len(info.pop("deployed_as")) == 64
+    assert info == {
         "model_name": "sum",
         "model_version": "1",
         "input_type": "doubles",
@@ -61,7 +66,69 @@ def test_replicas_start_first_and_then_the_version_becomes_current(connected: Co
         "model_data_path": "",
         "batch_size": 8,
         "is_current_version": True,
+        "output_type": "json",
+        "cache_ttl_s": None,
     }
+
+
+def test_the_options_of_a_deployment_reach_the_manager_and_the_registry(connected: Connected) -> None:
+    clipper, manager = connected
+    clipper.deploy_model(
+        "sum", 1, "doubles", "image", environment={"A": "b"}, output_type="string", cache_ttl_s=2
+    )
+    assert manager.specs == [DeploySpec(SUM_1, "doubles", "image", environment={"A": "b"})]
+    info = clipper.get_model_info("sum", 1)
+    assert info is not None
+    assert (info["output_type"], info["cache_ttl_s"]) == ("string", 2.0)
+
+
+def test_the_same_deployment_again_is_a_line_in_the_log(
+    connected: Connected, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    clipper, manager = connected
+    caplog.set_level(logging.INFO, "clipper")
+    for num_replicas in (2, 1):
+        clipper.build_and_deploy_model(
+            "sum", 1, "d", tmp_path, "default", ["a"], num_replicas=num_replicas, environment={"A": "b"}
+        )
+    assert caplog.messages[-1] == "Model version sum:1 is deployed already, and nothing differs"
+    assert manager.replicas == {SUM_1: 2}
+    assert clipper.get_current_model_version("sum") == "1"
+
+
+@pytest.mark.parametrize(
+    ("changed", "difference"),
+    [
+        ({"image": "other"}, "its function, its files, its packages or the options of its deployment differ"),
+        ({"environment": {"A": "c"}}, "its function, its files"),
+        ({"sample_input": [1.0]}, "its function, its files"),
+        ({"resources": Resources(cpu=2)}, "its function, its files"),
+        ({"labels": ["b"]}, r"labels differs \(\[\] is registered, not \['b'\]\)"),
+        ({"cache_ttl_s": 5}, r"cache_ttl_s differs \(None is registered, not 5"),
+    ],
+)
+def test_another_deployment_of_a_version_is_refused_with_what_to_do(
+    connected: Connected, changed: dict[str, Any], difference: str
+) -> None:
+    clipper, manager = connected
+    asked: dict[str, Any] = {"image": "image", "environment": {"A": "b"}}
+    clipper.deploy_model("sum", 1, "doubles", **asked)
+    with pytest.raises(
+        ClipperException, match=rf"never changes: {difference}.*Use another version"
+    ) as caught:
+        clipper.deploy_model("sum", 1, "doubles", **{**asked, **changed})
+    assert caught.value.msg.endswith('stop this one with stop_versioned_models({"sum": ["1"]}) first.')
+    assert manager.events == ["deploy sum:1, unregistered"]
+
+
+def test_a_version_whose_replicas_are_gone_is_not_taken_for_deployed(connected: Connected) -> None:
+    clipper, manager = connected
+    clipper.deploy_model("sum", 1, "doubles", "image")
+    manager.replicas.clear()
+    with pytest.raises(
+        ClipperException, match="is registered already, and a version never changes: use another"
+    ):
+        clipper.deploy_model("sum", 1, "doubles", "image")
 
 
 def test_a_registered_version_is_refused_before_anything_is_built_or_started(
@@ -111,6 +178,18 @@ def test_a_version_3_replica_at_one_query_frontend_counts_for_all(
     manager.rpc_version = 3
     clipper.deploy_model("sum", 1, "doubles", "image", timeout_s=5)
     assert clipper.get_current_model_version("sum") == "1"
+
+
+def test_a_sample_input_that_version_3_containers_do_not_know_is_warned_of(
+    connected: Connected, caplog: pytest.LogCaptureFixture
+) -> None:
+    clipper, manager = connected
+    clipper.deploy_model("sum", 1, "doubles", "image", sample_input=[1.0])
+    assert not [each for each in caplog.records if each.levelname == "WARNING"]
+    manager.rpc_version = 3
+    clipper.deploy_model("sum", 2, "doubles", "image", sample_input=[1.0])
+    (warning,) = [each.getMessage() for each in caplog.records if each.levelname == "WARNING"]
+    assert warning.startswith("The sample input of model version sum:2 was not tried")
 
 
 def test_without_a_query_frontend_nothing_is_ready(connected: Connected, redis_server: RedisServer) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from clipper_container.kinds.closure import save_closure
+from clipper_nomad.testing.models import variable
 from tests.support.local_clusters import LocalCluster
 from tests.support.models import row_sums
 from tests.support.processes import eventually
@@ -120,6 +121,23 @@ def test_models_are_scaled_switched_and_stopped(cli: CommandLine, tmp_path: Path
     assert cli.json("models", "show", "sums", "--version", "2")["replicas_connected"] == 2
     cli.run("models", "stop", "sums", "--version", "2")
     assert [each["version"] for each in cli.json("models", "list")] == ["1"]
+
+
+def test_a_deployment_has_its_options_from_the_command_line(cli: CommandLine, tmp_path: Path) -> None:
+    save_closure(variable("GREETING"), tmp_path)
+    deploy = ("models", "deploy", "greeting", "1", str(tmp_path), "--input-type", "strings")
+    options = ("--output-type", "string", "--cache-ttl-s", "5", "--sample-input", "[1]")
+    cli.run(*deploy, *options, "--env", "GREETING=1=1", "--env", "EMPTY=")
+    cli.run("apps", "add", "greeted", "--input-type", "strings", "--slo-micros", "5000000")
+    cli.run("apps", "link", "greeted", "greeting")
+    assert cli.json("query", "greeted", "who")["answer"]["output"] == "1=1"
+    shown = cli.json("models", "show", "greeting")
+    assert (shown["output_type"], shown["cache_ttl_s"]) == ("string", 5.0)
+    cli.run("models", "purge-cache", "greeting")
+    assert "does not exist" in cli.run("models", "purge-cache", "greeting", "--version", "2", code=1).stderr
+    assert "use NAME=VALUE" in cli.run(*deploy, "--env", "GREETING", code=2).stderr
+    cli.run("apps", "delete", "greeted")
+    cli.run("models", "stop", "greeting")
 
 
 def test_policies_are_set_and_shown(cli: CommandLine) -> None:

@@ -59,7 +59,11 @@ METHODS = {
     "test_predict_function": "query, func, input_type",
 }
 #: Methods that Clipper does not have.
-ADDED = {"set_policy": "app_name, policy", "get_policy_state": "app_name, user_id=None"}
+ADDED = {
+    "set_policy": "app_name, policy",
+    "get_policy_state": "app_name, user_id=None",
+    "purge_cache": "name, version=None",
+}
 
 
 def positional(function: Callable[..., Any]) -> str:

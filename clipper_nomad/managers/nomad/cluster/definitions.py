@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from clipper_nomad.jobspecs import (
     HostVolume,
@@ -29,6 +30,7 @@ from clipper_nomad.managers.nomad.settings import NomadSettings
 from clipper_nomad.types import ClusterSpec, DeploySpec, Device, Resources
 
 _FRONTEND_SETTINGS = ("CLIPPER_LOG_LEVEL", ALLOWED_HOSTS)
+_NO_VARIABLES: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -119,19 +121,26 @@ class Definitions:
             version=self.record.version,
             location=self.location,
             scheduling=self.settings.scheduling.with_more(self.settings.model_scheduling),
-            task=self._task(source, resources, _seed_environment(self.record)),
+            task=self._task(source, resources, _seed_environment(self.record), spec.environment),
             timings=self.settings.timings,
             model=spec.model,
             input_type=spec.input_type,
             count=spec.num_replicas,
         )
 
-    def _task(self, source: str, resources: TaskResources, environment: Mapping[str, str]) -> Task:
+    def _task(
+        self,
+        source: str,
+        resources: TaskResources,
+        environment: Mapping[str, str],
+        more: Mapping[str, str] = _NO_VARIABLES,
+    ) -> Task:
+        """Return a task; `more` are variables of this job, which win over the settings' for all."""
         return Task(
             driver=self.settings.driver,
             source=source,
             resources=resources,
-            environment={**environment, **self.settings.environment},
+            environment={**environment, **self.settings.environment, **more},
         )
 
     def _frontend_environment(self) -> dict[str, str]:

@@ -117,6 +117,16 @@ def test_replicas_know_every_frontend_and_those_of_rpc_version_3_the_first() -> 
     assert environment["CLIPPER_CLUSTER_NAME"] == "iris"
 
 
+def test_a_replica_has_its_versions_environment_below_the_managers() -> None:
+    given = {"GREETING": "hi", "CLIPPER_IP": "elsewhere"}
+    model = replace(MODEL, environment=given)
+    definition = definitions.replica("iris", RECORD, model, 0)
+    assert definition.environment["GREETING"] == "hi"
+    assert definition.environment["CLIPPER_IP"] == "f.0"
+    # Replicas that are started later are made of the label.
+    assert labels.read_model(definition.all_labels).environment == given
+
+
 def test_a_replica_runs_the_image_that_the_name_meant_when_it_was_deployed() -> None:
     definition = definitions.replica("iris", RECORD, MODEL, 0)
     assert definition.image == "sha256:abc"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import secrets
 import shlex
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from supervisor.datatypes import dict_of_key_value_pairs
 
 from clipper_nomad.errors import ContainerManagerError
-from clipper_nomad.managers.local import programs
+from clipper_nomad.managers.local import launcher, programs
 from clipper_nomad.managers.local.programs import Program
 from clipper_nomad.managers.local.state import (
     ClusterRecord,
@@ -75,6 +76,27 @@ def test_a_replica_gets_every_frontends_address_and_its_model() -> None:
     assert program.environment["CLIPPER_CLUSTER_NAME"] == "iris"
     assert program.environment["CLIPPER_ADMIN_PORT"] == "25001"
     assert program.environment["CLIPPER_EXIT_WHEN_HUNG"] == "1"
+
+
+def test_a_replica_has_its_versions_environment_below_its_own() -> None:
+    model = replace(MODEL, environment={"GREETING": 'a "b"\n', "PYTHONUNBUFFERED": ""})
+    program = programs.replica_program(STATE, RECORD, model, MODEL.replicas[0], "/env/bin/python")
+    assert program.environment["GREETING"] == 'a "b"\n'
+    assert program.environment["PYTHONUNBUFFERED"] == "1"
+    parser = configparser.ConfigParser(strict=False)
+    parser.read_string(program.render("model.m.1.0.x"))
+    section = parser["program:model.m.1.0"]
+    (packed,) = dict_of_key_value_pairs(section["environment"]).values()
+    assert launcher.unpack(packed) == program.environment
+    assert shlex.split(section["command"]) == [*launcher.COMMAND, *program.argv]
+
+
+def test_an_environment_that_no_process_takes_is_refused() -> None:
+    # Random characters, which cannot be compressed.
+    model = replace(MODEL, environment={"A": secrets.token_hex(200_000)})
+    program = programs.replica_program(STATE, RECORD, model, MODEL.replicas[0], "/env/bin/python")
+    with pytest.raises(ContainerManagerError, match="Cannot give a replica its environment"):
+        program.render("model.m.1.0.x")
 
 
 def test_redis_listens_to_this_machine_wherever_the_frontends_listen() -> None:

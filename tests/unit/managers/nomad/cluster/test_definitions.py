@@ -18,6 +18,7 @@ from clipper_nomad.jobspecs import (
     Scheduling,
     Spread,
     TaskResources,
+    render,
 )
 from clipper_nomad.managers.nomad import ConsulDNS, FabioLoadBalancer, NomadContainerManager
 from clipper_nomad.managers.nomad.cluster import records
@@ -210,6 +211,13 @@ def test_all_jobs_share_their_scheduling_and_models_add_to_it() -> None:
     assert own.location == LOCATION
     assert own.scheduling == Scheduling("gpus", 70, (linux, gpu), (fast, near), (pool,))
     assert definitions(scheduling=common).model(SPEC, "image@1").scheduling == common
+
+
+def test_the_variables_of_a_version_win_over_those_of_all_tasks() -> None:
+    spec = replace(SPEC, environment={"GREETING": "hi", "CLIPPER_LOG_LEVEL": "debug"})
+    environment = model(spec=spec, environment={"GREETING": "ho", "OTHER": "x"}).task.environment
+    assert (environment["GREETING"], environment["OTHER"]) == ("hi", "x")
+    assert 'GREETING                = "hi"' in render(model(spec=spec))
 
 
 def test_a_model_s_job_is_what_is_to_be_deployed() -> None:
