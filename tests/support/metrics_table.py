@@ -19,6 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from clipper_container.metrics import ModelMetrics
 from clipper_container.wire import STATUS_MODEL_ERROR, STATUS_TOO_LATE
 from clipper_frontend.management.metrics import ManagementMetrics
+from clipper_frontend.query.feedback.guesses import Guesses
 from clipper_frontend.query.http.connections import Connections
 from clipper_frontend.query.metrics import metrics_source
 from tests.support.paths import REPOSITORY
@@ -54,7 +55,9 @@ def query_frontend_metrics() -> list[Described]:
     simulation.run_until(2.0)
     connections = Connections()
     connections.refused_total[413] += 1
-    source = metrics_source(simulation.routes, simulation.serving, simulation.sessions, connections)
+    source = metrics_source(
+        simulation.routes, simulation.serving, simulation.sessions, connections, Guesses(lambda: 0.0)
+    )
     return _describe(source())
 
 

@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector, CollectorRegistry
 
 from clipper_container.logs import printable
 from clipper_container.wire import V3
+from clipper_frontend.query.feedback.guesses import Guesses
 from clipper_frontend.query.http.connections import Connections
 from clipper_frontend.query.prediction.statistics import Histogram
 from clipper_frontend.query.rpc.sessions import Sessions
@@ -25,18 +26,24 @@ _VERSION = ["model", "version"]
 
 
 def metrics_source(
-    routes: Routes, serving: Serving, sessions: Sessions, connections: Connections
+    routes: Routes, serving: Serving, sessions: Sessions, connections: Connections, guesses: Guesses
 ) -> Callable[[], bytes]:
     """Return a function that returns all metrics in Prometheus's text format."""
     registry = CollectorRegistry()
-    registry.register(_QueryCollector(routes, serving, sessions, connections))
+    registry.register(_QueryCollector(routes, serving, sessions, connections, guesses))
     return lambda: generate_latest(registry)
 
 
 class _QueryCollector(Collector):
     def __init__(
-        self, routes: Routes, serving: Serving, sessions: Sessions, connections: Connections
+        self,
+        routes: Routes,
+        serving: Serving,
+        sessions: Sessions,
+        connections: Connections,
+        guesses: Guesses,
     ) -> None:
+        self._guesses = guesses
         self._connections = connections
         self._routes = routes
         self._serving = serving
@@ -75,6 +82,9 @@ class _QueryCollector(Collector):
             self._sessions.strangers.dropped_messages,
         )
 
+        yield CounterMetricFamily(
+            "clipper_wrong_query_ids", "Feedback with a query id that was never given", self._guesses.total
+        )
         yield GaugeMetricFamily("clipper_connections", "Open client connections", len(self._connections))
         refused = CounterMetricFamily(
             "clipper_refused_requests", "Requests refused before they were read in full", labels=["status"]

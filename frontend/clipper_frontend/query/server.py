@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import datetime
 import logging
+import secrets
 import time
 from importlib.metadata import version as distribution_version
 
@@ -38,6 +39,7 @@ logger = logging.getLogger("clipper.query")
 
 _LISTEN_BACKLOG = 1024
 _JOIN_RETRY_S = 1.0
+_KEY_BYTES = 32
 
 
 class QueryFrontend:
@@ -50,7 +52,7 @@ class QueryFrontend:
         self._follower = Follower(redis, self, frontend_id=settings.frontend_id)
         self._mirror = self._follower.mirror
         self._timers = Timers()
-        self._query_ids = QueryIds()
+        self._query_ids = QueryIds(secrets.token_bytes(_KEY_BYTES))
         predictions = Predictions(PredictionCache(settings.prediction_cache_bytes), self._timers.wake)
         self._serving = Serving(predictions, self._timers.due_sooner, self._query_ids.next)
         self._selecting = Selecting(self._serving)
@@ -106,7 +108,9 @@ class QueryFrontend:
     async def _listen(self) -> tuple[str, str]:
         common = self._settings.common
         updates = self._feedback.handler(self._selecting, self._mirror, self._query_ids)
-        metrics = metrics_source(self._routes, self._serving, self._sessions, self._connections)
+        metrics = metrics_source(
+            self._routes, self._serving, self._sessions, self._connections, self._feedback.guesses
+        )
         admin = AdminHandler(self._readiness, metrics, updates)
         rest = RestHandler(self._routes, self._serving, self._selecting, self._readiness, admin, updates)
         rest_address = await self._serve(

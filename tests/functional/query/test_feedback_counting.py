@@ -193,3 +193,26 @@ def _answered_batches(admin: str) -> float:
     _, text = request(admin, "GET", "/metrics")
     lines = [line for line in text.decode().splitlines() if line.startswith("clipper_batch_size_count")]
     return sum(float(line.rpartition(" ")[2]) for line in lines)
+
+
+def test_ids_that_are_guessed_hit_nothing_are_counted_and_end_in_a_refusal() -> None:
+    with Cluster(2) as guessed:
+        serve_two(guessed)
+        add_app(guessed, "vote", ENSEMBLE)
+        here, elsewhere = guessed.frontends
+        mine = query(here, "vote")
+        others = {query(here, "vote", float(number)) for number in range(50)}
+        assert not others & {mine + step for step in range(-1000, 1000)}
+        # At the frontend that gave the answers, and at one that hands the guesses over.
+        for frontend in (here, elsewhere):
+            answers = [update(frontend, "vote", query_id=mine + 1 + n, label=RIGHT) for n in range(40)]
+            assert {status for status, _ in answers[:25]} == {200}
+            assert all(answer == LATE for status, answer in answers if status == 200)
+            status, refusal = answers[-1]
+            assert status == 429
+            assert refusal["error"] == "Too many wrong query ids"
+            assert update(frontend, "vote", query_id=mine, label=RIGHT)[0] == 429
+        assert not counters(guessed, "vote")
+        metrics = request(here.rest, "GET", "/metrics")[1].decode()
+        (line,) = [one for one in metrics.splitlines() if one.startswith("clipper_wrong_query_ids_total")]
+        assert float(line.split()[1]) >= 60

@@ -6,6 +6,7 @@ from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from clipper_frontend.query.feedback.guesses import Guesses
 from clipper_frontend.query.metrics import metrics_source
 from tests.unit.query.simulation import Simulation
 
@@ -17,7 +18,9 @@ def test_a_label_shows_no_control_character_and_no_mark_of_direction() -> None:
         simulation.application(name)
         simulation.routes.applications[name].statistics.queries = 1
     connections: Any = _NoConnections()
-    text = metrics_source(simulation.routes, simulation.serving, simulation.sessions, connections)().decode()
+    guesses = Guesses(lambda: 0.0)
+    source = metrics_source(simulation.routes, simulation.serving, simulation.sessions, connections, guesses)
+    text = source().decode()
     assert all(line.isprintable() for line in text.splitlines())
     families = {family.name: family for family in text_string_to_metric_families(text)}
     labels = {sample.labels["app"] for sample in families["clipper_queries"].samples}

@@ -3,7 +3,10 @@
 Feedback travels in the body of POST /feedback on the other frontend's admin port. There is one queue for each
 other frontend: feedback that arrives while a request is in flight goes with the next one.
 
-    {"feedback": [[application, query id, label], …]}     {"answers": [[status, body], …]}
+    {"feedback": [[application, query id, label], …]}
+    {"answers": [[status, body], …], "guessed": [index, …]}
+
+`guessed` are those whose query id the other frontend never gave.
 """
 
 from __future__ import annotations
@@ -44,6 +47,7 @@ class _Request(msgspec.Struct):
 
 class _Response(msgspec.Struct):
     answers: list[tuple[int, msgspec.Raw]]
+    guessed: list[int] = []
 
 
 _decode_request = msgspec.json.Decoder(_Request).decode
@@ -61,9 +65,25 @@ def decode_request(body: bytes) -> list[OneFeedback]:
         raise ValueError(str(error)) from error
 
 
-def encode_response(answers: Sequence[tuple[int, bytes]]) -> bytes:
-    """Return the response to a handover: status and JSON body for each feedback, in order."""
-    return b'{"answers":[%b]}' % b",".join([b"[%d,%b]" % answer for answer in answers])
+def encode_response(answers: Sequence[tuple[int, bytes]], guessed: Sequence[int] = ()) -> bytes:
+    """Return the response to a handover: status and JSON body for each feedback, in order.
+
+    `guessed` are the indexes of those whose query id was never given.
+    """
+    listed = b",".join([b"[%d,%b]" % answer for answer in answers])
+    return b'{"answers":[%b]%b}' % (listed, b',"guessed":' + msgspec.json.encode(guessed) if guessed else b"")
+
+
+def _ignore() -> None:
+    """Ignore that a query id was never given."""
+
+
+class _Handed(NamedTuple):
+    """Feedback on its way to another frontend."""
+
+    feedback: OneFeedback
+    respond: Respond
+    guessed: Callable[[], None]
 
 
 class Handover:
@@ -73,17 +93,24 @@ class Handover:
         self._session: aiohttp.ClientSession | None = None
         self._peers: dict[str, _Peer] = {}
 
-    def hand(self, address: str, feedback: OneFeedback, respond: Respond) -> None:
+    def hand(
+        self,
+        address: str,
+        feedback: OneFeedback,
+        respond: Respond,
+        guessed: Callable[[], None] = _ignore,
+    ) -> None:
         """Hand feedback to the frontend at this address, and pass its response on.
 
-        Without a response that is a 503: feedback that is sent again still counts once.
+        `guessed` is called if that frontend never gave the query id. Without a response that is a 503:
+        feedback that is sent again still counts once.
         """
         if self._session is None:
             self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_TIMEOUT_S))
         peer = self._peers.get(address)
         if peer is None:
             peer = self._peers[address] = _Peer(self._session, address, self._done)
-        peer.add(feedback, respond)
+        peer.add(_Handed(feedback, respond, guessed))
 
     async def close(self) -> None:
         """Stop handing over, and refuse the feedback that waits."""
@@ -105,15 +132,15 @@ class _Peer:
         self._session = session
         self._address = address
         self._done = done
-        self._waiting: list[tuple[OneFeedback, Respond]] = []
-        self._sent: list[tuple[OneFeedback, Respond]] = []
+        self._waiting: list[_Handed] = []
+        self._sent: list[_Handed] = []
         self._task = asyncio.create_task(self._run(), name=f"handover to {address}")
 
-    def add(self, feedback: OneFeedback, respond: Respond) -> None:
+    def add(self, handed: _Handed) -> None:
         if len(self._waiting) >= _MAX_WAITING:
-            respond(503, _unreachable(self._address, "too much feedback waits for it"))
+            handed.respond(503, _unreachable(self._address, "too much feedback waits for it"))
         else:
-            self._waiting.append((feedback, respond))
+            self._waiting.append(handed)
 
     async def close(self) -> None:
         await end_task(self._task)
@@ -126,7 +153,7 @@ class _Peer:
                 self._waiting[_MAX_PER_REQUEST:],
             )
             try:
-                answers = await self._post([feedback for feedback, _ in self._sent])
+                response = await self._post([handed.feedback for handed in self._sent])
             except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as exc:
                 problem = str(exc) or type(exc).__name__
                 logger.warning(
@@ -134,26 +161,30 @@ class _Peer:
                 )
                 self._refuse(self._sent, problem)
             else:
-                for (_, respond), (status, body) in zip(self._sent, answers, strict=True):
-                    respond(status, bytes(body))
+                for index in response.guessed:
+                    self._sent[index].guessed()
+                for handed, (status, body) in zip(self._sent, response.answers, strict=True):
+                    handed.respond(status, bytes(body))
             self._sent = []
         self._done(self._address)
 
-    async def _post(self, feedback: Sequence[OneFeedback]) -> list[tuple[int, msgspec.Raw]]:
+    async def _post(self, feedback: Sequence[OneFeedback]) -> _Response:
         body = msgspec.json.encode({"feedback": feedback})
         url = f"http://{self._address}{FEEDBACK_PATH.decode()}"
         async with self._session.post(url, data=body) as response:
             text = await response.read()
         if response.status != 200:
             raise ValueError(f"status {response.status}: {text[:200].decode(errors='replace')}")
-        answers = _decode_response(text).answers
-        if len(answers) != len(feedback):
-            raise ValueError(f"{len(answers)} answers to {len(feedback)} feedbacks")
-        return answers
+        decoded = _decode_response(text)
+        if len(decoded.answers) != len(feedback):
+            raise ValueError(f"{len(decoded.answers)} answers to {len(feedback)} feedbacks")
+        if any(not 0 <= index < len(feedback) for index in decoded.guessed):
+            raise ValueError(f"{decoded.guessed} are not among {len(feedback)} feedbacks")
+        return decoded
 
-    def _refuse(self, handed: Sequence[tuple[OneFeedback, Respond]], problem: str) -> None:
-        for _, respond in handed:
-            respond(503, _unreachable(self._address, problem))
+    def _refuse(self, handed: Sequence[_Handed], problem: str) -> None:
+        for each in handed:
+            each.respond(503, _unreachable(self._address, problem))
 
 
 def _unreachable(address: str, problem: str) -> bytes:

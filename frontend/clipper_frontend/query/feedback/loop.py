@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from clipper_frontend.query.feedback.guesses import Guesses
 from clipper_frontend.query.feedback.handover import Handover
 from clipper_frontend.query.feedback.learners import PolicyLearners
 from clipper_frontend.query.feedback.memory import FeedbackMemory
@@ -44,12 +45,15 @@ class FeedbackLoop:
         self.learners = PolicyLearners(store, self._memory, limits.max_users)
         self._writer = FeedbackWriter(store, limits.max_users, self.learners.wake)
         self._handover = Handover()
+        self.guesses = Guesses(time.monotonic)
 
     def handler(self, selecting: Selecting, mirror: Mirror, query_ids: QueryIds) -> UpdateHandler:
         """Return the handler of update calls."""
         origins, outputs = _Origins(mirror, query_ids), _Outputs(selecting)
         return UpdateHandler(
-            Collaborators(self.learners, self._memory, self._writer, self._handover, origins, outputs)
+            Collaborators(
+                self.learners, self._memory, self._writer, self._handover, origins, outputs, self.guesses
+            )
         )
 
     def start(self) -> None:
@@ -73,6 +77,9 @@ class _Origins:
 
     def is_own(self, query_id: int) -> bool:
         return number_of(query_id) in self._query_ids.numbers
+
+    def was_issued(self, query_id: int) -> bool:
+        return self._query_ids.was_issued(query_id)
 
     def admin_address(self, query_id: int) -> str | None:
         frontend = self._mirror.frontends_by_number.get(number_of(query_id))

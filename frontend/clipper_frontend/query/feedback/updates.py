@@ -7,6 +7,7 @@ input, label) it counts at least once, since nothing distinguishes a repetition 
     {"feedback":"duplicate"}    there was feedback for this query before; nothing is counted
     {"feedback":"late"}         the answer to this query is not remembered any more; nothing is counted
     400                         the body or the label cannot be used, or the query was another application's
+    429                         too many ids that no frontend gave came from this client (guesses.py)
     503                         not acknowledged: send it again
 """
 
@@ -15,11 +16,13 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final, NamedTuple, Protocol
 
 from clipper_frontend.errors import UnfitLabel
 from clipper_frontend.query.bodies.answers import error_body
 from clipper_frontend.query.bodies.refusals import BadRequest
+from clipper_frontend.query.feedback.guesses import Guesses
 from clipper_frontend.query.feedback.handover import (
     Handover,
     OneFeedback,
@@ -27,27 +30,29 @@ from clipper_frontend.query.feedback.handover import (
     decode_request,
     encode_response,
 )
-from clipper_frontend.query.feedback.learner import PolicyLearner
 from clipper_frontend.query.feedback.learners import PolicyLearners
 from clipper_frontend.query.feedback.memory import FeedbackMemory, Gone, Remembered
+from clipper_frontend.query.feedback.pending import (
+    ACCEPTED,
+    DUPLICATE,
+    RECEIVED,
+    TEXT,
+    BatchResponse,
+    PendingFeedback,
+    PendingInput,
+)
 from clipper_frontend.query.feedback.writer import FeedbackWriter
-from clipper_frontend.query.http.exchange import Exchange
+from clipper_frontend.query.http.exchange import Connection, Exchange
 from clipper_frontend.query.serving.application import Application
-from clipper_frontend.registry.selection import Addition
 from clipper_frontend.selection.contract import Selection
 from clipper_frontend.selection.losses import Label
 
-_TEXT: Final = b"text/plain; charset=utf-8"
-_RECEIVED: Final = b"Feedback received? 1"
-_ACCEPTED: Final = b'{"feedback":"accepted"}'
-_DUPLICATE: Final = b'{"feedback":"duplicate"}'
 _LATE: Final = b'{"feedback":"late"}'
-_NOT_COUNTED: Final = error_body(
-    "Feedback not counted", "Redis cannot be written: send the feedback again in a moment"
-)
-_NOT_ACKNOWLEDGED: Final = error_body(
-    "Feedback not acknowledged",
-    "Redis gives no answer: send the feedback again in a moment; with a query_id it counts once",
+
+_GUESSED: Final = error_body(
+    "Too many wrong query ids",
+    "no query frontend gave them: send query_id as it was answered, an integer of 53 bits, and try again in "
+    "a minute",
 )
 
 Outputs = Mapping[int, bytes | None]
@@ -68,6 +73,9 @@ class Origins(Protocol):
     def is_own(self, query_id: int) -> bool:
         """Return whether this frontend gave the answer."""
 
+    def was_issued(self, query_id: int) -> bool:
+        """Return whether this frontend gave an id that has its number, or it is a guess."""
+
     def admin_address(self, query_id: int) -> str | None:
         """Return the admin address of the frontend that did, as host:port; None if it is gone."""
 
@@ -81,6 +89,7 @@ class Collaborators(NamedTuple):
     handover: Handover
     origins: Origins
     outputs: OutputSource
+    guesses: Guesses
 
 
 class UpdateHandler:
@@ -88,7 +97,7 @@ class UpdateHandler:
 
     def __init__(self, collaborators: Collaborators) -> None:
         self._collaborators = collaborators
-        self._counting: dict[int, _PendingFeedback] = {}
+        self._counting: dict[int, PendingFeedback] = {}
 
     def update(self, application: Application, exchange: Exchange) -> None:
         """Answer an update call of a client."""
@@ -100,7 +109,7 @@ class UpdateHandler:
             return
         application.statistics.feedback += 1
         if feedback.query_id is not None:
-            self._by_query(OneFeedback(application.name, feedback.query_id, feedback.label), exchange.respond)
+            self._by_query(OneFeedback(application.name, feedback.query_id, feedback.label), exchange)
         elif feedback.input is not None:
             self._by_input(application, feedback.user, feedback.input, feedback.label, exchange)
 
@@ -114,34 +123,44 @@ class UpdateHandler:
         if not handed:
             exchange.respond(200, encode_response(()))
             return
-        response = _BatchResponse(exchange, len(handed))
+        response = BatchResponse(exchange, len(handed))
         for index, feedback in enumerate(handed):
             if self._collaborators.origins.is_own(feedback.query_id):
-                self._count(feedback, response.put(index))
+                self._count(feedback, response.put(index), partial(response.guessed, index))
             else:
                 response.put(index)(200, _LATE)
 
     # -- by query id ---------------------------------------------------------------------------------------
 
-    def _by_query(self, feedback: OneFeedback, respond: Respond) -> None:
-        origins = self._collaborators.origins
+    def _by_query(self, feedback: OneFeedback, exchange: Exchange) -> None:
+        origins, guesses = self._collaborators.origins, self._collaborators.guesses
+        respond, connection = exchange.respond, exchange.connection
+        if guesses.slows(lambda: connection.peer):
+            respond(429, _GUESSED)
+            return
+        guessed = partial(_note_guess, guesses, connection)
         if origins.is_own(feedback.query_id):
-            self._count(feedback, respond)
+            self._count(feedback, respond, guessed)
             return
         address = origins.admin_address(feedback.query_id)
         if address is None:
             respond(200, _LATE)
         else:
-            self._collaborators.handover.hand(address, feedback, respond)
+            self._collaborators.handover.hand(address, feedback, respond, guessed)
 
-    def _count(self, feedback: OneFeedback, respond: Respond) -> None:
+    def _count(self, feedback: OneFeedback, respond: Respond, guessed: Callable[[], None]) -> None:
         found = self._collaborators.memory.take(feedback.query_id)
         if isinstance(found, Remembered):
             self._count_once(feedback, found, respond)
         elif found is Gone.TAKEN:
             self._counting[feedback.query_id].also(respond)
+        elif found is Gone.USED:
+            respond(200, DUPLICATE)
         else:
-            respond(200, _DUPLICATE if found is Gone.USED else _LATE)
+            if not self._collaborators.origins.was_issued(feedback.query_id):
+                self._collaborators.guesses.total += 1
+                guessed()
+            respond(200, _LATE)
 
     def _count_once(self, feedback: OneFeedback, remembered: Remembered, respond: Respond) -> None:
         query_id, learner = feedback.query_id, remembered.learner
@@ -158,9 +177,9 @@ class UpdateHandler:
             return
         if not additions:
             memory.use_up(query_id)
-            respond(200, _ACCEPTED)
+            respond(200, ACCEPTED)
             return
-        counting = _PendingFeedback(query_id, remembered, additions, respond, self._counted)
+        counting = PendingFeedback(query_id, remembered, additions, respond, self._counted)
         self._counting[query_id] = counting
         self._collaborators.writer.add(additions, counting)
 
@@ -180,7 +199,7 @@ class UpdateHandler:
         learner = self._collaborators.learners.find(application.name)
         # An application without its models has no learner, even if one is still known here.
         if learner is None or application.learner is not learner:
-            exchange.respond(200, _RECEIVED, _TEXT)
+            exchange.respond(200, RECEIVED, TEXT)
             return
         selection = learner.selector(user).select(user, random.random)
 
@@ -190,7 +209,7 @@ class UpdateHandler:
             except UnfitLabel as exc:
                 exchange.respond(400, error_body("Unfit feedback", str(exc)))
                 return
-            self._collaborators.writer.add(additions, _PendingInput(learner, additions, exchange))
+            self._collaborators.writer.add(additions, PendingInput(learner, additions, exchange))
 
         if learner.measures:
             self._collaborators.outputs.gather(application, selection, payload, learn)
@@ -198,92 +217,5 @@ class UpdateHandler:
             learn({})
 
 
-class _PendingFeedback:
-    """Feedback by query id on its way to Redis, and the clients that wait for its outcome."""
-
-    __slots__ = ("_additions", "_counted", "_first", "_others", "_query_id", "_remembered")
-
-    def __init__(
-        self,
-        query_id: int,
-        remembered: Remembered,
-        additions: list[Addition],
-        respond: Respond,
-        counted: Callable[[int, Remembered, bool], None],
-    ) -> None:
-        self._query_id = query_id
-        self._remembered = remembered
-        self._additions = additions
-        self._first: Respond | None = respond
-        self._others: list[Respond] = []
-        self._counted = counted
-
-    def also(self, respond: Respond) -> None:
-        """Add a client that sent the same feedback; it does not wait if Redis gave no answer."""
-        if self._first is None:
-            respond(503, _NOT_ACKNOWLEDGED)
-        else:
-            self._others.append(respond)
-
-    def settled(self, written: bool) -> None:
-        """Note the outcome, and answer the clients that still wait."""
-        self._counted(self._query_id, self._remembered, written)
-        if written:
-            self._remembered.learner.counted(self._additions)
-        first, others = self._first, self._others
-        if first is not None:
-            first(*((200, _ACCEPTED) if written else (503, _NOT_COUNTED)))
-        for respond in others:
-            respond(*((200, _DUPLICATE) if written else (503, _NOT_COUNTED)))
-
-    def delayed(self) -> None:
-        """Answer all waiting clients: the outcome is not known yet."""
-        if self._first is not None:
-            self._first(503, _NOT_ACKNOWLEDGED)
-            self._first = None
-        for respond in self._others:
-            respond(503, _NOT_ACKNOWLEDGED)
-        self._others.clear()
-
-
-class _PendingInput:
-    """Feedback in Clipper's form on its way to Redis."""
-
-    __slots__ = ("_additions", "_exchange", "_learner")
-
-    def __init__(self, learner: PolicyLearner, additions: list[Addition], exchange: Exchange) -> None:
-        self._learner = learner
-        self._additions = additions
-        self._exchange = exchange
-
-    def settled(self, written: bool) -> None:
-        """Note the outcome, and answer unless delayed() did."""
-        if written:
-            self._learner.counted(self._additions)
-            self._exchange.respond(200, _RECEIVED, _TEXT)
-        else:
-            self._exchange.respond(503, _NOT_COUNTED)
-
-    def delayed(self) -> None:
-        """Answer that the outcome is not known yet."""
-        self._exchange.respond(503, _NOT_ACKNOWLEDGED)
-
-
-class _BatchResponse:
-    """Collects the responses to feedback that was handed over together."""
-
-    def __init__(self, exchange: Exchange, count: int) -> None:
-        self._exchange = exchange
-        self._responses: list[tuple[int, bytes]] = [(0, b"")] * count
-        self._missing = count
-
-    def put(self, index: int) -> Respond:
-        """Return the function that receives the response to one of them."""
-
-        def respond(status: int, body: bytes) -> None:
-            self._responses[index] = (status, body)
-            self._missing -= 1
-            if not self._missing:
-                self._exchange.respond(200, encode_response(self._responses))
-
-        return respond
+def _note_guess(guesses: Guesses, connection: Connection) -> None:
+    guesses.note(connection.peer)

@@ -19,6 +19,10 @@ class Handler(Protocol):
 class Connection(Protocol):
     """The receiver of an exchange's answer."""
 
+    @property
+    def peer(self) -> str:
+        """Return the client's IP address."""
+
     def deliver(self, exchange: Exchange, status: int, body: bytes, content_type: bytes) -> None:
         """Write the answer once those to earlier requests are written."""
 

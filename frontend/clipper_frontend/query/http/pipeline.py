@@ -153,6 +153,12 @@ class Pipeline(asyncio.Protocol):
         """Close at once; unsent answers are lost."""
         self._transport.abort()
 
+    @property
+    def peer(self) -> str:
+        """Return the client's IP address; empty if it has none."""
+        name = self._transport.get_extra_info("peername")
+        return str(name[0]) if isinstance(name, tuple) else ""
+
     def deliver(self, exchange: Exchange, status: int, body: bytes, content_type: bytes) -> None:
         """Write an answer, or keep it until those before it are written. Only Exchange.respond calls it."""
         pending = self._pending
