@@ -50,7 +50,7 @@ def run_arrivals(
 
 
 class OpenLoop:
-    """Sends each query when it is due, on a connection that is free, or on a new one.
+    """Sends each query when it is due, on a free connection, or on a new one.
 
     `numbers` holds, for each of `answers`, the first number that was asked.
     """
@@ -65,7 +65,7 @@ class OpenLoop:
         self._random = random.Random()  # no seed: a query asked before would be answered from the cache
 
     async def run(self, seconds: float, per_s: float) -> float:
-        """Send for `seconds`, wait for what is on its way, and return how long all took."""
+        """Send for `seconds`, wait for the outstanding answers, and return the whole time."""
         started_s = due_s = time.perf_counter()
         async with asyncio.TaskGroup() as queries:
             while due_s - started_s < seconds:
@@ -120,7 +120,7 @@ def _summarise(answers: list[Answer], unanswered: int, seconds: float, limit_s: 
 
 
 def main() -> None:
-    """Run one load and print what came of it."""
+    """Run one load and print its outcome."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("address")
     parser.add_argument("app")

@@ -36,11 +36,11 @@ class BareProtocol(asyncio.Protocol):
         self._feed = httptools.HttpRequestParser(self).feed_data
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep where answers go."""
+        """Keep the transport for answers."""
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        """Parse what arrived."""
+        """Parse the data."""
         self._feed(data)
 
     def on_body(self, body: bytes) -> None:

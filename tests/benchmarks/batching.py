@@ -22,7 +22,7 @@ CLASSES = 10
 CONNECTIONS = 64
 SLO_S = 0.02
 MAX_DEFAULTS_PERCENT = 1.0
-#: Batches of one are given all the time they want, so that their throughput is not cut by refusals.
+#: Batches of one have no deadline to miss, so that refusals do not cut their throughput.
 UNHURRIED_SLO_S = 5.0
 IMAGES = Queries(features=FEATURES, decimals=4)
 
@@ -52,7 +52,7 @@ def measure_batching(plan: Plan) -> list[Figure]:
             (_run(cluster, "learnt", plan.round_s), _run(cluster, "one", plan.round_s))
             for _ in range(plan.rounds)
         ]
-    # Defaults of the learnt one are a figure of their own; they are not counted as useful.
+    # Defaults with learnt batches are a figure of their own; they do not count as useful.
     comparison = Comparison(
         [Pair(a.wrk, b.wrk, a.per_s, b.per_s, a.wrk.errors == 0 and b.is_clean) for a, b in rounds]
     )
@@ -60,7 +60,7 @@ def measure_batching(plan: Plan) -> list[Figure]:
     p99_ms = median(run.wrk.p99_ms for run in learnt)
     defaults = 100 * median(run.default_fraction for run in learnt)
     why = comparison.invalid_because
-    # A refusal is quick: the latency of mostly refusals says nothing of the model's answers.
+    # Refusals are quick: if most answers are refusals, their latency does not show the model's.
     p99_why = why or ("mostly refusals" if defaults > MAX_DEFAULTS_PERCENT else "")
     raw = [{"learnt": asdict(ours), "one": asdict(one)} for ours, one in rounds]
     return [

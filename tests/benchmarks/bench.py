@@ -1,4 +1,4 @@
-"""`make bench`: measure every promised figure in one run, print them and keep them."""
+"""`make bench`: every promised figure, measured in one run, printed and kept."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ _PARTS: dict[str, Callable[[Plan], list[Figure]]] = {
 
 
 def main() -> int:
-    """Run the benchmarks; the exit status is 1 where a target is missed."""
+    """Run the benchmarks; the exit status is 1 if a target is missed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--quick", action="store_true", help="a quick look, which keeps nothing unless --results"
+        "--quick", action="store_true", help="measure for a short time, and keep nothing without --results"
     )
-    parser.add_argument("--only", nargs="+", choices=["throughput", *_PARTS], help="leave the others out")
-    parser.add_argument("--results", type=Path, help=f"where results are kept (default: {RESULTS.name}/)")
+    parser.add_argument("--only", nargs="+", choices=["throughput", *_PARTS], help="measure these alone")
+    parser.add_argument("--results", type=Path, help=f"the folder of the results (default: {RESULTS.name}/)")
     given = parser.parse_args()
     plan = QUICK if given.quick else WHOLE
     results: Path | None = given.results or (None if given.quick or given.only else RESULTS)

@@ -47,7 +47,7 @@ def _measure(checkout: Path) -> dict[str, float]:
     """Return each throughput ratio of one quick run in a checkout."""
     with tempfile.TemporaryDirectory() as results:
         command = [str(checkout / ".ci" / "bench"), "--quick", "--only", "throughput", "--results", results]
-        # The exit status only says whether the targets of the whole run are met.
+        # The exit status only shows whether the targets of the whole run are met.
         subprocess.run(command, cwd=checkout, stdout=sys.stderr, env=_environment(), check=False)
         figures = json.loads((Path(results) / "figures.json").read_text())["figures"]
     return {figure["name"]: figure["measured"] for figure in figures}

@@ -19,7 +19,7 @@ TARGET_PER_S = 5000
 _APP = "bandit"
 _POLICY = {"name": "exp3", "loss": "zero_one"}
 _CONNECTIONS = 32
-#: What of one round is remembered with room to spare.
+#: Few enough that a frontend remembers all queries of a round.
 _PER_CONNECTION = 500
 #: Requests that are sent at once, so that the client costs less than the frontend.
 _PIPELINED = 16

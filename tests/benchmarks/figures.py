@@ -1,4 +1,4 @@
-"""A benchmark's figures: what was measured, what was promised, and how they are shown and kept."""
+"""A benchmark's figures: measured beside promised numbers, printed and kept."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rich.table import Table
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured number beside its target. `at_most` says which side is good, `raw` what it is from.
+    """One measured number beside its target. With `at_most` less is good; `raw` has the runs behind it.
 
     One with `invalid_because` says nothing, on whichever side of its target it is.
     """
@@ -54,7 +54,7 @@ def show(figures: Sequence[Figure]) -> None:
 
 
 def keep(figures: Sequence[Figure], path: Path) -> None:
-    """Write all figures with their raw results and what the machine is."""
+    """Write all figures with their raw results and a description of the machine."""
     machine = {"python": platform.python_version(), "system": platform.platform(), "cores": os.cpu_count()}
     kept = [{**asdict(figure), "met": figure.met} for figure in figures]
     path.write_text(json.dumps({"machine": machine, "figures": kept}, indent=1) + "\n")

@@ -10,7 +10,7 @@ import os
 import time
 from pathlib import Path
 
-#: Others may use so much, in processor cores.
+#: The processor cores that other processes may use in a valid run.
 MAX_OTHERS_CORES = 0.15
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _IDLE_FIELDS = (3, 4)  # idle and iowait, in /proc/stat
@@ -18,7 +18,7 @@ _PARENT, _FIRST_TIME, _AFTER_TIMES = 1, 11, 15  # in /proc/<pid>/stat, behind th
 
 
 class OthersWatch:
-    """Measures, from its making on, what processes used that are neither this one nor descend from it."""
+    """Measures the use of all processes but this one and its descendants, from its construction on."""
 
     def __init__(self) -> None:
         self._started_s = time.monotonic()

@@ -1,4 +1,4 @@
-"""Twice what a model can do, arriving in an open loop."""
+"""A load of twice a model's capacity, arriving in an open loop."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Overload:
 
     @property
     def capacity_per_s(self) -> float:
-        """Return what a closed loop got out of the model."""
+        """Return the model's throughput in a closed loop."""
         return self.capacity.useful / self.capacity.seconds
 
     @property
@@ -59,7 +59,7 @@ def measure_overload(frontend: QueryFrontend, seconds: float, app: str = "app") 
         frontend.rest, app, seconds=seconds, limit_s=limit_s, connections=_CLOSED_CONNECTIONS
     )
     twice_per_s = 2 * capacity.useful / capacity.seconds
-    # The first moments grow what any load needs: connections, buffers.
+    # Any load makes connections and buffers grow at first.
     run_arrivals(frontend.rest, app, seconds=seconds / 4, limit_s=limit_s, per_s=twice_per_s)
     before = frontend.rss_bytes
     overload = run_arrivals(frontend.rest, app, seconds=seconds, limit_s=limit_s, per_s=twice_per_s)

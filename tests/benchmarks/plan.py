@@ -1,4 +1,4 @@
-"""The length of each benchmark: whole, or a quick look."""
+"""The length of each benchmark: full or quick."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Plan:
-    """Durations and counts. What is compared is measured in turns, `rounds` times; the median ratio holds."""
+    """Durations and counts. Comparisons are measured in turns, `rounds` times; the median ratio counts."""
 
     rounds: int = 11
     round_s: float = 2

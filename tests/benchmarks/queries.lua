@@ -1,4 +1,4 @@
--- What wrk sends: queries of `features` random numbers, drawn anew for each query; with `fixed`, always the same one.
+-- wrk's queries: `features` random numbers each, drawn again for each query; with `fixed`, always the same query.
 -- Arguments after `--`: features, decimals, random|fixed, queries per write, seed.
 -- Numbers come from a pool of texts, all of one length, so that making a query costs the client little.
 

@@ -22,7 +22,7 @@ from tests.support.processes import Process, eventually
 _APP = "way"
 _TARGET = f" /{_APP}/predict".encode()
 _PACKAGES = ("clipper_frontend", "clipper_container")
-# What the frontend does beside queries may fall into one of them, and the first of them meets a new URL.
+# Other work of the frontend may fall into one query's way, and the first query meets a new URL.
 _QUERIES = 8
 
 
@@ -69,11 +69,11 @@ def record_way() -> list[str]:
         with RecordedFrontend(cluster.redis.address, record) as frontend:
             cluster.frontends.append(frontend)  # type: ignore[arg-type]
             cluster.serve(row_sums(), app=_APP)
-            # Warming up has been recorded, too.
+            # The warm-up is recorded too.
             record.write_text("")
             for number in range(_QUERIES):
                 assert predict(frontend.rest, _APP, input=[number, 0.5])["output"] == number + 0.5
-            # The client has its answer before the line is written.
+            # The line is written after the client has its answer.
             eventually(lambda: len(record.read_text().splitlines()) == _QUERIES, "all queries are recorded")
         ways = [_ours(json.loads(line)) for line in record.read_text().splitlines()]
     return min(ways, key=len)

@@ -8,13 +8,13 @@ from statistics import median
 
 from tests.benchmarks.wrk import WrkResult
 
-#: A median of fewer rounds says too little.
+#: A median of fewer rounds is too uncertain.
 MIN_ROUNDS = 3
 
 
 @dataclass(frozen=True)
 class Pair:
-    """One round of a comparison: both runs, and what each got per second that counts."""
+    """One round of a comparison: both runs, and the counted answers per second of each."""
 
     ours: WrkResult
     other: WrkResult
@@ -24,7 +24,7 @@ class Pair:
 
     @property
     def undisturbed(self) -> bool:
-        """Return whether others left the machine to both runs."""
+        """Return whether other processes left the machine to both runs."""
         return self.ours.undisturbed and self.other.undisturbed
 
     @property
@@ -52,7 +52,7 @@ class Comparison:
 
     @property
     def invalid_because(self) -> str:
-        """Return why the ratio says nothing, or an empty text."""
+        """Return the reason why the ratio is invalid, or an empty text."""
         undisturbed = sum(pair.undisturbed for pair in self.pairs)
         if undisturbed < MIN_ROUNDS:
             return f"machine busy, {undisturbed} of {len(self.pairs)} rounds undisturbed"

@@ -19,7 +19,7 @@ REPLICAS = 8
 CONNECTIONS = 64
 SLO_S = 10.0
 _APPLICATIONS_DB = 5
-#: Sleeping is little disturbed by what else runs here, but a hundred answers per second need a while.
+#: Other processes disturb sleeping little, but at a hundred answers per second a run must be long.
 _SLEEPER_ROUNDS = 3
 _SLEEPER_ROUND_S = 5
 
@@ -96,7 +96,7 @@ def _register_others(cluster: Cluster, count: int) -> None:
 
 
 def _time_resync(cluster: Cluster) -> float:
-    """Return how long after a lost link the frontend knows an application that only a resync can tell it of.
+    """Return the time from a lost connection until the frontend has an application that only a resync brings.
 
     It is written in the transaction that cuts all links, so no event reaches anyone.
     """

@@ -23,7 +23,7 @@ _TWO, _FOUR = ("one", "two"), ("one", "two", "three", "four")
 
 @dataclass(frozen=True)
 class Case:
-    """A policy over some of the models, and its target: of what the one model of two replicas gives."""
+    """A policy over some of the models, and its target, as a share of the one model's throughput."""
 
     policy: Mapping[str, Any]
     models: Sequence[str]

@@ -26,7 +26,7 @@ from tests.support.models import Model
 
 SLO_S = 0.05
 NOISE_S = 0.01
-#: Of each second, the straggler answers nothing for so long.
+#: The straggler answers nothing for so long in each second.
 PAUSE_S = 0.3
 CLASSES = 10
 ERROR_SHARE = 0.2
@@ -34,12 +34,12 @@ _QUERIES_PER_S = 100
 _ROUNDS = 3
 _AT_SLO, _WAITING = "at-slo", "waiting"
 _STRAGGLER = "straggler"
-#: In the order in which a vote counts them.
+#: The models in the order in which a vote counts them.
 _NAMES = ("a", "b", "c", _STRAGGLER)
 
 
 def classifier(name: str, *, pause_s: float = 0.0) -> Model:
-    """Return a model that tells the class of an input whose first number is in [0, 1), mostly rightly.
+    """Return a model that classifies an input whose first number is in [0, 1), mostly rightly.
 
     Which inputs it errs on depends on `name`. It answers nothing in the first `pause_s` of each second.
     """
@@ -75,7 +75,7 @@ class Round:
 
     @property
     def undisturbed(self) -> bool:
-        """Return whether others left the machine to it."""
+        """Return whether other processes left the machine to this load."""
         return self.others_cores <= MAX_OTHERS_CORES
 
 
@@ -120,7 +120,7 @@ def _load(cluster: Cluster, app: str, seconds: float) -> Round:
 
 
 def full_ensemble(numbers: Sequence[float]) -> list[str]:
-    """Return what all four models together say: the label of most, and of the first among equals."""
+    """Return the vote of all four models: the label of most, and of the first among equals."""
     inputs = np.array([numbers]).T
     said = [classifier(name)(inputs) for name in _NAMES]
     return [Counter(labels).most_common(1)[0][0] for labels in zip(*said, strict=True)]
@@ -153,12 +153,12 @@ def _figure_of_waiting(rounds: Sequence[Round]) -> Figure:
         why = "some answers are not of all four"
     p99_ms = median(one.p99_ms for one in counted)
     raw = [asdict(one) for one in rounds]
-    # What is shown is that it misses the SLO.
+    # The figure shows that waiting misses the SLO.
     return Figure("waiting for all four, p99", p99_ms, SLO_S * 1e3, "ms", invalid_because=why, raw=raw)
 
 
 def _counted(rounds: Sequence[Round]) -> tuple[str, list[Round]]:
-    """Return why the rounds say nothing, or an empty text, and those that count."""
+    """Return the reason why the rounds are invalid, or an empty text, and the rounds that count."""
     undisturbed = [one for one in rounds if one.undisturbed]
     if len(undisturbed) < MIN_ROUNDS:
         return f"machine busy, {len(undisturbed)} of {len(rounds)} rounds undisturbed", list(rounds)

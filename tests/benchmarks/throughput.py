@@ -28,7 +28,7 @@ def predict(inputs):
     return list(map(str, inputs.sum(axis=1).tolist()))
 """
 _CASES: dict[str, tuple[str, Queries]] = {MISS_V4: ("v4", RANDOM), MISS_V3: ("v3", RANDOM), HIT: ("v4", SAME)}
-#: Of the bare server's requests per second, by connections.
+#: The targets, as shares of the bare server's requests per second, by connections.
 TARGETS = {
     (MISS_V4, MANY_CONNECTIONS): 0.40,
     (MISS_V3, MANY_CONNECTIONS): 0.30,

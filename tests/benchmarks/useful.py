@@ -1,4 +1,4 @@
-"""Useful throughput: what wrk got that came from a model, defaults told apart by the frontend's own count."""
+"""Useful throughput: wrk's answers that came from a model, without the defaults that the frontend counted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""wrk, the load generator: runs it and reads its result. Knows nothing of the server that it loads."""
+"""The load generator wrk: its runs and their results."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class WrkResult:
 
     @property
     def undisturbed(self) -> bool:
-        """Return whether others left the machine to this run."""
+        """Return whether other processes left the machine to this run."""
         return self.others_cores <= MAX_OTHERS_CORES
 
     @property
@@ -57,7 +57,7 @@ def load(address: str, app: str, *, connections: int, seconds: float, queries: Q
     command = ["wrk", "--threads", "1", "--connections", str(connections), "--duration", f"{round(seconds)}s"]
     command += ["--timeout", "30s", "--script", str(_SCRIPT), f"http://{address}/{app}/predict", "--"]
     command += [str(queries.features), str(queries.decimals), "fixed" if queries.same else "random"]
-    # Runs of the same second must not ask the same: their queries would be in the cache.
+    # Runs in the same second need different seeds: the cache would answer equal queries.
     command += [str(queries.per_write), str(random.getrandbits(31))]
     watch = OthersWatch()
     finished = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -38,7 +38,7 @@ def u32(value: int) -> bytes:
 
 
 def metadata(environment: dict[str, str]) -> list[bytes]:
-    """Return the frames that say what this container serves."""
+    """Return the frames that announce the model of this container."""
     return [
         b"",
         u32(NEW_CONTAINER),
@@ -50,7 +50,7 @@ def metadata(environment: dict[str, str]) -> list[bytes]:
 
 
 def parse_inputs(code: int, frames: list[bytes]) -> Any:
-    """Return what the model function gets: strings, a matrix, or arrays where lengths differ."""
+    """Return the model function's argument: strings, a matrix, or arrays if lengths differ."""
     if code == STRINGS:
         return [frame.decode() for frame in frames]
     if len({len(frame) for frame in frames}) == 1:
