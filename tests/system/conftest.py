@@ -27,13 +27,13 @@ def harness(docker_client: docker.DockerClient, image_settings: ImageSettings) -
 
 @pytest.fixture(scope="session")
 def rendered(tmp_path_factory: pytest.TempPathFactory) -> RenderedExample:
-    """What terraform/modules/nodes renders of its example, once for all tests: nothing changes it."""
+    """The example of terraform/modules/nodes, rendered once for all tests: nothing changes it."""
     return render_example(find_tofu(), tmp_path_factory.mktemp("example"))
 
 
 @pytest.fixture(scope="module")
 def node_cluster() -> Iterator[NodeCluster]:
-    """Three servers, two clients and an edge, for one module's tests alone: idle agents are busy, too."""
+    """Three servers, two clients and an edge, for one module's tests alone: idle agents load the machine."""
     with contextlib.ExitStack() as stack:
         try:
             cluster = stack.enter_context(NodeCluster())

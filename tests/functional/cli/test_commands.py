@@ -1,4 +1,4 @@
-"""The command line against a real cluster: what it prints, for people and for programs, and how it fails."""
+"""The command line against a real cluster: its output for people and for programs, and its errors."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def cli(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandLine]:
         yield made
 
 
-def test_status_tells_all_of_the_cluster(cli: CommandLine) -> None:
+def test_status_shows_the_whole_cluster(cli: CommandLine) -> None:
     status = cli.json("status")
     assert status["cluster"] == "tests"
     assert status["query_address"].startswith("127.0.0.1:")

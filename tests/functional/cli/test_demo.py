@@ -15,7 +15,7 @@ import pytest
 from clipper_nomad.managers.local import LocalContainerManager, leftovers
 
 DEMO = [sys.executable, "-m", "clipper_nomad.cli", "demo"]
-# A shell that runs the tests in the background has them ignore SIGINT, which what they start inherits.
+# A shell that runs tests in the background makes them ignore SIGINT; their child processes inherit that.
 _HEEDING_INTERRUPTS = ["env", "--default-signal=INT"]
 
 

@@ -21,12 +21,12 @@ from clipper_nomad.managers.local import LocalContainerManager, leftovers
 
 DEMO = [sys.executable, "-m", "clipper_nomad.cli", "demo"]
 ROUNDS = 60
-# The models' errors are shares of these: enough that they are near what they would be of very many.
+# The models' errors are shares of so many queries: enough to be near their limits.
 MEASURED_ROUNDS = 600
 POLICIES = {"epsilon_greedy", "exp3", "thompson", "exp4", "majority_vote"}
 OUTCOME = Outcome({"exp3": [0, 1, 0], "policy of another name": [1, 1, 1]}, {"a": [1, 0, 0], "b": [1, 1, 0]})
 _PNG = b"\x89PNG"
-# A module that cannot be imported, in place of the one that is installed.
+# A module whose import fails, in place of the installed one.
 _WITHOUT_MATPLOTLIB = (
     "import sys; sys.modules['matplotlib'] = None; from clipper_nomad.cli.main import main\nmain()"
 )

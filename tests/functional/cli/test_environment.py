@@ -1,4 +1,4 @@
-"""`clipper-nomad env` on real roots of Terraform: what a shell has then, and what is told when it fails."""
+"""`clipper-nomad env` on real roots of Terraform: the variables of a shell then, and the errors."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def path(tofu: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def applied(tofu: Path, tmp_path: Path) -> Path:
-    """A root with the outputs of terraform/access, applied, in a folder whose name shells take apart."""
+    """A root with the outputs of terraform/access, applied, in a folder whose name needs quoting."""
     folder = tmp_path / "it's access"
     folder.mkdir()
     (folder / "main.tf").write_text(_OUTPUTS)
@@ -98,19 +98,19 @@ def test_a_shell_has_the_variables_and_the_certificate(applied: Path) -> None:
     assert not list(applied.parent.rglob("made"))
 
 
-def test_terraform_serves_where_there_is_no_tofu(path: Path, applied: Path) -> None:
+def test_terraform_is_used_if_there_is_no_tofu(path: Path, applied: Path) -> None:
     (path / "tofu").rename(path / "terraform")
     assert json.loads(run("--terraform", str(applied), "--json", code=0).stdout).items() >= _TRICKY.items()
 
 
-def test_what_the_program_warns_of_does_not_matter(
+def test_warnings_of_the_program_are_ignored(
     path: Path, applied: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TF_CLI_CONFIG_FILE", str(path / "not-there"))
     assert evaluated(applied).items() >= _TRICKY.items()
 
 
-def test_neither_program_is_said(path: Path, applied: Path) -> None:
+def test_an_error_names_both_programs_if_neither_is_installed(path: Path, applied: Path) -> None:
     (path / "tofu").unlink()
     refused = run("--terraform", str(applied), code=1)
     assert "neither `tofu` nor `terraform` is on the PATH" in refused.stderr
@@ -128,7 +128,7 @@ def test_neither_program_is_said(path: Path, applied: Path) -> None:
     ],
     ids=["empty", "not applied", "broken", "no backend"],
 )
-def test_a_folder_that_has_no_outputs_is_said(tmp_path: Path, files: dict[str, str], said: str) -> None:
+def test_an_error_names_a_folder_without_outputs(tmp_path: Path, files: dict[str, str], said: str) -> None:
     folder = tmp_path / "root"
     folder.mkdir()
     for name, text in files.items():
@@ -139,13 +139,13 @@ def test_a_folder_that_has_no_outputs_is_said(tmp_path: Path, files: dict[str, s
 
 
 @pytest.mark.usefixtures("path")
-def test_a_folder_that_cannot_be_written_to_is_said(applied: Path) -> None:
+def test_an_error_names_a_folder_that_cannot_be_written_to(applied: Path) -> None:
     (applied / ".clipper-nomad").touch()
     refused = run("--terraform", str(applied), code=1)
     assert "Could not write the authority's certificate to" in refused.stderr
     assert refused.stdout == ""
 
 
-def test_a_folder_that_is_not_there_is_wrong_usage(tmp_path: Path) -> None:
+def test_a_missing_folder_is_wrong_usage(tmp_path: Path) -> None:
     run("--terraform", str(tmp_path / "nowhere"), code=2)
     run(code=2)

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.timeout(240)
 
 @pytest.fixture(scope="session")
 def letter_image(docker_client: docker.DockerClient, image_settings: ImageSettings) -> str:
-    """The letter container's image."""
+    """The image of the container that follows Clipper to the letter."""
     docker_client.images.build(
         path=str(LETTER),
         tag=_IMAGE,

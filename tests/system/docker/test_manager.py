@@ -1,4 +1,4 @@
-"""The Docker manager's own ways: labels, limits, devices, ports, Redis elsewhere, and its refusals."""
+"""The features of the Docker manager alone: labels, limits, devices, ports, Redis elsewhere, refusals."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def make_image(client: docker.DockerClient, base_image: str, command: str, tag: 
     return tag
 
 
-def test_every_container_says_what_it_is(harness: DockerHarness, runtime: str) -> None:
+def test_every_container_is_labelled(harness: DockerHarness, runtime: str) -> None:
     manager = harness.make_manager(extra_container_kwargs={"labels": {"team": "serving"}, "cpu_shares": 512})
     manager.start_clipper(ClusterSpec(2))
     manager.deploy(DeploySpec(SUMS, "doubles", runtime))
@@ -90,7 +90,7 @@ def test_a_missing_gpu_is_reported_in_the_engines_words_and_nothing_is_left(
 ) -> None:
     manager = harness.make_manager()
     manager.start_clipper(ClusterSpec())
-    # More than any machine has, so that an engine with GPUs refuses too.
+    # More GPUs than any machine has, so that an engine with GPUs refuses too.
     spec = DeploySpec(SUMS, "doubles", runtime, devices=(Device("nvidia/gpu", 1000),))
     with pytest.raises(ContainerManagerError, match=r"model\.sums\.1\.0: the Docker engine answered: .*"):
         manager.deploy(spec)
@@ -155,7 +155,7 @@ def test_a_frontend_that_keeps_failing_is_reported_and_nothing_is_left(
     assert harness.is_gone()
 
 
-def test_a_network_where_names_mean_nothing_is_refused(harness: DockerHarness) -> None:
+def test_a_network_without_names_is_refused(harness: DockerHarness) -> None:
     with pytest.raises(ContainerManagerError, match="docker_network is 'host'"):
         harness.make_manager(docker_network="host").start_clipper(ClusterSpec())
 

@@ -1,4 +1,4 @@
-"""Clipper's quickstart, as users' scripts have it: one script, and a manager each."""
+"""Clipper's quickstart, as in users' scripts: one script, run with each manager."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from clipper_nomad.images import ImageSettings
 from clipper_nomad.managers.ports import choose_free
 
-# Clipper's README, with import lines, names and ports of its own.
+# The script of Clipper's README, with other import lines, names and ports.
 SCRIPT = """
 from clipper_nomad import ClipperConnection, {manager}
 clipper_conn = ClipperConnection({manager}({arguments}))
@@ -76,7 +76,7 @@ def environment(request: pytest.FixtureRequest, tmp_path: Path) -> Mapping[str, 
     params=["LocalContainerManager", pytest.param("DockerContainerManager", marks=pytest.mark.docker)]
 )
 def arguments(request: pytest.FixtureRequest, environment: Mapping[str, str]) -> Iterator[dict[str, str]]:
-    """The manager and its arguments for the script; what a failed script leaves is removed."""
+    """The manager and its arguments for the script; leftovers of a failed script are removed."""
     settings = settings_of(request.param)
     listed = ", ".join(f"{name}={value!r}" for name, value in settings.items())
     found = {"manager": str(request.param), "arguments": listed}

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.timeout(240)
 def pushed(
     docker_client: docker.DockerClient, image_settings: ImageSettings, registry: Registry
 ) -> Iterator[ImageSettings]:
-    """Settings of a registry that has the project's images; the engine does not know them by that name."""
+    """Settings of a registry that has the project's images; the engine does not have them by that name."""
     settings = replace(image_settings, registry=registry.address)
     references = build_component_images(docker_client, settings, push=True).values()
     remove(docker_client, *references)

@@ -20,19 +20,19 @@ pytestmark = pytest.mark.timeout(300)
 SERVERS = {"s1", "s2", "s3"}
 CLIENTS = ["c1", "c2"]
 PARTS = ("query-frontend", "model")
-#: Until both leaders are others: 3.2 s measured, and 16 s with Consul's own raft_multiplier.
+#: Until both leaders have changed: 3.2 s measured, and 16 s with Consul's own raft_multiplier.
 ELECTED_S = 10.0
-#: Until all runs elsewhere: 3 to 6 s measured, and 23 s with Nomad's own heartbeats.
+#: Until all parts run elsewhere: 3 to 6 s measured, and 23 s with Nomad's own heartbeats.
 MOVED_S = 15.0
-#: The same where the leader dies, too: 19 s measured, and five minutes with Nomad's own TTL.
+#: The same if the leader dies too: 19 s measured, and five minutes with Nomad's own TTL.
 MOVED_WITHOUT_LEADER_S = 45.0
-#: Until Consul's gossip takes a client for dead, and Fabio sends it nothing: 5.2 to 6 s measured.
+#: Until Consul's gossip has a client as dead, and Fabio sends it nothing: 5.2 to 6 s measured.
 NOTICED_S = 10.0
-#: While what Consul has of a client that was dead is older than what its agent says: up to 2 s measured.
+#: While Consul's data of a client that was dead is older than its agent's: up to 2 s measured.
 OUTDATED_S = 6.0
-#: Until Nomad's servers have registered themselves with tokens that Consul knows only since: 24 s measured.
+#: Until Nomad's servers have registered with tokens that Consul learnt after their start: 24 s measured.
 REGISTERED_S = 60.0
-#: Queries after all is well again, of which none may be lost.
+#: Queries after the recovery, of which none may be lost.
 AFTERWARDS = 50
 
 Report = Callable[[object], None]
@@ -40,7 +40,7 @@ Report = Callable[[object], None]
 
 @pytest.fixture
 def report(pytestconfig: pytest.Config) -> Report:
-    """Write a line to the terminal, whatever pytest captures."""
+    """Write a line to the terminal, past pytest's capture."""
     terminal = pytestconfig.pluginmanager.get_plugin("terminalreporter")
     capture = pytestconfig.pluginmanager.get_plugin("capturemanager")
 
@@ -165,6 +165,6 @@ def test_servers_that_started_before_their_tokens_were_known_use_them(node_clust
 
 
 def keeper_and_victim(clipper: NodeClipper) -> tuple[str, str]:
-    """Return the client that has Redis, with whose only copy all applications would go, and the other."""
+    """Return the client that has the only Redis, without which all applications are lost, and the other."""
     (keeper,) = clipper.places("redis")
     return keeper, next(name for name in CLIENTS if name != keeper)

@@ -1,4 +1,4 @@
-"""Who does not belong to a cluster of nodes is refused: no token, another authority, no gossip key."""
+"""Strangers to a cluster of nodes are refused: no token, another authority, no gossip key."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_request_without_a_token_is_refused(
 
 
 @pytest.mark.parametrize("port", [4646, 8501])
-def test_what_is_not_encrypted_is_refused(node_cluster: NodeCluster, port: int) -> None:
+def test_unencrypted_requests_are_refused(node_cluster: NodeCluster, port: int) -> None:
     status, text = request(f"{node_cluster.nodes['s1'].address}:{port}", "GET", "/v1/status/leader")
     assert (status, text) == (400, b"Client sent an HTTP request to an HTTPS server.\n")
 
@@ -61,7 +61,7 @@ def test_what_is_not_encrypted_is_refused(node_cluster: NodeCluster, port: int) 
 @pytest.mark.parametrize(
     ("node", "port"), [("s1", 8500), ("s1", 8600), ("c1", 8500), ("c1", 8501), ("edge", 8500), ("edge", 8501)]
 )
-def test_what_is_for_a_node_alone_is_not_reached_from_elsewhere(
+def test_a_nodes_own_ports_are_not_reached_from_elsewhere(
     node_cluster: NodeCluster, node: str, port: int
 ) -> None:
     with pytest.raises(ConnectionRefusedError):
@@ -93,7 +93,7 @@ def test_an_agent_without_the_gossip_key_does_not_become_a_member(
 ) -> None:
     told = f"{said} from={strangers.address(node)}"
     with strangers.with_gossip_key(node, program, key), strangers.joining(node, program):
-        # It asks this one, among others, each second.
+        # The stranger asks this server, among others, each second.
         agent = node_cluster.agent("s1", program)
         eventually(lambda: told in agent.log.lower(), f"s1 refuses {node}")
         assert node not in node_cluster.state.members(program)
@@ -114,7 +114,7 @@ def test_an_agent_with_a_certificate_of_another_authority_is_refused(
         assert "x1" not in node_cluster.state.clients()
 
 
-# Nomad takes a server that is gone for alive for minutes, so that this one is another.
+# Nomad lists a server that has left as alive for minutes, so this stranger is another one.
 @pytest.mark.parametrize(("node", "program"), [("x1", "consul"), ("x3", "nomad")])
 def test_with_the_gossip_key_an_agent_would_be_a_member(
     node_cluster: NodeCluster, strangers: Strangers, node: str, program: str

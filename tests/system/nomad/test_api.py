@@ -34,12 +34,12 @@ def test_a_job_is_registered_found_and_left_alone_when_it_is_the_same(place: Pla
     assert place.jobs.read(f"{place.job_id}.other") is None
 
 
-def test_what_nomad_s_parser_says_is_told(place: Place) -> None:
+def test_the_message_of_nomads_parser_is_in_the_error(place: Place) -> None:
     with pytest.raises(ContainerManagerError, match=r"Cannot parse.*Missing expression"):
         place.jobs.apply('job "x" { foo = ')
 
 
-def test_somebody_else_s_change_is_not_overwritten(place: Place) -> None:
+def test_another_persons_change_is_not_overwritten(place: Place) -> None:
     job = place.jobs.parse(place.job())
     plan = place.jobs.plan(job)
     assert (plan.index, plan.num_placed) == (0, 1)
@@ -61,14 +61,14 @@ def test_scaling_has_a_message_and_waits_for_an_active_deployment(place: Place) 
     assert messages == ["two are enough", "three please"]
 
 
-def test_what_there_is_no_room_for_is_known_before_and_can_be_taken_back(place: Place) -> None:
+def test_missing_room_is_known_before_scaling_and_scaling_can_be_undone(place: Place) -> None:
     place.start(place.job(memory_mib=500))
     plan = place.jobs.plan_count(place.job_id, 1000)
     failure = plan.failures["model"]
     assert plan.num_placed + failure.num_unplaced == 999
     assert "not enough memory left on 1 node" in failure.describe()
     assert place.scale(1000, "too many")["model"].num_unplaced == failure.num_unplaced
-    # This deployment never ends by itself in time: scaling ends it.
+    # By itself this deployment would not end in time: scaling ends it.
     place.scale(1, "what there is room for")
     eventually(lambda: len(place.running) == 1, "one is left")
     assert place.await_deployment().status == "successful"
@@ -86,7 +86,7 @@ def test_stopping_returns_when_nothing_runs_and_leaves_nothing(place: Place, tmp
     place.start(place.job(f"trap 'sleep 1; echo done > {marker}; exit 0' TERM; while :; do sleep 0.1; done"))
     with pytest.raises(ContainerManagerError, match=r"these allocations still run: .*model\[0\]"):
         place.jobs.stop([place.job_id], timeout_s=0.1)
-    # A stop that was not waited for can be taken back, and done again.
+    # A stop without a wait can be undone, and done again.
     assert place.jobs.apply(place.job()) is not None
     place.jobs.stop([place.job_id, f"{place.job_id}.unknown"], timeout_s=TIMEOUT_S)
     assert marker.read_text() == "done\n"
@@ -100,7 +100,9 @@ def test_a_job_that_is_stopped_while_it_starts_leaves_nothing(place: Place) -> N
     assert [each for each in place.jobs.allocations(place.job_id) if not each.is_terminal] == []
 
 
-def test_what_ends_at_its_start_keeps_failing_and_its_log_goes_on(place: Place, tmp_path: Path) -> None:
+def test_a_task_that_ends_at_its_start_keeps_failing_and_its_log_goes_on(
+    place: Place, tmp_path: Path
+) -> None:
     place.jobs.apply(place.job("echo starting; echo broken >&2; exit 3"))
     eventually(lambda: place.await_failing().num_ends > 1, "it was started again")
     failing = place.await_failing()
@@ -115,7 +117,7 @@ def test_what_ends_at_its_start_keeps_failing_and_its_log_goes_on(place: Place, 
     assert written().endswith("broken\n")
 
 
-def test_a_missing_command_is_told(place: Place) -> None:
+def test_a_missing_command_is_reported(place: Place) -> None:
     place.jobs.apply(place.job().replace("/bin/sh", "/bin/not-there"))
     assert '"/bin/not-there"' in place.await_failing().describe_end()
 

@@ -1,4 +1,4 @@
-"""Deploys that cannot succeed on Nomad: each says why in time, and the version before goes on answering."""
+"""Deploys that fail on Nomad: each reports why in time, and the version before goes on answering."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def loading(script: str) -> Model:
 
 @dataclass(frozen=True)
 class Broken:
-    """A broken deploy: its model and options, the error and the logs that it causes, and how soon."""
+    """A broken deploy: its model and options, its error and logs, and its time limit."""
 
     function: Model | None = None
     image: str | None = None
@@ -126,7 +126,7 @@ async def test_a_broken_deploy_says_why_and_leaves_the_version_before(
     for pattern in broken.logs:
         assert [line for line in lines if re.search(pattern, line)], lines
     assert not [line for line in lines if "Task received" in line or "Task Directory" in line]
-    # Each event is logged once; a task that is started again ends again, in the same words.
+    # Each event is logged once; a task that is started again ends again, with the same text.
     once = [line for line in lines if not re.search(_HAPPENS_AGAIN, line)]
     assert len(once) == len(set(once)), lines
     assert (load.defaults, load.lost) == ([], [])
@@ -161,7 +161,7 @@ async def test_an_unknown_package_fails_the_build_and_nothing_is_deployed(
     assert not [job for job in served.harness.jobs() if job["ID"].endswith(".2")]
 
 
-def test_what_was_broken_can_be_deployed_under_the_same_version(served: Served) -> None:
+def test_the_same_version_can_be_deployed_after_a_broken_deploy(served: Served) -> None:
     image = served.build(constant('"mended"'))
     served.connection.deploy_model(BROKEN.name, BROKEN.version, "doubles", image)
     assert served.ask(5.0)["output"] == "mended"

@@ -1,4 +1,4 @@
-"""Changes that somebody else makes on Nomad at the same moment: kept, and reported."""
+"""Changes on Nomad by somebody else at the same moment: kept, and reported."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def served(
 
 
 class Meddler:
-    """Registers a job with a meta of its own each time that somebody has just planned it."""
+    """Registers a job with a meta of its own, each time right after somebody has planned it."""
 
     def __init__(self, served: Served, job_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
         self._nomad = served.harness.place.nomad
@@ -88,7 +88,7 @@ def test_a_deploy_does_not_replace_a_job_that_appears_meanwhile(
     with monkeypatch.context() as patch:
         meddler = Meddler(served, model_job_id(served.harness.cluster_name, SUMS), patch)
         with pytest.raises(ContainerManagerError, match=_TOLD):
-            # None: what is stopped while it starts takes its time.
+            # None: a job that is stopped while it starts ends slowly.
             served.manager.deploy(DeploySpec(SUMS, "doubles", image, num_replicas=0))
     found = meddler.read()
     assert found is not None

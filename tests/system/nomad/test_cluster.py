@@ -1,4 +1,4 @@
-"""The real cluster of tests itself: what it must offer before anything is tried on it."""
+"""The real cluster of tests itself: the features that other tests rely on."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class WebJob:
         return f"http://{self._cluster.address}:{self._cluster.plan.ports.fabio_http}/{self.name}/"
 
     def wait_until_answering(self) -> None:
-        """Return once Fabio passes requests on, and Nomad has noticed that the task runs."""
+        """Return once Fabio forwards requests, and Nomad reports that the task runs."""
         eventually(self._answers, f"{self.url} answers")
         eventually(lambda: self.allocation()[1] == "running", f"{self.name} runs")
 
@@ -196,7 +196,7 @@ def test_secure_job_is_routed_through_fabio(secure_nomad_cluster: NomadCluster) 
 
 
 @pytest.mark.usefixtures("nomad_cluster")
-def test_what_a_crash_leaves_goes() -> None:
+def test_the_leftovers_of_a_crash_are_removed() -> None:
     directory = cache_dir() / "nomad" / CRASHING.name
     with Process("user", [sys.executable, "-c", _CRASH], {"PYTHONPATH": os.pathsep.join(sys.path)}) as user:
         user.wait_for_line("crashed", timeout_s=60)

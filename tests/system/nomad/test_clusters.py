@@ -24,7 +24,7 @@ pytestmark = pytest.mark.timeout(300)
 def pair(
     nomad_cluster: NomadCluster, image_settings: ImageSettings, tmp_path: Path
 ) -> Iterator[tuple[Served, Served]]:
-    """Two clusters that serve a model of one name; the name of the first is how the other's begins."""
+    """Two clusters that serve a model of one name; the first's name is a prefix of the other's."""
     with contextlib.ExitStack() as stack:
         made: list[Served] = []
         for suffix in ("", "-b"):
@@ -57,7 +57,7 @@ def test_one_cluster_is_stopped_and_the_other_is_untouched(pair: tuple[Served, S
     with pytest.raises(ContainerManagerError, match="there is none"):
         first.harness.make_manager().connect()
 
-    # The other way round: its name is the beginning of the one that runs.
+    # The other way round: its name is a prefix of the running one's.
     first.start()
     other.connection.stop_all()
     assert other.harness.is_gone()

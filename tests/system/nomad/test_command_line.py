@@ -36,7 +36,7 @@ def harness(nomad_cluster: NomadCluster, image_settings: ImageSettings) -> Itera
 
 @pytest.fixture
 def variables(harness: NomadHarness, image_settings: ImageSettings) -> dict[str, str]:
-    """What says all of the cluster."""
+    """The environment that describes the whole cluster."""
     return {
         **harness.place.environment,
         "CLIPPER_MANAGER": "nomad",
@@ -50,7 +50,7 @@ def variables(harness: NomadHarness, image_settings: ImageSettings) -> dict[str,
 
 @pytest.fixture
 def run(variables: dict[str, str]) -> Run:
-    """Run `clipper-nomad`, with more variables where some are given."""
+    """Return a function that runs `clipper-nomad`, with more variables if given."""
 
     def run_command(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
@@ -76,7 +76,7 @@ def folder(tmp_path: Path) -> str:
 
 
 def what_counts(job: dict[str, Any]) -> dict[str, Any]:
-    """Return what a job says; Nomad fills in the rest, and of networks more when it is registered."""
+    """Return the given fields of a job; Nomad fills in others, and more of networks at its registration."""
     (group,) = job["TaskGroups"]
     (task,) = group["Tasks"]
     parts = {
@@ -131,7 +131,7 @@ def test_a_cluster_is_rendered_started_used_kept_and_removed(
         answer = json.loads(succeed(run, "query", "app", "[3, 4]", "--json"))["answer"]
         return bool(answer["output"] == 7.0)
 
-    # A frontend waits for its models for ten seconds, and serves on without.
+    # A frontend waits ten seconds for its models, and then serves without them.
     eventually(answered, "the models are back")
     succeed(run, "stop", "--now")
     assert harness.is_gone()
@@ -141,7 +141,7 @@ def test_a_cluster_is_rendered_started_used_kept_and_removed(
 
 
 def check_registered(harness: NomadHarness, path: Path) -> None:
-    """Check that a rendered job is valid, and the one that Nomad has."""
+    """Check that a rendered job is valid, and equals the one in Nomad."""
     nomad, environment = harness.place.nomad, {**os.environ, **harness.place.environment}
     command = [str(require_tools().nomad), "job", "validate", str(path)]
     validated = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
@@ -158,7 +158,7 @@ def check_registered(harness: NomadHarness, path: Path) -> None:
     assert plan["Diff"]["Type"] == "None"
 
 
-def test_a_model_s_job_is_rendered_as_it_would_be_deployed(
+def test_a_models_job_is_rendered_as_it_would_be_deployed(
     harness: NomadHarness, run: Run, tmp_path: Path
 ) -> None:
     image = f"registry.example/sums@sha256:{'0a' * 32}"
@@ -203,7 +203,7 @@ def test_a_model_s_job_is_rendered_as_it_would_be_deployed(
         (["status"], {}, "there is none in Nomad's namespace 'default'"),
     ],
 )
-def test_what_cannot_be_is_told_in_a_line(
+def test_impossible_commands_are_one_line_of_error(
     harness: NomadHarness, run: Run, arguments: list[str], more: dict[str, str], said: str
 ) -> None:
     refused = run(*arguments, **more)
@@ -216,7 +216,7 @@ def test_what_cannot_be_is_told_in_a_line(
 def test_a_manager_of_the_environment_finds_the_cluster_that_another_started(
     harness: NomadHarness, variables: dict[str, str], run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # One that is made in less time.
+    # A cluster that starts in less time.
     del variables["CLIPPER_REDIS_VOLUME"]
     succeed(run, "start")
     for name, value in variables.items():

@@ -1,4 +1,4 @@
-"""Models on devices, through a real device plugin: placed on one, seeing it, refused where there is none."""
+"""Models on devices, through a real device plugin: placed on one, seeing it, refused if there is none."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_scaling_past_the_devices_raises_and_the_rest_runs_on(served: Served) ->
     assert before.items() <= served.job_allocations(FILES).items()
     assert assigned(served) == ["device-0", "device-1"]
     assert not served.ask(2.0)["default"]
-    # Once more: nothing changes, and it is said again.
+    # Once more: nothing changes, and the error is the same.
     with pytest.raises(ContainerManagerError, match="Only 2 of 3 replicas"):
         served.connection.set_num_replicas("files", 3, 1)
     assert served.manager.get_num_replicas(FILES) == plan.devices

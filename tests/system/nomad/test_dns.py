@@ -24,7 +24,7 @@ from tests.support.processes import eventually
 # More than a datagram holds.
 PORTS = range(20000, 20050)
 PLACES = [HostPort("10.1.2.3", port) for port in PORTS]
-#: A resolver's time without another limit.
+#: A resolver's timeout without another limit.
 _PATIENCE_S = 5.0
 
 
@@ -57,7 +57,7 @@ def guarded(program: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 @pytest.fixture
 def nobody() -> ConsulAccess:
-    """The address of no Consul."""
+    """An address without a Consul."""
     return ConsulAccess(port=choose_free("127.0.0.1", 1)[0])
 
 
@@ -90,9 +90,7 @@ def test_an_instance_without_an_address_is_at_its_node(consul: ConsulAgent, nobo
         assert dns.lookup("at-its-node") == [HostPort("127.0.0.1", 8080)]
 
 
-def test_consuls_own_word_that_there_is_nothing_is_believed(
-    consul: ConsulAgent, nobody: ConsulAccess
-) -> None:
+def test_consuls_own_empty_answer_is_believed(consul: ConsulAgent, nobody: ConsulAccess) -> None:
     dns = ConsulDNS(consul.dns, access=nobody)
     assert dns.lookup("clipper-iris-redis") == []
     assert dns.lookup("clipper-iris-query") == []
@@ -115,7 +113,7 @@ def test_a_resolver_that_does_not_know_consul_is_asked_once(consul: ConsulAgent)
         assert foreign.num_questions == 1
 
 
-def test_a_resolver_that_says_nothing_costs_its_time_once(consul: ConsulAgent) -> None:
+def test_a_silent_resolver_costs_its_timeout_once(consul: ConsulAgent) -> None:
     with ForeignDNS(silent=True) as foreign:
         dns = ConsulDNS(foreign.address, access=consul.access, timeout_s=0.3)
         started_s = time.monotonic()
@@ -126,7 +124,7 @@ def test_a_resolver_that_says_nothing_costs_its_time_once(consul: ConsulAgent) -
         assert foreign.num_questions == 1
 
 
-def test_a_foreign_resolvers_word_alone_is_not_believed(nobody: ConsulAccess) -> None:
+def test_a_foreign_resolvers_answer_alone_is_not_believed(nobody: ConsulAccess) -> None:
     with ForeignDNS() as foreign:
         dns = ConsulDNS(foreign.address, access=nobody)
         for _ in range(2):
@@ -158,7 +156,7 @@ def test_the_catalog_is_near_what_the_manager_asks(
     assert ConsulDNS().near("127.0.0.9").catalog.passing("clipper-iris-rpc") == PLACES
 
 
-def test_tags_in_the_catalog_tell_who_has_a_port(consul: ConsulAgent) -> None:
+def test_tags_in_the_catalog_show_the_holder_of_a_port(consul: ConsulAgent) -> None:
     tags = ConsulCatalog(consul.access).service_tags()
     assert tags["clipper-iris-rpc"] == ("urlprefix-:7000 proto=tcp",)
     fabio = FabioLoadBalancer(tcp_proxy_port=7000)
@@ -167,7 +165,7 @@ def test_tags_in_the_catalog_tell_who_has_a_port(consul: ConsulAgent) -> None:
     assert fabio.find_conflicts("iris", tags, ["clipper-iris-rpc"]) == ()
 
 
-def test_the_failing_checks_of_one_models_instances_are_told(consul: ConsulAgent) -> None:
+def test_the_failing_checks_of_one_models_instances_are_reported(consul: ConsulAgent) -> None:
     name, wanted = "clipper-iris-model", {"model": "sums", "model_version": "2"}
     consul.add_service(name, {1: False}, meta={**wanted, "model_version": "1"})
     consul.add_service(name, {2: True, 3: False, 4: True}, meta=wanted)
@@ -185,7 +183,7 @@ def test_the_failing_checks_of_one_models_instances_are_told(consul: ConsulAgent
     eventually(lambda: found() == expected, f"what fails is known: {found()}")
 
 
-def test_what_acls_hide_is_no_empty_answer(guarded: ConsulAgent) -> None:
+def test_an_answer_that_acls_hide_is_an_error_not_an_empty_list(guarded: ConsulAgent) -> None:
     none = replace(guarded.access, token=None)
     narrow = replace(none, token=guarded.add_token('service_prefix "other" { policy = "read" }'))
     wrong = replace(none, token="3b1c7a52-0d0c-4d1e-9d4e-0f3f4a1f2c12")
@@ -200,7 +198,7 @@ def test_what_acls_hide_is_no_empty_answer(guarded: ConsulAgent) -> None:
             ConsulCatalog(access).service_tags()
 
 
-def test_a_token_finds_over_http_what_dns_may_not_tell(guarded: ConsulAgent, tmp_path: Path) -> None:
+def test_a_token_finds_over_http_what_dns_hides(guarded: ConsulAgent, tmp_path: Path) -> None:
     rules = 'service_prefix "" { policy = "read" } node_prefix "" { policy = "read" }'
     path = tmp_path / "token"
     path.write_text(guarded.add_token(rules) + "\n")
@@ -226,7 +224,9 @@ def test_a_server_is_expected_by_its_certificates_name(guarded: ConsulAgent) -> 
                 catalog.passing("clipper-iris-rpc")
 
 
-def test_what_is_missing_for_tls_is_said(guarded: ConsulAgent, consul: ConsulAgent, tmp_path: Path) -> None:
+def test_an_error_names_what_is_missing_for_tls(
+    guarded: ConsulAgent, consul: ConsulAgent, tmp_path: Path
+) -> None:
     tls = guarded.access.tls
     for access, problem in (
         (replace(guarded.access, tls=replace(tls, ca_cert=None)), "Set CONSUL_CACERT"),

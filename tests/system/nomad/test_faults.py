@@ -23,16 +23,16 @@ pytestmark = pytest.mark.timeout(240)
 
 #: From the last start of a task until every query frontend has every replica.
 EVERYWHERE_S = 10.0
-#: What an agent that starts may take until all is as before; Consul makes each check within its interval.
+#: The time from an agent's start until all is as before; Consul makes each check within its interval.
 AGENT_S = 15.0
-#: What Consul (a check each second) and Fabio may take to send no query any more to a frontend that is dead.
+#: The time until Consul (a check each second) and Fabio send no query to a dead frontend any more.
 NOTICED_S = 3.0
-#: Queries after all is well again, of which none may be lost.
+#: Queries after the recovery, of which none may be lost.
 AFTERWARDS = 50
 
 
 class Watch:
-    """Measures what is lost of steady queries while something is done to a cluster."""
+    """Measures the losses of steady queries while a cluster is changed."""
 
     def __init__(self, clipper: Clipper, traffic: Traffic, config: pytest.Config) -> None:
         self._clipper = clipper
@@ -46,7 +46,7 @@ class Watch:
         self._clipper.wait_until_whole()
         whole_s = time.monotonic()
         started_ago_s = self._clipper.since_last_start_s()
-        # Else nothing was started.
+        # Otherwise nothing was started.
         if started_ago_s < whole_s - start_s:
             assert started_ago_s < EVERYWHERE_S, f"{what}: late, each query frontend has each replica"
         self._traffic.more(AFTERWARDS)
@@ -54,7 +54,7 @@ class Watch:
         return self._report(what, start_s, whole_s)
 
     def until_answered(self, what: str, do: Callable[[], object]) -> Figures:
-        """Return the figures until queries are answered as before, whatever Consul says meanwhile."""
+        """Return the figures until queries are answered as before, whatever Consul reports meanwhile."""
         start_s = time.monotonic()
         do()
         self._traffic.until_answered(AFTERWARDS)
@@ -94,7 +94,7 @@ def test_replicas_start_from_the_proxy_and_reach_the_frontends_themselves(clippe
 
     def is_reached_as_wanted(index: int) -> bool:
         reached = clipper.ports_reached(index)
-        # Behind the proxy is any one of them.
+        # The proxy connects to any one of them.
         direct = reached - Counter({proxy: 1})
         return reached.total() == clipper.num_frontends and direct <= frontends
 
@@ -107,7 +107,7 @@ def test_replicas_start_from_the_proxy_and_reach_the_frontends_themselves(clippe
 
 
 @pytest.mark.parametrize("component", ["model", "management-frontend", "redis"])
-def test_what_is_no_query_frontend_is_killed(clipper: Clipper, watch: Watch, component: str) -> None:
+def test_a_part_other_than_a_query_frontend_is_killed(clipper: Clipper, watch: Watch, component: str) -> None:
     figures = watch.during(f"{component} killed", lambda: clipper.kill(component))
     assert figures.num_lost == 0, figures
     assert_state_is_kept(clipper)
@@ -190,12 +190,12 @@ def test_consul_is_restarted(
         consul = nomad_cluster.consul
         consul.stop() if end == "stop" else consul.kill()
         consul.start()
-        # Its agent begins with all checks failed, while the catalog still has what was before.
+        # Its agent begins with all checks failed, while the catalog still has the old state.
         eventually(clipper.passes_all_checks, "the agent has made all checks", AGENT_S)
 
     figures = watch.until_answered(f"Consul restarted after {end}", restart)
-    # Fabio keeps its routes while it cannot ask, but a Consul that stops in order answers it once more, that
-    # something has changed, and not what: Fabio then has no route until Consul is back.
+    # Fabio keeps its routes while Consul does not answer. But a Consul that stops in order answers
+    # Fabio's last request without content: Fabio then has no route until Consul is back.
     assert figures.num_defaulted == 0, figures
     assert figures.lost_for_s < AGENT_S, figures
 

@@ -1,4 +1,4 @@
-"""The rendered jobspecs as a real Nomad reads them."""
+"""The rendered jobspecs, read by a real Nomad."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Parser:
         return found
 
     def run(self, arguments: list[str], text: str) -> subprocess.CompletedProcess[str]:
-        """Run a command of Nomad's that reads a jobspec from its input."""
+        """Run a command of Nomad that reads a jobspec from its input."""
         environment = {**os.environ, **self._cluster.environment}
         command = [str(require_tools().nomad), *arguments, "-"]
         return subprocess.run(
@@ -59,7 +59,7 @@ class Parser:
         )
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         self._session.close()
 
 
@@ -87,7 +87,7 @@ def checks_of(task: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_nomad_takes_it_as_it_is_written(parser: Parser, name: str) -> None:
+def test_nomad_accepts_the_jobspec_as_written(parser: Parser, name: str) -> None:
     text = render(EXAMPLES[name])
     validated = parser.run(["job", "validate"], text)
     assert validated.returncode == 0, validated.stdout + validated.stderr

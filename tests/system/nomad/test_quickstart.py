@@ -35,26 +35,26 @@ JOBS = {
 SERVICES = {
     f"clipper-{DEFAULT_CLUSTER}-{service}" for service in ("redis", "query", "rpc", "management", "model")
 }
-# The fixture installs scikit-learn into an image, and nothing of it is cached on a new machine.
+# The fixture installs scikit-learn into an image; a new machine has no cache of it.
 pytestmark = pytest.mark.timeout(300)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the script has printed, and the cluster that it has left running."""
+    """The output of the script, and the cluster that it left running."""
 
     printed: str
     harness: NomadHarness
 
     @property
     def url(self) -> str:
-        """Return where the application is asked: the article's address, on this machine."""
+        """Return the application's URL: the one in the article, on this machine."""
         place = self.harness.place
         return f"http://{place.address}:{place.plan.ports.fabio_http}/clipper/app-1/predict"
 
 
 def read_script(harness: NomadHarness, registry: Registry) -> str:
-    """Return the script of the README, with this machine's addresses in the place of its own."""
+    """Return the script of the README, with this machine's addresses in place of its own."""
     blocks: list[str] = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
     script = next(block for block in blocks if "NomadContainerManager(" in block)
     place, ports = harness.place, harness.place.plan.ports
@@ -74,7 +74,7 @@ def read_script(harness: NomadHarness, registry: Registry) -> str:
 
 @contextlib.contextmanager
 def removing_images(harness: NomadHarness, registry: Registry) -> Iterator[None]:
-    """Remove what the script has built and pushed, once the block ends."""
+    """Remove the images that the script has built and pushed, once the block ends."""
     try:
         yield
     finally:

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.timeout(240)
 
 @pytest.fixture
 def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Let pip find a package that is nowhere else, and return its name."""
+    """Make a package that only pip on this machine finds, and return its name."""
     folder = tmp_path / "packages"
     folder.mkdir()
     (folder / package_index.WHEEL).write_bytes(package_index.make_wheel())
@@ -131,7 +131,7 @@ def test_a_volume_that_the_driver_cannot_mount_is_refused_and_nothing_is_left(
 
 
 def connect(running: RawExecHarness, artifact_url: str | None) -> ClipperConnection:
-    """Return a connection of somebody whose archives are at another address."""
+    """Return the connection of a user whose archives are at another address."""
     settings = replace(running.settings, artifact_url=artifact_url)
     connection = ClipperConnection(running.make_manager(settings=settings))
     connection.connect()
@@ -145,7 +145,7 @@ def test_a_model_without_a_place_for_its_archive_is_refused_at_once(running: Raw
     assert connection.get_all_models() == []
 
 
-def test_an_archive_that_the_nodes_cannot_fetch_is_told_and_leaves_nothing(running: RawExecHarness) -> None:
+def test_an_archive_that_nodes_cannot_fetch_is_reported_and_leaves_nothing(running: RawExecHarness) -> None:
     connection = connect(running, f"http://{running.place.address}:9/")
     with pytest.raises(DeploymentError, match=r"failed to download artifact .*connection refused"):
         python_deployer.deploy_python_closure(connection, "sums", 1, "doubles", row_sums())

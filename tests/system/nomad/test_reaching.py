@@ -20,7 +20,7 @@ pytestmark = pytest.mark.timeout(240)
 
 
 def await_reached(clipper: Clipper, wanted: Counter[int]) -> None:
-    """Return once each replica has these connections, and no other: one that was too much is closed soon."""
+    """Return once each replica has exactly these connections: surplus ones are closed soon."""
 
     def all_reach() -> bool:
         return all(clipper.ports_reached(index) == wanted for index in range(clipper.num_replicas))
@@ -42,7 +42,7 @@ def test_through_the_proxy_alone(
             figures = traffic.figures("query frontend moved", start_s)
         assert figures.num_lost == 0, figures
         await_reached(clipper, wanted)
-        # All connections are cut, and made again by chance, some to a frontend that is reached already.
+        # All connections are cut, and made again by chance, some to a frontend that has one already.
         nomad_cluster.fabio.restart()
         await_reached(clipper, wanted)
         clipper.wait_until_whole()
@@ -66,7 +66,7 @@ def test_from_a_name_in_consul(
         clipper.wait_until_whole()
         assert clipper.rpc_ports() != before
         await_reached(clipper, clipper.rpc_ports())
-        # Of the replica's first addresses, only the name is left.
+        # Only the name is left of the replica's first addresses.
         clipper.move("model")
         clipper.wait_until_whole()
         await_reached(clipper, clipper.rpc_ports())

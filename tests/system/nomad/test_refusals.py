@@ -33,26 +33,26 @@ def list_jobs(access: NomadAccess) -> None:
     Jobs(NomadAPI(access)).find({})
 
 
-def test_where_nobody_listens_that_is_said_at_once(access: NomadAccess) -> None:
+def test_an_address_without_a_listener_is_reported_at_once(access: NomadAccess) -> None:
     with pytest.raises(
         ContainerManagerError, match=r"Cannot list the jobs: .*127\.0\.0\.1:9 cannot be reached"
     ):
         list_jobs(replace(access, address="http://127.0.0.1:9"))
 
 
-def test_https_where_nomad_speaks_http_is_told(access: NomadAccess) -> None:
+def test_https_to_a_nomad_that_speaks_http_is_reported(access: NomadAccess) -> None:
     address = access.address.replace("http://", "https://")
     with pytest.raises(ContainerManagerError, match=r"does not speak HTTPS.*set NOMAD_ADDR to an http://"):
         list_jobs(replace(access, address=address))
 
 
-def test_a_server_that_is_not_nomad_is_told(nomad_cluster: NomadCluster, access: NomadAccess) -> None:
+def test_a_server_that_is_not_nomad_is_reported(nomad_cluster: NomadCluster, access: NomadAccess) -> None:
     url = nomad_cluster.site.fabio_ui_url
     with pytest.raises(ContainerManagerError, match=r"NOMAD_ADDR|says"):
         list_jobs(replace(access, address=url))
 
 
-def test_http_where_nomad_speaks_https_is_told(secure: NomadAccess) -> None:
+def test_http_to_a_nomad_that_speaks_https_is_reported(secure: NomadAccess) -> None:
     with pytest.raises(ContainerManagerError, match=r"speaks HTTPS.*set NOMAD_ADDR to an https://"):
         list_jobs(replace(secure, address=secure.address.replace("https://", "http://")))
 
@@ -61,13 +61,13 @@ def test_with_the_ca_and_a_token_it_answers(secure: NomadAccess) -> None:
     list_jobs(secure)
 
 
-def test_a_folder_of_authorities_does_too(secure: NomadAccess, tmp_path: Path) -> None:
+def test_with_a_folder_of_authorities_it_answers_too(secure: NomadAccess, tmp_path: Path) -> None:
     (tmp_path / "any name").write_text(Path(secure.tls.ca_cert or "").read_text())
     list_jobs(replace(secure, tls=TLS(ca_path=str(tmp_path))))
 
 
-def test_an_unknown_authority_is_told(secure: NomadAccess, monkeypatch: pytest.MonkeyPatch) -> None:
-    # What requests would trust by itself is not what Nomad's own tools do where a CA is given.
+def test_an_unknown_authority_is_reported(secure: NomadAccess, monkeypatch: pytest.MonkeyPatch) -> None:
+    # With a given CA, Nomad's own tools trust nothing else; requests by itself would.
     monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
     with pytest.raises(ContainerManagerError, match=r"certificate is not trusted .* Set NOMAD_CACERT"):
         list_jobs(replace(secure, tls=TLS()))
@@ -80,7 +80,7 @@ def test_a_given_authority_wins_over_that_of_requests(
     list_jobs(secure)
 
 
-def test_a_certificate_of_another_name_is_told(secure: NomadAccess) -> None:
+def test_a_certificate_of_another_name_is_reported(secure: NomadAccess) -> None:
     with pytest.raises(ContainerManagerError, match=r"for another name .* Set NOMAD_TLS_SERVER_NAME"):
         list_jobs(replace(secure, tls=replace(secure.tls, server_name="nomad.example")))
     list_jobs(replace(secure, tls=replace(secure.tls, server_name="server.global.nomad")))
@@ -104,12 +104,14 @@ def test_a_file_that_holds_no_certificate_is_named(secure: NomadAccess, tmp_path
         ("00000000-0000-0000-0000-00000000dead", r"the token in NOMAD_TOKEN does not suffice"),
     ],
 )
-def test_what_a_token_must_have_is_told(secure: NomadAccess, token: str | None, said: str) -> None:
+def test_an_error_names_the_rights_that_a_token_needs(
+    secure: NomadAccess, token: str | None, said: str
+) -> None:
     with pytest.raises(ContainerManagerError, match=said):
         Jobs(NomadAPI(replace(secure, token=token))).parse('job "x" {}')
 
 
-def test_the_least_policy_that_is_told_suffices(
+def test_the_policy_that_the_error_names_suffices(
     secure_nomad_cluster: NomadCluster, secure: NomadAccess
 ) -> None:
     capabilities = ", ".join(f'"{each}"' for each in (*CAPABILITIES, *VOLUME_CAPABILITIES))
@@ -129,7 +131,7 @@ def test_the_least_policy_that_is_told_suffices(
         assert volumes.find(name) == []
 
 
-def test_mounting_a_volume_takes_the_rule_that_is_told(
+def test_mounting_a_volume_needs_the_rule_that_the_error_names(
     secure_nomad_cluster: NomadCluster, secure: NomadAccess
 ) -> None:
     rules = 'namespace "default" { capabilities = ["list-jobs", "read-job", "submit-job"] }'

@@ -45,14 +45,14 @@ def served(
 
 @pytest.fixture(autouse=True)
 def nothing_else(served: Served) -> Iterator[None]:
-    """Leave the first version alone, with one replica."""
+    """Leave only the first version, with one replica."""
     yield
     served.manager.stop_models(set(served.manager.get_replicas()) - {SUMS})
     served.manager.set_num_replicas(SUMS, 1)
 
 
 def scaling_events(served: Served, model: ModelVersion = SUMS) -> list[dict[str, Any]]:
-    """Return Nomad's record of who scaled, the latest first."""
+    """Return Nomad's record of scalings, the latest first."""
     job = quote(model_job_id(served.harness.cluster_name, model), safe="")
     status = served.harness.place.nomad.request("GET", f"/v1/job/{job}/scale")
     return list(status["TaskGroups"]["model"]["Events"] or [])
@@ -71,7 +71,7 @@ def test_a_scaling_is_an_event_with_a_message(served: Served) -> None:
 async def test_the_event_is_in_nomads_ui(served: Served) -> None:
     shown = ModelVersion("shown", "1")
     served.manager.deploy(DeploySpec(shown, "doubles", served.build(row_sums()), num_replicas=0))
-    # A second event would make a diagram of them, which tells messages to a pointer only.
+    # With two events the UI draws a diagram, whose messages show only under a pointer.
     served.manager.set_num_replicas(shown, 1)
     job = quote(model_job_id(served.harness.cluster_name, shown), safe="")
     message = "clipper-nomad: shown:1 from 0 to 1 replicas"

@@ -30,13 +30,13 @@ from tests.support.nomad.cluster import NomadCluster
 from tests.support.nomad.consul_agent import ForeignDNS
 
 CAPABILITIES = ("list-jobs", "read-job", "submit-job", "read-logs")
-# The Nomad manager's README says that this is needed, and no more.
+# The policy of the Nomad manager's README: all that is needed, and no more.
 NOMAD_POLICY = """
 namespace "default" {
   capabilities = ["list-jobs", "read-job", "submit-job", "read-logs"]
 }
 """
-# Besides, where Redis has a volume that the manager makes.
+# The policy besides, if the manager makes a volume for Redis.
 VOLUME_POLICY = """
 namespace "default" {
   capabilities = ["host-volume-create", "host-volume-delete"]
@@ -46,7 +46,7 @@ host_volume "clipper-*" {
   policy = "write"
 }
 """
-# Of whoever asks Consul: its DNS for the tasks, and the manager.
+# The policy of all who ask Consul: its DNS for the tasks, and the manager.
 CONSUL_POLICY = """
 service_prefix "clipper-" {
   policy = "read"
@@ -67,7 +67,7 @@ pytestmark = pytest.mark.timeout(240)
 
 
 class Secured:
-    """The secure cluster as somebody with few rights sees it."""
+    """The secure cluster, used with few rights."""
 
     def __init__(self, cluster: NomadCluster) -> None:
         self.cluster = cluster
@@ -75,15 +75,15 @@ class Secured:
         self.consul_token = add_consul_token(cluster.consul, _new_name(), CONSUL_POLICY)
 
     def nomad_token(self, *policies: str) -> str:
-        """Return a token of Nomad's with these policies alone."""
+        """Return a Nomad token with these policies alone."""
         return add_nomad_token(self.cluster.nomad, _new_name(), "\n".join(policies))
 
     def token_without(self, capability: str) -> str:
-        """Return a token of Nomad's that lacks one of the capabilities that are needed."""
+        """Return a Nomad token without one of the capabilities that are needed."""
         return self.nomad_token(NOMAD_POLICY.replace(f'"{capability}"', '"alloc-lifecycle"'))
 
     def environment(self, nomad_token: str) -> dict[str, str]:
-        """Return what somebody with these tokens has set."""
+        """Return the environment of a user with these tokens."""
         known = self.cluster.environment
         return {
             "NOMAD_ADDR": known["NOMAD_ADDR"],
@@ -112,21 +112,21 @@ def secured(secure_nomad_cluster: NomadCluster) -> Secured:
 
 @pytest.fixture(scope="module")
 def foreign_dns() -> Iterator[str]:
-    """A DNS server that knows nothing of Consul, as most people's."""
+    """A DNS server without Consul's names, as most people have."""
     with ForeignDNS() as server:
         yield server.address
 
 
 @pytest.fixture(scope="module")
 def open_dns(secured: Secured) -> Iterator[None]:
-    """Let Consul's DNS, which the tasks ask, answer by the policy of the README."""
+    """Give Consul's DNS, which the tasks ask, the rights of the README's policy."""
     with anonymous_rights(secured.cluster.consul, _new_name(), CONSUL_POLICY):
         yield
 
 
 @pytest.fixture(autouse=True)
 def least(secured: Secured, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have no rights but those of the README."""
+    """Set an environment with the rights of the README, and no others."""
     set_environment(monkeypatch, secured.environment(secured.nomad_token(NOMAD_POLICY)))
 
 
@@ -196,7 +196,7 @@ def test_the_least_policies_suffice_for_a_whole_life(
         ("NOMAD_TLS_SERVER_NAME", "nomad.example", r"for another name .* Set NOMAD_TLS_SERVER_NAME"),
     ],
 )
-def test_what_nomad_misses_is_said(
+def test_errors_name_the_right_that_nomad_misses(
     secured: Secured, variable: str, value: str | None, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
@@ -212,7 +212,7 @@ def test_what_nomad_misses_is_said(
         connection.connect()
 
 
-def test_the_server_s_name_may_be_said_and_its_certificate_ignored(
+def test_the_servers_name_may_be_given_and_its_certificate_ignored(
     running: RawExecHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NOMAD_TLS_SERVER_NAME", "server.global.nomad")
@@ -246,7 +246,7 @@ def test_a_capability_that_is_missing_is_named(
         with pytest.raises(ContainerManagerError, match=f"Cannot read the log.*{said}"):
             connection.cm.tail_logs(SUMS)
         return
-    # It is scale-job too: nothing that scales, and nothing else that changes a job, works without it.
+    # submit-job includes scale-job: without it nothing scales, and no job changes.
     for number in (2, 0):
         with pytest.raises(ContainerManagerError, match=said):
             connection.set_num_replicas("sums", number, 1)
@@ -270,7 +270,7 @@ def test_a_capability_that_is_missing_is_named(
     ],
     ids=["no token", "unknown token", "no service read", "no node read", "right token"],
 )
-def test_what_consul_misses_is_said_where_dns_cannot_tell(
+def test_errors_name_the_right_that_consul_misses_if_dns_hides_it(
     running: RawExecHarness,
     secured: Secured,
     foreign_dns: str,
@@ -285,7 +285,7 @@ def test_what_consul_misses_is_said_where_dns_cannot_tell(
     else:
         monkeypatch.setenv("CONSUL_HTTP_TOKEN", add_consul_token(secured.cluster.consul, _new_name(), rules))
     manager = connected(running, ConsulDNS(foreign_dns, container_server=secured.dns))
-    # What whoever has no token may do is taken away, which Consul's DNS depends on too.
+    # The rights without a token are taken away; Consul's DNS depends on them too.
     with anonymous_rights(secured.cluster.consul, _new_name(), ""):
         if said is None:
             assert manager.get_management_address()
@@ -294,7 +294,7 @@ def test_what_consul_misses_is_said_where_dns_cannot_tell(
             manager.get_management_address()
 
 
-def test_a_start_that_consul_says_nothing_of_is_given_up_and_leaves_nothing(
+def test_a_start_that_consul_does_not_confirm_is_given_up_and_leaves_nothing(
     secured: Secured, foreign_dns: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("CONSUL_HTTP_TOKEN")
@@ -309,7 +309,7 @@ def test_a_start_that_consul_says_nothing_of_is_given_up_and_leaves_nothing(
 
 
 class VolumeManager:
-    """A manager whose Redis has a volume; its jobs are for a driver that this Nomad has not."""
+    """A manager whose Redis has a volume; its jobs need a driver that this Nomad does not have."""
 
     def __init__(self, cluster: NomadCluster) -> None:
         self._nomad = cluster.nomad
@@ -321,14 +321,14 @@ class VolumeManager:
         self.make().start_clipper(spec)
 
     def make(self) -> NomadContainerManager:
-        """Return a manager by the environment of this moment."""
+        """Return a manager made from the current environment."""
         settings = NomadSettings(
             driver=DockerDriver(), redis_volume=DynamicVolume(), redis_image=_PINNED, placement_timeout_s=0
         )
         return NomadContainerManager(cluster_name=self._name, settings=settings)
 
     def left(self) -> list[str]:
-        """Return what is left of the cluster."""
+        """Return the leftovers of the cluster."""
         jobs = [job["ID"] for job in self._nomad.request("GET", "/v1/jobs")]
         volumes = [volume["Name"] for volume in self._nomad.request("GET", "/v1/volumes?type=host")]
         return [name for name in (*jobs, *volumes) if self._name in name]
@@ -339,7 +339,7 @@ class VolumeManager:
     [
         ((NOMAD_POLICY,), r"Cannot make the volume .* does not suffice.*host-volume-create"),
         ((NOMAD_POLICY, VOLUME_POLICY.partition("host_volume")[0]), r'refuses.*host_volume "VOLUME"'),
-        # With a driver it would run.
+        # With a driver that Nomad has, it would run.
         ((NOMAD_POLICY, VOLUME_POLICY), r"missing or unhealthy driver docker"),
     ],
     ids=["no volume", "no mount", "suffices"],
@@ -354,7 +354,7 @@ def test_a_volume_takes_a_policy_of_its_own(
     assert not manager.left()
 
 
-def test_a_volume_that_may_not_be_deleted_stays_and_that_is_told(
+def test_a_volume_that_may_not_be_deleted_stays_and_is_reported(
     secured: Secured, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     insufficient = VOLUME_POLICY.replace(', "host-volume-delete"', "")

@@ -100,7 +100,7 @@ async def test_fabio_adds_little_to_a_query(running: Running) -> None:
     for number in range(_LATENCY_ROUNDS):
         latencies_s: dict[str, list[float]] = {address: [] for address in ways}
         for query in range(_QUERIES):
-            # In turns, and no input twice: none is answered from the cache, and both meet the same machine.
+            # In turns, so that both meet the same load; no input twice, so that the cache answers none.
             for turn, address in enumerate(ways):
                 body = doubles_body((number * _QUERIES + query) * 2 + turn)
                 answer = await connections[address].post(ways[address], body)
@@ -122,7 +122,7 @@ async def test_fabio_adds_little_to_a_query(running: Running) -> None:
 def measure_added_s(
     what: str, harness: NomadHarness, services: list[str], act: Callable[[], Any], version: str = ""
 ) -> float:
-    """Return how much longer a call takes than Nomad, from its first job to the last service that passes.
+    """Return the time of a call beyond Nomad's own, which is from its first job to the last passing service.
 
     A call that returns before that adds only what passes until it submits its job.
     """
@@ -145,12 +145,12 @@ def measure_added_s(
 
 
 def await_passing(harness: NomadHarness, service: str, version: str) -> float:
-    """Return when Consul first had a passing instance of a service, and of a model's version."""
+    """Return the time at which Consul first had a passing instance of a service, and of a model's version."""
     url = f"{harness.place.site.consul_url}/v1/health/service/clipper-{harness.cluster_name}-{service}"
     index, end_s = "0", time.monotonic() + _PASSING_TIMEOUT_S
     with requests.Session() as session:
         while time.monotonic() < end_s:
-            # Answered as soon as there is something new.
+            # Consul answers as soon as something has changed.
             answer = session.get(url, params={"passing": "1", "index": index, "wait": "5s"}, timeout=30)
             seen_s = time.time()
             if any(

@@ -1,6 +1,6 @@
-"""terraform/access, applied to a real cluster with ACLs: what it makes, changes, revokes, removes, and says.
+"""terraform/access, applied to a real cluster with ACLs: objects made, changed, revoked, removed; errors.
 
-What those may do whom it makes known is in test_terraform_rights.py.
+The rights of its tokens are in test_rights.py.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def kept(tofu: Path, variables: dict[str, Any], tmp_path_factory: pytest.TempPat
 
 @pytest.fixture
 def access(kept: Access, variables: dict[str, Any]) -> Access:
-    """The root, applied as it was at first."""
+    """The root, applied with its first variables."""
     kept.apply(variables)
     return kept
 
@@ -73,7 +73,7 @@ def names(policies: list[dict[str, Any]]) -> set[str]:
     return {each["Name"] for each in policies if each["Name"].startswith("clipper-")}
 
 
-def test_tokens_have_the_secrets_and_the_policies_that_they_are_to_have(
+def test_tokens_have_their_secrets_and_policies(
     access: Access, cluster: NomadCluster, variables: dict[str, Any]
 ) -> None:
     for name, secret in variables["consul_agent_tokens"].items():
@@ -89,7 +89,7 @@ def test_tokens_have_the_secrets_and_the_policies_that_they_are_to_have(
     for user in ("library", "observer"):
         assert nomad_self(cluster, tokens[f"nomad_{user}"])["Policies"] == [f"clipper-{user}"]
     assert nomad_self(cluster, tokens["nomad_management"])["Type"] == "management"
-    # A secret is in the state alone.
+    # Only the state has the secret.
     assert not list((access.directory / ".clipper-nomad").iterdir())
 
 
@@ -167,7 +167,7 @@ def test_a_token_that_is_replaced_has_another_secret_and_the_old_one_is_revoked(
         assert new not in said
 
 
-def test_another_management_token_takes_over_and_nobody_is_without_rights_meanwhile(
+def test_another_management_token_takes_over_without_a_gap_in_rights(
     access: Access, cluster: NomadCluster, variables: dict[str, Any]
 ) -> None:
     agent = variables["consul_agent_tokens"]["tests-client"]
@@ -222,7 +222,7 @@ def test_no_secret_is_printed_nor_on_a_command_line(
     assert {line.partition(" ")[0] for line in arguments.splitlines()} >= {"curl", "sed", "tr"}
     secrets = {*before.values(), *after.values(), variables["consul_fabio_token"]}
     assert not [secret for secret in secrets if secret in said or secret in arguments]
-    # What is to be destroyed is shown in full.
+    # tofu shows resources that it will destroy in full.
     planned = access.show_destruction()
     assert "terraform_data.deletion" in planned
     assert not [secret for secret in secrets if secret in planned]
@@ -255,7 +255,7 @@ def test_no_secret_is_printed_nor_on_a_command_line(
     ],
     ids=["Consul's token", "Nomad's token", "Nomad's address", "Consul's address", "authority"],
 )
-def test_what_is_wrong_is_said(
+def test_errors_name_what_is_wrong(
     tofu: Path,
     cluster: NomadCluster,
     variables: dict[str, Any],
@@ -294,7 +294,7 @@ def test_a_nomad_that_is_only_starting_gets_its_first_token(
     command: list[str | Path] = [cluster.site.tools.nomad, "agent", "-config", tmp_path / "nomad.json"]
     root = Access(tofu, tmp_path / "terraform")
     with ThreadPoolExecutor(1) as pool:
-        # Nomad is started when it was asked in vain.
+        # Nomad is started after it was asked in vain.
         with socket.create_server(("127.0.0.1", http)) as nobody:
             nobody.settimeout(60)
             applied = pool.submit(root.apply_only, variables | changed, "module.nomad_tokens")
@@ -323,10 +323,10 @@ def test_all_is_removed(kept: Access, cluster: NomadCluster, variables: dict[str
             consul_self(cluster, secret)
     anonymous = cluster.consul.request("GET", "/v1/acl/token/00000000-0000-0000-0000-000000000002")
     assert not anonymous.get("Policies")
-    # The first token is nobody's to take back.
+    # The first token cannot be revoked.
     assert nomad_self(cluster, tokens["nomad_management"])["Type"] == "management"
 
 
 def words(refused: pytest.ExceptionInfo[RuntimeError]) -> str:
-    """Return what tofu said in one line; it breaks lines anywhere between words."""
+    """Return tofu's output as one line; it breaks lines anywhere between words."""
     return " ".join(str(refused.value).split())

@@ -22,7 +22,7 @@ _START = "/usr/local/sbin/clipper-nomad-start"
 _IMPATIENT = {"PATIENCE_S": "0", "PAUSE_S": "0"}
 _KEY = "/etc/clipper-nomad/tls/node-key.pem"
 _FABIO = "/usr/local/bin/fabio"
-# Answers from the third time on.
+# Answers from the third request on.
 _SLOW_STORE = 'echo >> /store/asked; [ "$(wc -l < /store/asked)" -ge 3 ] && cat /store/bundle.json'
 
 
@@ -56,7 +56,7 @@ def test_files_and_secrets_are_there_before_the_services_start(
 ) -> None:
     _put_files(machine, rendered, "state-1")
     _have_store(machine, bundle_of(rendered, "state-1"))
-    # It notes what is there at the time.
+    # It records the files that exist at that time.
     machine.stand_in("systemctl", f"if test -e {_KEY}; then echo with secrets >> /calls; fi")
     done = machine.run(_START)
     assert done.returncode == 0, done.stderr
@@ -80,7 +80,7 @@ def test_files_and_secrets_are_there_before_the_services_start(
     assert machine.describe("/etc/clipper-nomad/fetch-secrets") == "700 root:root"
 
 
-def test_what_it_did_can_be_done_again(rendered: RenderedExample, machine: BootedMachine) -> None:
+def test_the_script_can_run_again(rendered: RenderedExample, machine: BootedMachine) -> None:
     _put_files(machine, rendered, "server-1")
     _have_store(machine, bundle_of(rendered, "server-1"))
     assert machine.run(_START).returncode == 0
@@ -113,7 +113,7 @@ def test_a_store_that_never_answers_is_given_up(rendered: RenderedExample, machi
 @pytest.mark.parametrize(
     "bundle", ["Service unavailable", "[]", "{}", '{"etc/x": {}}', '{"/etc/x": {"mode": "0600"}}']
 )
-def test_what_is_no_bundle_of_files_changes_nothing(
+def test_an_invalid_bundle_changes_nothing(
     rendered: RenderedExample, machine: BootedMachine, bundle: str
 ) -> None:
     _put_files(machine, rendered, "server-1")
@@ -132,7 +132,7 @@ def test_a_package_that_is_missing_is_named(rendered: RenderedExample, machine: 
     assert "nomad is missing: its package was not installed" in done.stderr
 
 
-def test_fabio_is_installed_where_it_is_what_was_meant(
+def test_fabio_is_installed_if_its_checksum_is_right(
     rendered: RenderedExample, machine: BootedMachine
 ) -> None:
     _put_files(machine, rendered, "edge-1")
@@ -152,7 +152,7 @@ def test_fabio_is_installed_where_it_is_what_was_meant(
     assert done.returncode == 0, done.stderr
     assert machine.describe(_FABIO) == "755 root:root"
     assert machine.calls[-1] == "systemctl restart --no-block consul fabio"
-    # What is there is not fetched again.
+    # An installed program is not fetched again.
     assert machine.run(_START).returncode == 0
     assert len([call for call in machine.calls if call.startswith("curl")]) == 2
 

@@ -23,7 +23,7 @@ from tests.support.paths import REPOSITORY
 
 _NOMADS = [name for name, (_, role) in PLACES.items() if role != "edge"]
 _DOCKERS = [name for name, (_, role) in PLACES.items() if role == "client"]
-# The least that a cloud's machines take, though Scaleway's take eight times as much.
+# The smallest limit of any cloud; Scaleway's is eight times as much.
 _USER_DATA_LIMIT = 16 * 1024
 _SCRIPTS = REPOSITORY / "terraform" / "modules" / "nodes" / "scripts"
 
@@ -49,7 +49,7 @@ def test_systemd_takes_the_units(rendered: RenderedExample, node: str, tmp_path:
     units.mkdir()
     for path, entry in rendered.files[node].items():
         if path.endswith(".service"):
-            # The programs themselves are not where machines have them.
+            # The programs are not installed at their paths here.
             lines = entry["content"].replace("/usr/local/bin/", "/usr/bin/").splitlines()
             kept = ["ExecStart=/bin/true" if line.startswith("ExecStart=") else line for line in lines]
             (units / Path(path).name).write_text("\n".join(kept))
@@ -61,7 +61,7 @@ def test_systemd_takes_the_units(rendered: RenderedExample, node: str, tmp_path:
 @pytest.mark.parametrize("node", _DOCKERS)
 def test_docker_takes_its_configuration(rendered: RenderedExample, node: str) -> None:
     dockerd = _program("dockerd")
-    # Before version 23 it reads its configuration when it starts: it does, and then finds no such level.
+    # Before version 23, dockerd reads its configuration only when it starts, and then refuses this level.
     can_validate = "--validate" in _succeeds(dockerd, "--help").stdout
     asked = ["--validate"] if can_validate else ["--log-level", "none"]
     path = rendered.path(node, "/etc/docker/daemon.json")
@@ -74,7 +74,7 @@ def test_docker_takes_its_configuration(rendered: RenderedExample, node: str) ->
 def test_user_data_holds_no_secret(rendered: RenderedExample, node: str) -> None:
     text = "".join(rendered.user_data[node].split())
     assert not [secret for secret in secrets_of(rendered.material) if secret in text]
-    # It is not because of what is between the lines that none is found.
+    # The secrets are in the other files, so the search would find them.
     bundle = "".join(entry["content"] for entry in rendered.secret_files[node].values())
     assert [secret for secret in secrets_of(rendered.material) if secret in "".join(bundle.split())]
     assert fetch_command(node) in rendered.user_data[node]

@@ -78,7 +78,7 @@ def test_the_library_and_observers_may_do_no_more(access: Access, cluster: Nomad
     assert "nomad" not in consul.request("GET", "/v1/catalog/services", token=library["consul"])
     for path in ("/v1/jobs?namespace=*", "/v1/nodes", "/v1/node/pools", "/v1/agent/members"):
         nomad.request("GET", path, token=tokens["nomad_observer"])
-    # Whoever has no token may resolve names.
+    # Requests without a token may resolve names.
     assert "nomad" in consul.request("GET", "/v1/catalog/services", token="")
 
 
@@ -96,7 +96,7 @@ def test_agents_may_do_their_work_and_no_more(
         consul.request("PUT", "/v1/agent/service/register", {"ID": made, "Name": name}, token=token)
         consul.request("PUT", f"/v1/agent/service/deregister/{made}", token=token)
 
-    # The node is a client's.
+    # The node is a client.
     assert consul.request("GET", "/v1/agent/self", token=client)
     for name, token in (
         ("clipper-tests", client),
@@ -144,7 +144,7 @@ def test_a_cluster_is_started_by_what_env_prints(
         fabio = variables["fabio"] | {"tcp_port": harness.tcp_port}
         access.apply(variables | {"environment": environment, "fabio": fabio})
         evaluate(tofu, access.directory, monkeypatch)
-        # Names are asked of Consul over HTTP here, which needs its token, and of Consul's DNS by the tasks.
+        # Here names are resolved by Consul's HTTP API, which needs its token; tasks ask Consul's DNS.
         manager = NomadContainerManager.from_env(
             harness.cluster_name, dns=ConsulDNS(foreign.address, container_server=dns)
         )
@@ -163,7 +163,7 @@ def test_a_cluster_is_started_by_what_env_prints(
 
 
 def evaluate(tofu: Path, folder: Path, patch: pytest.MonkeyPatch) -> None:
-    """Have the variables of a shell that has evaluated what `clipper-nomad env` prints, and no others."""
+    """Set the variables of a shell that has evaluated the output of `clipper-nomad env`, and no others."""
     for name in [name for name in os.environ if name.startswith(("NOMAD_", "CONSUL_", "CLIPPER_"))]:
         patch.delenv(name)
     python = sys.executable

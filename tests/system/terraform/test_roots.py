@@ -21,7 +21,7 @@ _FOLDERS = find_folders()
 
 
 class _Summary:
-    """Tells at the end of pytest's output which providers the tests ran with."""
+    """Prints at the end of pytest's output which providers the tests used."""
 
     def __init__(self, providers: Providers) -> None:
         self._providers = providers
@@ -33,7 +33,7 @@ class _Summary:
 
 @pytest.fixture(scope="module")
 def tofu(pytestconfig: pytest.Config) -> Tofu:
-    """OpenTofu, with the real providers where these can be had."""
+    """OpenTofu, with the real providers if these can be downloaded."""
     try:
         found = require_checker()
     except MissingServiceError as error:
@@ -47,7 +47,7 @@ def test_is_formatted(tofu: Tofu) -> None:
     check_format(tofu)
 
 
-def test_all_that_there_is_was_found() -> None:
+def test_all_roots_and_modules_are_found() -> None:
     wanted = {"access", "cluster", "modules/material", "modules/nodes", "modules/scaleway"}
     assert wanted <= set(_FOLDERS)
     assert {path.split("/")[0] for path in _FOLDERS} == {

@@ -125,7 +125,7 @@ run "mocked" {
 
 @pytest.fixture(scope="module")
 def tofu() -> Tofu:
-    """OpenTofu with stand-ins, also where the real providers can be had."""
+    """OpenTofu with stand-ins, even if the real providers can be downloaded."""
     try:
         return require_checker(stand_ins=True)
     except MissingServiceError as error:
@@ -135,19 +135,19 @@ def tofu() -> Tofu:
 
 @pytest.fixture(scope="module")
 def initialised(tofu: Tofu, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a configuration that is right."""
+    """A folder with a right configuration."""
     folder = tmp_path_factory.mktemp("configuration")
     (folder / "main.tf").write_text(_PROVIDERS + _RIGHT)
     tofu.run(folder, "init", "-backend=false")
     return folder
 
 
-def test_what_is_right_is_valid(tofu: Tofu, initialised: Path) -> None:
+def test_a_right_configuration_is_valid(tofu: Tofu, initialised: Path) -> None:
     assert "The configuration is valid" in tofu.run(initialised, "validate")
 
 
 @pytest.mark.parametrize(("wrong", "said"), _WRONG.values(), ids=_WRONG)
-def test_what_is_wrong_is_found(wrong: str, said: str, tofu: Tofu, initialised: Path) -> None:
+def test_a_wrong_configuration_is_refused(wrong: str, said: str, tofu: Tofu, initialised: Path) -> None:
     extra = initialised / "wrong.tf"
     extra.write_text(wrong)
     try:
@@ -179,7 +179,7 @@ def test_nothing_is_planned_without_the_provider(tofu: Tofu, initialised: Path) 
         tofu.run(initialised, "plan")
 
 
-def test_what_terraform_uses_is_what_is_known() -> None:
+def test_the_resources_of_terraform_are_the_known_ones() -> None:
     texts = [path.read_text() for path in TERRAFORM.rglob("*.tf")]
     used = {
         name for text in texts for name in re.findall(r'^(?:resource|data|ephemeral) "(\w+)"', text, re.M)
