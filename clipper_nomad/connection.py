@@ -28,7 +28,7 @@ from clipper_nomad.operations.models import NO_CONTAINER
 from clipper_nomad.operations.replicas import SCALE_TIMEOUT_S
 from clipper_nomad.operations.requests import make_build_spec, make_deploy_request
 from clipper_nomad.operations.trial import try_function
-from clipper_nomad.types import DefaultInt, DeployOptions, Policy
+from clipper_nomad.types import DefaultInt, DeployOptions, Policy, UnusedImage
 
 logger = logging.getLogger("clipper")
 
@@ -391,6 +391,13 @@ class ClipperConnection:
     def stop_inactive_model_versions(self, model_names: Iterable[str]) -> None:
         """Stop and unregister all versions of these models but the current and the serving one."""
         self._cluster.stopping.stop_inactive(model_names)
+
+    def prune_models(self, *, dry_run: bool = False) -> list[UnusedImage]:
+        """Remove what was built for versions that are neither registered nor deployed, and return it.
+
+        With `dry_run` nothing is removed. On this machine these are bundles, on Docker images of the engine.
+        """
+        return self._cluster.images.prune(dry_run=dry_run)
 
     def stop_all_model_containers(self) -> None:
         """Stop and unregister every version of every model."""

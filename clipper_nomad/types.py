@@ -47,7 +47,7 @@ class ClusterSpec:
     body_timeout_s: float | None = None
     query_frontend_image: str | None = None
     management_frontend_image: str | None = None
-    unset: frozenset[str] = field(default=frozenset(), kw_only=True)
+    unset: frozenset[str] = field(default=frozenset(), kw_only=True, compare=False)
 
     def over(self, before: ClusterSpec | None) -> ClusterSpec:
         """Return the whole spec: what was not given is as in the running cluster, if there is one."""
@@ -124,6 +124,14 @@ class DeploySpec:
     resources: Resources = field(default_factory=Resources)
     devices: tuple[Device, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class UnusedImage:
+    """What was built for a model version that is neither registered nor deployed any more."""
+
+    name: str
+    size_bytes: int
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -174,3 +175,20 @@ def stop(
             connection.stop_models([model])
     stopped = f"versions {', '.join(version)}" if version else f"{'inactive' if inactive else 'all'} versions"
     say(f"Stopped {stopped} of model {model}")
+
+
+@app.command()
+def prune(
+    context: typer.Context,
+    dry_run: Annotated[bool, typer.Option(help="Remove nothing: only list it.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Remove what was built for versions that are neither registered nor deployed."""
+    connection = session_of(context).connect()
+    found = connection.prune_models(dry_run=dry_run)
+    if as_json:
+        print_json([asdict(each) for each in found])
+        return
+    print_table("Unused", ["image", "MB"], [[each.name, f"{each.size_bytes / 1e6:.1f}"] for each in found])
+    done = "could be removed" if dry_run else "removed"
+    say(f"{len(found)} images {done}, {sum(each.size_bytes for each in found) / 1e6:.1f} MB")

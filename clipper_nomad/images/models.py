@@ -13,6 +13,7 @@ from clipper_nomad.images.clippers import find_clippers_python, find_saved_by, r
 from clipper_nomad.images.context import new_context
 from clipper_nomad.images.engine import EngineError, Progress, log_progress
 from clipper_nomad.images.names import PYTHON_RUNTIME, component_image, model_image, project_version
+from clipper_nomad.images.pruning import CLUSTER_LABEL
 from clipper_nomad.images.pythons import ask_python, runtime_python
 from clipper_nomad.images.registries import push_image, resolve_image
 from clipper_nomad.images.settings import ImageSettings
@@ -55,6 +56,7 @@ def build_model_image(
         "org.opencontainers.image.title": f"{cluster_name}-{spec.model.name}",
         "org.opencontainers.image.version": spec.model.version,
         "org.opencontainers.image.base.name": base.reference,
+        CLUSTER_LABEL: cluster_name,
     }
     with new_context() as context:
         context.add_files(_recipe_files(spec, base, settings))

@@ -20,13 +20,13 @@ ending. A test suite, clipper_nomad.testing.contract, holds every manager to eac
 from __future__ import annotations
 
 import abc
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Self
 
 from clipper_nomad.errors import ContainerManagerError
 from clipper_nomad.managers.options import ClusterOptions
-from clipper_nomad.types import BuildSpec, ClusterSpec, DeploySpec, ModelVersion
+from clipper_nomad.types import BuildSpec, ClusterSpec, DeploySpec, ModelVersion, UnusedImage
 
 
 class ContainerManager(abc.ABC):
@@ -151,6 +151,25 @@ class ContainerManager(abc.ABC):
 
         Versions that are not deployed are skipped. A stopped version can be deployed again.
         """
+
+    def release_images(self, images: Collection[str]) -> None:
+        """Remove images whose versions are stopped, if no deployed version runs them.
+
+        Unknown ones are skipped. By default they stay until prune_images(): what others may have pulled is
+        not removed unasked.
+        """
+        del images
+
+    def prune_images(self, used: Collection[str], *, dry_run: bool) -> list[UnusedImage]:
+        """Remove what build() made that is not in `used` and that no deployed version runs; return it.
+
+        With `dry_run` nothing is removed. By default raises ContainerManagerError: nothing here is known to
+        be this cluster's alone.
+        """
+        del used, dry_run
+        raise ContainerManagerError(
+            f"{type(self).__name__} keeps what it builds where others may use it: remove it there yourself"
+        )
 
     @abc.abstractmethod
     def get_logs(self, logging_dir: Path) -> list[Path]:

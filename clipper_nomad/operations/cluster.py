@@ -11,6 +11,7 @@ from clipper_nomad.management import ManagementClient
 from clipper_nomad.managers.base import ContainerManager
 from clipper_nomad.operations.applications import Applications
 from clipper_nomad.operations.deployment import Deployment
+from clipper_nomad.operations.images import Images
 from clipper_nomad.operations.models import Models
 from clipper_nomad.operations.replicas import Replicas
 from clipper_nomad.operations.stopping import Stopping
@@ -32,12 +33,14 @@ class Cluster:
     deployment: Deployment
     replicas: Replicas
     stopping: Stopping
+    images: Images
 
     @classmethod
     def behind(cls, manager: ContainerManager) -> Cluster:
         """Return the parts for the cluster that `manager` is connected to."""
         management = ManagementClient(manager.get_management_address)
         models = Models(management)
+        images = Images(manager, management)
         return cls(
             manager=manager,
             management=management,
@@ -45,7 +48,8 @@ class Cluster:
             models=models,
             deployment=Deployment(manager, management),
             replicas=Replicas(manager, management),
-            stopping=Stopping(manager, management),
+            stopping=Stopping(manager, management, images),
+            images=images,
         )
 
 

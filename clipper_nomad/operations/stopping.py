@@ -17,6 +17,7 @@ from clipper_nomad import names
 from clipper_nomad.errors import ClipperException, ManagementError, NotReachableError
 from clipper_nomad.management import ManagementClient
 from clipper_nomad.managers.base import ContainerManager
+from clipper_nomad.operations.images import Images
 from clipper_nomad.types import ModelVersion
 
 logger = logging.getLogger("clipper")
@@ -25,9 +26,10 @@ logger = logging.getLogger("clipper")
 class Stopping:
     """Stops model versions of one cluster."""
 
-    def __init__(self, manager: ContainerManager, management: ManagementClient) -> None:
+    def __init__(self, manager: ContainerManager, management: ManagementClient, images: Images) -> None:
         self._manager = manager
         self._management = management
+        self._images = images
 
     def stop_models(self, model_names: Iterable[str]) -> None:
         """Stop all versions of these models."""
@@ -73,10 +75,12 @@ class Stopping:
         return list(dict.fromkeys([*self._management.list_models(), *self._manager.get_replicas()]))
 
     def _stop(self, models: Collection[ModelVersion]) -> None:
+        images = [image for model, image in self._images.find_registered().items() if model in models]
         for model in self._find_registered(models):
             self._unregister(model)
         self._manager.stop_models(models)
         self._unregister_late(models)
+        self._images.release(images)
         for model in models:
             logger.info("Stopped model version %s", model)
         self._warn_of_none_current({model.name for model in models})

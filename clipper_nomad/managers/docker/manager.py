@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import ipaddress
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
 from clipper_nomad.errors import ClipperWarning, ContainerManagerError
-from clipper_nomad.images import ImageSettings, build_model_image, project_version
+from clipper_nomad.images import ImageSettings, build_model_image, project_version, prune_model_images
 from clipper_nomad.managers import messages
 from clipper_nomad.managers.base import ContainerManager
 from clipper_nomad.managers.connection_state import ConnectionState
@@ -23,7 +23,7 @@ from clipper_nomad.managers.docker.frontends import Frontends
 from clipper_nomad.managers.docker.labels import ClusterRecord
 from clipper_nomad.managers.docker.replicas import Replicas
 from clipper_nomad.managers.options import ClusterOptions
-from clipper_nomad.types import BuildSpec, ClusterSpec, DeploySpec, ModelVersion
+from clipper_nomad.types import BuildSpec, ClusterSpec, DeploySpec, ModelVersion, UnusedImage
 
 _DEFAULT_FLUENTD_PORT = 24224
 _DEFAULT_PROMETHEUS_PORT = 9090
@@ -170,6 +170,11 @@ class DockerContainerManager(ContainerManager):
         """Drain and remove all replicas of these versions; versions that are not deployed are skipped."""
         self._connection.record()
         self._replicas.stop(set(models))
+
+    def prune_images(self, used: Collection[str], *, dry_run: bool) -> list[UnusedImage]:
+        """Remove the engine's images that were built for this cluster, are not in `used`, and are not run."""
+        self._connection.record()
+        return prune_model_images(self._engine.client, self.cluster_name, used, dry_run=dry_run)
 
     def get_logs(self, logging_dir: Path) -> list[Path]:
         """Write the log of each container to `<logging_dir>/<cluster>-<component …>.log`."""

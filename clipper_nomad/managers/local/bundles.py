@@ -5,11 +5,12 @@ A bundle has the files `model/` and `bundle.json`.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,8 +18,10 @@ import msgspec
 
 from clipper_nomad.errors import BuildError, ContainerManagerError
 from clipper_nomad.managers.disk import private_files
+from clipper_nomad.types import UnusedImage
 
 _CHUNK_BYTES = 1 << 20
+_DOOMED = ".old-"
 
 
 @dataclass(frozen=True)
@@ -53,8 +56,30 @@ def read_bundle(image: str) -> Bundle:
     except (OSError, msgspec.DecodeError) as error:
         raise ContainerManagerError(
             f"Cannot run {image!r}: it is not a built model ({error}). Deploy what the local manager's "
-            "build() returned, in the cluster that built it, while its state exists."
+            "build() returned, in the cluster that built it, while its state exists. What was built for a "
+            "version is removed when that is stopped: build it again."
         ) from error
+
+
+def find_unused(bundles_dir: Path, used: Collection[str]) -> list[UnusedImage]:
+    """Return the bundles that are not in `used`, by name."""
+    kept = {Path(each).resolve() for each in used}
+    found = [each for each in sorted(bundles_dir.glob("[!.]*")) if each.resolve() not in kept]
+    return [UnusedImage(str(each), _size_bytes(each)) for each in found]
+
+
+def remove_bundles(bundles_dir: Path, bundles: Collection[str]) -> None:
+    """Delete bundles, and what interrupted copies and deletions have left."""
+    for bundle in bundles:
+        # Renamed first: a bundle is there whole or not at all.
+        with contextlib.suppress(FileNotFoundError):
+            Path(bundle).rename(bundles_dir / f"{_DOOMED}{Path(bundle).name}")
+    for doomed in bundles_dir.glob(f"{_DOOMED}*"):
+        shutil.rmtree(doomed, ignore_errors=True)
+
+
+def _size_bytes(folder: Path) -> int:
+    return sum(path.stat().st_size for path in _files(folder))
 
 
 def _copy(source: Path, description: bytes, target: Path) -> None:

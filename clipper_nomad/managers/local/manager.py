@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
@@ -17,7 +17,7 @@ from clipper_nomad.errors import ClipperWarning, ContainerManagerError
 from clipper_nomad.managers import messages
 from clipper_nomad.managers.base import ContainerManager
 from clipper_nomad.managers.connection_state import ConnectionState
-from clipper_nomad.managers.local import environments, leftovers, logs, programs
+from clipper_nomad.managers.local import bundles, environments, leftovers, logs, programs
 from clipper_nomad.managers.local.bundles import Bundle, make_bundle
 from clipper_nomad.managers.local.frontends import Frontends
 from clipper_nomad.managers.local.replicas import Replicas
@@ -32,6 +32,7 @@ from clipper_nomad.types import (
     ModelVersion,
     NotGiven,
     Resources,
+    UnusedImage,
 )
 
 _END_PATIENCE_S = 10.0
@@ -187,6 +188,25 @@ class LocalContainerManager(ContainerManager):
         self._connection.require()
         with self._state.locked():
             self._replicas.stop(self._connection.record(), set(models))
+
+    def release_images(self, images: Collection[str]) -> None:
+        """Delete the bundles in `images` that no deployed version runs."""
+        with self._state.locked():
+            found = self._find_unused(())
+            doomed = {each.name for each in found} & {str(Path(each).resolve()) for each in images}
+            bundles.remove_bundles(self._state.bundles_dir, doomed)
+
+    def prune_images(self, used: Collection[str], *, dry_run: bool) -> list[UnusedImage]:
+        """Delete the bundles that are not in `used` and that no deployed version runs."""
+        with self._state.locked():
+            found = self._find_unused(used)
+            if not dry_run:
+                bundles.remove_bundles(self._state.bundles_dir, [each.name for each in found])
+        return found
+
+    def _find_unused(self, used: Collection[str]) -> list[UnusedImage]:
+        deployed = [each.image for each in self._connection.record().models]
+        return bundles.find_unused(self._state.bundles_dir, {*used, *deployed})
 
     def get_logs(self, logging_dir: Path) -> list[Path]:
         """Copy the logs of all processes, supervisord's too, to `<logging_dir>/<cluster>-<process>.log`."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -43,7 +43,7 @@ from clipper_nomad.managers.nomad.load_balancer import LoadBalancer, NoLoadBalan
 from clipper_nomad.managers.nomad.settings import NomadSettings
 from clipper_nomad.managers.options import ClusterOptions
 from clipper_nomad.managers.waiting import wait_until
-from clipper_nomad.types import BuildSpec, ClusterSpec, DeploySpec, ModelVersion
+from clipper_nomad.types import BuildSpec, ClusterSpec, DeploySpec, ModelVersion, UnusedImage
 
 # `clipper-<cluster>-management` is a DNS label, of 63 characters at most.
 _MAX_CLUSTER_NAME_LENGTH = 44
@@ -213,6 +213,11 @@ class NomadContainerManager(ContainerManager):
         """Drain and remove all replicas of these versions; unknown versions are ignored."""
         self._connection.record()
         self._replicas.stop(set(models))
+
+    def prune_images(self, used: Collection[str], *, dry_run: bool) -> list[UnusedImage]:
+        """Remove this machine's images of versions that are not used; those in a registry stay."""
+        self._connection.record()
+        return self._task_sources.prune({*used, *self._cluster_jobs.model_images()}, dry_run=dry_run)
 
     def get_logs(self, logging_dir: Path) -> list[Path]:
         """Write the log of each allocation to `<logging_dir>/<cluster>-<component …>.log`.

@@ -53,6 +53,12 @@ class ClusterJobs:
         }
         return next((job for job in self._find(wanted) if not job.is_stopped), None)
 
+    def model_images(self) -> set[str]:
+        """Return the images that the jobs of model versions run, asleep or not."""
+        jobs = filter(None, (self.jobs.read(each.id) for each in self.find(meta.MODEL)))
+        tasks = [task for job in jobs for group in job["TaskGroups"] for task in group["Tasks"]]
+        return {task["Config"]["image"] for task in tasks if "image" in (task["Config"] or {})}
+
     def read_spec(self) -> ClusterSpec | None:
         """Return the settings of the query frontends that run, or None if none does."""
         found = self.find(meta.QUERY_FRONTEND)

@@ -5,13 +5,22 @@ Image names are made immutable, which may ask a Docker engine.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from clipper_nomad.errors import ContainerManagerError
-from clipper_nomad.images import build_model_image, component_image, connect_engine, is_pinned, pin_image
+from clipper_nomad.images import (
+    build_model_image,
+    component_image,
+    connect_engine,
+    is_pinned,
+    pin_image,
+    prune_model_images,
+)
 from clipper_nomad.jobspecs import meta
 from clipper_nomad.managers.nomad.cluster.definitions import ComponentImages
 from clipper_nomad.managers.nomad.drivers.archives import ArtifactStore, build_archive
 from clipper_nomad.managers.nomad.settings import NomadSettings
-from clipper_nomad.types import BuildSpec, ClusterSpec
+from clipper_nomad.types import BuildSpec, ClusterSpec, UnusedImage
 
 
 class TaskSources:
@@ -47,6 +56,19 @@ class TaskSources:
         if self._runs_images:
             return build_model_image(connect_engine(), spec, self._cluster_name, settings.images)
         return build_archive(spec, ArtifactStore.parse(settings.artifact_dir, settings.artifact_url))
+
+    def prune(self, used: Collection[str], *, dry_run: bool) -> list[UnusedImage]:
+        """Remove the images on this machine's engine that were built for the cluster, but for `used`.
+
+        Raises ContainerManagerError for archives: those of all clusters are in one folder, unmarked.
+        """
+        if self._runs_images:
+            return prune_model_images(connect_engine(), self._cluster_name, used, dry_run=dry_run)
+        raise ContainerManagerError(
+            f"Cannot tell which archives in {self._settings.artifact_dir} are used: other clusters may share "
+            "the folder, and nodes may fetch an archive again at any time. Remove old ones yourself; their "
+            "names begin with the model's name and version."
+        )
 
     def _default(self, component: str) -> str:
         return component_image(component, self._settings.images)
