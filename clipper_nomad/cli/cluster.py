@@ -85,7 +85,16 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
     )
     print_table(
         "Models",
-        *_columns(models, "model", "version", "current", "serving", "replicas_wanted", "replicas_connected"),
+        *_columns(
+            models,
+            "model",
+            "version",
+            "current",
+            "serving",
+            "replicas_wanted",
+            "replicas_connected",
+            "last_end",
+        ),
     )
     print_table(
         "Applications",

@@ -38,9 +38,10 @@ def list_models(connection: ClipperConnection, management: ManagementClient) -> 
     """Return all versions that are registered or have replicas, by name and version.
 
     Each says whether it is current and whether it serves, and its replicas: those wanted here (None if
-    they run elsewhere), and those connected.
+    they run elsewhere), those connected, and how one ended last without being asked to (None if none did).
     """
     wanted = connection.cm.get_replicas()
+    ends = connection.cm.get_last_ends()
     connected = Counter(name.rpartition(":")[0] for name in management.list_containers())
     described = management.describe_models()
     registered = {ModelVersion(row["model_name"], row["model_version"]): row for row in described}
@@ -61,6 +62,7 @@ def list_models(connection: ClipperConnection, management: ManagementClient) -> 
                 "cache_ttl_s": record.get("cache_ttl_s"),
                 "replicas_wanted": wanted.get(model),
                 "replicas_connected": connected[str(model)],
+                "last_end": ends.get(model),
             }
         )
     return rows

@@ -21,7 +21,16 @@ app = typer.Typer(help="Models, their versions and their replicas.", no_args_is_
 Model = Annotated[str, typer.Argument(metavar="MODEL", help="The model's name.")]
 Version = Annotated[str | None, typer.Option(help="The version; by default the current one.")]
 
-_FIELDS = ("model", "version", "current", "serving", "input_type", "replicas_wanted", "replicas_connected")
+_FIELDS = (
+    "model",
+    "version",
+    "current",
+    "serving",
+    "input_type",
+    "replicas_wanted",
+    "replicas_connected",
+    "last_end",
+)
 
 
 @app.command("list")

@@ -129,6 +129,14 @@ class ContainerManager(abc.ABC):
         failing replica.
         """
 
+    def get_last_ends(self) -> Mapping[ModelVersion, str]:
+        """Return how a replica of each deployed version ended last without being asked to, in words.
+
+        Such as `exit status 139 (SIGSEGV)`. A version whose replicas never ended so is missing, and so are
+        all of a manager that cannot know.
+        """
+        return {}
+
     @abc.abstractmethod
     def get_num_replicas(self, model: ModelVersion) -> int:
         """Return how many replicas are wanted; 0 for a version that is not deployed."""

@@ -5,11 +5,15 @@ A manager adds what only it knows: the place of its clusters, the log's lines.
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Mapping
 
 from clipper_container.logs import printable_lines
 from clipper_nomad.errors import ContainerManagerError, NotRunningError
 from clipper_nomad.types import ModelVersion
+
+#: A process that signal n killed has the exit status 128 + n.
+_SIGNALS_FROM = 128
 
 
 def describe_log(lines: str) -> str:
@@ -36,6 +40,15 @@ def describe_failing(what: str, num_ends: int, last_end: str, log: str) -> str:
     """
     times = "once" if num_ends <= 1 else f"{num_ends} times, the last time"
     return f"{what} keeps failing: it ended {times}: {last_end}. {describe_log(log)}"
+
+
+def describe_exit(status: int) -> str:
+    """Return the words for an exit status; one above 128 also names the signal that it stands for."""
+    text = f"exit status {status}"
+    try:
+        return f"{text} ({signal.Signals(status - _SIGNALS_FROM).name})" if status > _SIGNALS_FROM else text
+    except ValueError:
+        return text
 
 
 def replica_of(model: ModelVersion, index: int | str) -> str:

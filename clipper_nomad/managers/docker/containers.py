@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from clipper_nomad.managers import messages
+
 RUNNING = "running"
 #: After this time the engine itself counts a container as started well, and its backoff begins again.
 _STARTED_WELL_S = 10.0
@@ -70,7 +72,7 @@ class Container:
             return self.error
         if self.is_running:
             return "it was started again"
-        return f"exit status {self.exit_code}"
+        return messages.describe_exit(self.exit_code)
 
 
 def read(attrs: Mapping[str, Any]) -> Container:

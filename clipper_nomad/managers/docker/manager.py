@@ -162,6 +162,11 @@ class DockerContainerManager(ContainerManager):
         self._connection.record()
         return self._replicas.count()
 
+    def get_last_ends(self) -> Mapping[ModelVersion, str]:
+        """Return how a replica of each version ended last without being asked to."""
+        self._connection.record()
+        return self._replicas.last_ends()
+
     def set_num_replicas(self, model: ModelVersion, num_replicas: int) -> None:
         """Start replicas without waiting for them, or drain those of the highest numbers."""
         self._replicas.scale(self._connection.record(), model, num_replicas)

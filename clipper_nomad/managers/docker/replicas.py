@@ -108,6 +108,11 @@ class Replicas:
                     messages.describe_failing(what, container.restart_count, container.describe_end(), log)
                 )
 
+    def last_ends(self) -> dict[ModelVersion, str]:
+        """Return how a replica of each version ended last; once it runs again, only its log has the cause."""
+        ended = [each for each in self._find() if _is_replica(each) and each.has_ended()]
+        return {_model_of(each): each.describe_end() for each in ended}
+
     def tail_logs(self, model: ModelVersion, lines: int) -> str:
         """Return the last lines of each replica's log, with a heading for each if there are several."""
         replicas = [each for each in self._find(model) if _is_replica(each)]

@@ -201,6 +201,11 @@ class NomadContainerManager(ContainerManager):
         self._connection.record()
         return self._replicas.count()
 
+    def get_last_ends(self) -> Mapping[ModelVersion, str]:
+        """Return how a replica of each version ended last without being asked to."""
+        self._connection.record()
+        return self._replicas.last_ends()
+
     def set_num_replicas(self, model: ModelVersion, num_replicas: int) -> None:
         """Start replicas without waiting until they are ready, or drain some.
 

@@ -71,7 +71,7 @@ def test_status_shows_the_whole_cluster(cli: CommandLine) -> None:
     assert [each["ready"] for each in status["query_frontends"]] == [["sums:1"], ["sums:1"]]
     (model,) = (each for each in status["models"] if each["version"] == "1")
     assert (model["current"], model["serving"], model["replicas_wanted"]) == (True, True, 1)
-    assert model["replicas_connected"] == 1
+    assert (model["replicas_connected"], model["last_end"]) == (1, None)
     (app,) = status["applications"]
     assert (app["name"], app["linked_models"], app["latency_slo_micros"]) == ("app", ["sums"], 1000000)
     shown = cli.run("status").stdout

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from clipper_nomad.managers import messages
 
 LINES = "loading \x1b[31mred\x1b[0m\r100%\r\nValueError: \u202egnp\n"
@@ -16,3 +18,17 @@ def test_a_models_log_steers_no_terminal() -> None:
 def test_the_log_in_an_error_steers_no_terminal() -> None:
     assert messages.describe_log(LINES).endswith(SHOWN)
     assert messages.describe_failing("It", 1, "exit status 1", LINES).endswith(SHOWN)
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (0, "exit status 0"),
+        (128, "exit status 128"),
+        (137, "exit status 137 (SIGKILL)"),
+        (139, "exit status 139 (SIGSEGV)"),
+        (255, "exit status 255"),
+    ],
+)
+def test_an_exit_status_names_the_signal_that_it_stands_for(status: int, words: str) -> None:
+    assert messages.describe_exit(status) == words

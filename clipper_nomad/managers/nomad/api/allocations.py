@@ -13,6 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from clipper_nomad.managers import messages
+
 _TERMINAL = frozenset({"complete", "failed", "lost"})
 #: Docker's engine counts a run of this length as a good start, and so do all managers.
 _STARTED_WELL_S = 10.0
@@ -230,8 +232,10 @@ def _describe(event: Event, before: Sequence[Event]) -> str:
     if details.get("oom_killed") == "true":
         return "it took more memory than its limit"
     signal = int(details.get("signal") or 0)
-    status = f"exit status {details.get('exit_code', 'unknown')}"
-    text = f"{status} ({_SIGNALS.get(signal, f'signal {signal}')})" if signal else status
+    code = details.get("exit_code", "unknown")
+    text = messages.describe_exit(int(code)) if code.isdecimal() else f"exit status {code}"
+    if signal and not text.endswith(")"):
+        text = f"{text} ({_SIGNALS.get(signal, f'signal {signal}')})"
     for each in reversed(before):
         if each.type == _RESTART_SIGNALED:
             return f"{each.message}; {text}"

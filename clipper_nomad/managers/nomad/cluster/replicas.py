@@ -145,6 +145,15 @@ class Replicas:
         if self._watch.log_failing_checks(service, service_meta, f"Model version {model}"):
             self._watch.log_running(allocations, names)
 
+    def last_ends(self) -> dict[ModelVersion, str]:
+        """Return how a replica of each version ended last without being asked to, by Nomad's task events."""
+        ends = {}
+        for model, job in self._cluster_jobs.models().items():
+            wanted = [each for each in self._wanted(job.id) if each.has_ended()]
+            if texts := [text for each in wanted if (text := each.describe_end())]:
+                ends[model] = texts[-1]
+        return ends
+
     def tail_logs(self, model: ModelVersion, lines: int) -> str:
         """Return the last lines of each replica's log, under a heading if there are several."""
         job = self._cluster_jobs.model(model)

@@ -85,6 +85,8 @@ def test_a_single_end_is_no_pattern(description: Any, now_s: float, keeps_failin
 
 def test_the_last_end_is_described() -> None:
     assert containers.read(describe("exited", ran_s=1, ExitCode=3)).describe_end() == "exit status 3"
+    crashed = containers.read(describe("exited", ran_s=1, ExitCode=139))
+    assert crashed.describe_end() == "exit status 139 (SIGSEGV)"
     out_of_memory = containers.read(describe("exited", ran_s=1, ExitCode=137, OOMKilled=True))
     assert "memory" in out_of_memory.describe_end()
     refused = containers.read(describe("exited", ran_s=1, ExitCode=127, Error="no such file"))
