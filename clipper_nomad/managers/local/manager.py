@@ -161,12 +161,22 @@ class LocalContainerManager(ContainerManager):
                 "gives out no devices. Its replicas see all of this machine's: deploy without `devices`."
             )
         _warn_unlimited(spec.resources)
-        with self._state.locked():
-            self._replicas.deploy(self._connection.record(), spec)
+        while True:
+            with self._state.locked():
+                record = self._connection.record()
+                self._replicas.require_deployable(record, spec)
+                left = self._replicas.kept_of([spec.model])
+                if not left:
+                    return self._replicas.deploy(record, spec)
+            self._supervisor.remove(left)
 
     def check_replicas(self, model: ModelVersion) -> None:
         """Raise DeploymentError, with the last log lines, if a replica keeps failing."""
         self._replicas.check(self._connection.record(), model)
+
+    def get_last_ends(self) -> Mapping[ModelVersion, str]:
+        """Return how a replica of each version ended last without being asked to, from supervisord's log."""
+        return self._replicas.last_ends(self._connection.record())
 
     def get_num_replicas(self, model: ModelVersion) -> int:
         """Return how many replicas are wanted; 0 for a version that is not deployed."""
@@ -182,12 +192,25 @@ class LocalContainerManager(ContainerManager):
         self._connection.require()
         with self._state.locked():
             self._replicas.scale(self._connection.record(), model, num_replicas)
+            surplus = self._replicas.add_missing(self._connection.record(), model)
+        # Without the lock, since a drain takes long. Another call may change what is wanted meanwhile.
+        while surplus:
+            self._supervisor.remove(surplus)
+            with self._state.locked():
+                surplus = self._replicas.add_missing(self._connection.record(), model)
 
     def stop_models(self, models: Iterable[ModelVersion]) -> None:
         """Drain and remove all replicas of these versions; versions that are not deployed are skipped."""
         self._connection.require()
-        with self._state.locked():
-            self._replicas.stop(self._connection.record(), set(models))
+        stopped = set(models)
+        while True:
+            with self._state.locked():
+                left = self._replicas.kept_of(stopped)
+                if not left:
+                    # Last: until then they count as deployed, so that an interrupted stop is repeated.
+                    return self._replicas.forget(self._connection.record(), stopped)
+            # Without the lock, since a drain takes long.
+            self._supervisor.remove(left)
 
     def release_images(self, images: Collection[str]) -> None:
         """Delete the bundles in `images` that no deployed version runs."""

@@ -36,13 +36,15 @@ class Replicas:
         self._state = state
         self._supervisor = supervisor
 
-    def deploy(self, record: ClusterRecord, spec: DeploySpec) -> None:
-        """Start the replicas of a version that is not deployed."""
+    def require_deployable(self, record: ClusterRecord, spec: DeploySpec) -> None:
+        """Raise ContainerManagerError for a version that is deployed, or by its name or bundle cannot be."""
         require_model_names(spec.model)
         read_bundle(spec.image)
         if record.find(spec.model):
             raise messages.already_deployed(spec.model)
-        self._supervisor.remove(self._kept_of(spec.model))
+
+    def deploy(self, record: ClusterRecord, spec: DeploySpec) -> None:
+        """Start the replicas of a version that can be deployed."""
         model = ModelRecord(spec.model, spec.input_type, spec.image, environment=spec.environment)
         model = replace(model, replicas=_with_replicas(record, model, spec.num_replicas))
         started = _programs_of(self._state, record, model)
@@ -56,31 +58,32 @@ class Replicas:
             raise
 
     def scale(self, record: ClusterRecord, model: ModelVersion, num_replicas: int) -> None:
-        """Start replicas, or drain those of the highest numbers, until there are `num_replicas`."""
+        """Note how many replicas are wanted: those of the lowest numbers stay."""
         found = record.find(model)
         if found is None:
             raise messages.not_deployed(model)
         scaled = replace(found, replicas=_with_replicas(record, found, num_replicas))
         models = tuple(scaled if each is found else each for each in record.models)
         self._state.write(replace(record, models=models))
-        self._bring_into_form(model, _programs_of(self._state, record, scaled))
 
-    def _bring_into_form(self, model: ModelVersion, wanted: Collection[Program]) -> None:
-        kept = self._kept_of(model)
+    def add_missing(self, record: ClusterRecord, model: ModelVersion) -> set[str]:
+        """Start the wanted replicas of a version that do not run; return the programs that are too many."""
+        found = record.find(model)
+        wanted = _programs_of(self._state, record, found) if found else []
+        kept = self.kept_of([model])
         self._supervisor.add([program for program in wanted if program.name not in kept])
-        self._supervisor.remove(kept - {program.name for program in wanted})
+        return kept - {program.name for program in wanted}
 
-    def stop(self, record: ClusterRecord, models: Collection[ModelVersion]) -> None:
-        """Drain and remove all replicas of these versions."""
-        self._supervisor.remove({name for model in models for name in self._kept_of(model)})
-        # Written last: until then the versions count as deployed, so that an interrupted stop is repeated.
+    def forget(self, record: ClusterRecord, models: Collection[ModelVersion]) -> None:
+        """Take versions without processes out of the record."""
         self._state.write(
             replace(record, models=tuple(each for each in record.models if each.model not in models))
         )
 
-    def _kept_of(self, model: ModelVersion) -> set[str]:
-        """Return the programs of a version that supervisord keeps, in the record or not."""
-        return {name for name in self._supervisor.processes() if programs.is_replica(name, model)}
+    def kept_of(self, models: Collection[ModelVersion]) -> set[str]:
+        """Return the programs of these versions that supervisord keeps, in the record or not."""
+        kept = self._supervisor.processes()
+        return {name for name in kept for model in models if programs.is_replica(name, model)}
 
     def check(self, record: ClusterRecord, model: ModelVersion) -> None:
         """Raise DeploymentError if a replica ended at its start, or more than once, and is not ready."""
@@ -97,6 +100,19 @@ class Replicas:
                 log = logs.tail(self._state.logs_dir / f"{name}.log", _LOG_LINES)
                 what = messages.replica_of(model, replica.index)
                 raise DeploymentError(messages.describe_failing(what, history.count, history.last, log))
+
+    def last_ends(self, record: ClusterRecord) -> dict[ModelVersion, str]:
+        """Return how a replica of each version ended last without being asked to."""
+        processes = self._supervisor.processes()
+        ends = {}
+        for model in record.models:
+            names = (programs.replica_name(model.model, replica.index) for replica in model.replicas)
+            histories = [
+                self._supervisor.exit_history(processes[name]) for name in names if name in processes
+            ]
+            if lasts := [history.last for history in histories if history.last]:
+                ends[model.model] = lasts[-1]
+        return ends
 
     def tail_logs(self, model: ModelVersion, lines: int) -> str:
         """Return the last lines of each replica's log, with a heading for each if there are several."""

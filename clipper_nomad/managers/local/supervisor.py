@@ -25,6 +25,7 @@ from typing import Any
 from supervisor.xmlrpc import Faults, SupervisorTransport
 
 from clipper_nomad.errors import ContainerManagerError
+from clipper_nomad.managers import messages
 from clipper_nomad.managers.disk import private_files
 from clipper_nomad.managers.local import leftovers
 from clipper_nomad.managers.local.logs import tail_text
@@ -173,7 +174,7 @@ class Supervisor:
         name = status.process_name
         text = tail_text(self._log_path, _HISTORY_BYTES)
         ends = [line for line in text.splitlines() if f"exited: {name} (" in line]
-        last = ends[-1].partition(f"{name} (")[2].partition(";")[0] if ends else status.error
+        last = _in_words(ends[-1].partition(f"{name} (")[2].partition(";")[0]) if ends else status.error
         return ExitHistory(len(ends), last, started=f"success: {name} entered RUNNING" in text)
 
     def shut_down(self) -> None:
@@ -254,6 +255,12 @@ class Supervisor:
             ) from error
         finally:
             transport.close()
+
+
+def _in_words(end: str) -> str:
+    """Return how a process ended, in the words of all managers for an exit status."""
+    status = end.removeprefix("exit status ")
+    return messages.describe_exit(int(status)) if status.isdecimal() else end
 
 
 def _environment(cluster_path: Path, settings: Mapping[str, str]) -> dict[str, str]:
