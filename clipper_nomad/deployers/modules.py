@@ -11,7 +11,7 @@ import pkgutil
 import sys
 import sysconfig
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.machinery import EXTENSION_SUFFIXES, SOURCE_SUFFIXES, ModuleSpec
 from importlib.metadata import PackageNotFoundError, distribution, packages_distributions
@@ -30,11 +30,14 @@ _PYTHON_FOLDERS = tuple(
 class Modules:
     """The files of local modules, by paths relative to a folder on sys.path, and other names.
 
-    Those are of modules that do not travel, or not of modules at all.
+    Those are of modules that do not travel, or not of modules at all. `names` are those of the modules, and
+    `packages` the packages among them, with their folders.
     """
 
     files: Mapping[str, bytes]
     others: frozenset[str]
+    names: frozenset[str] = frozenset()
+    packages: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
 
 
 def collect_modules(names: Iterable[str]) -> Modules:
@@ -47,6 +50,7 @@ class _Collection:
         self._files: dict[str, bytes] = {}
         self._local: dict[str, bool] = {}
         self._pending: list[str] = []
+        self._packages: dict[str, tuple[Path, ...]] = {}
 
     def collect(self, names: Iterable[str]) -> Modules:
         self._pending = list(names)
@@ -59,7 +63,8 @@ class _Collection:
                 if not self._local[name]:
                     others.add(wanted)
                     break
-        return Modules(self._files, frozenset(others))
+        names = frozenset(name for name, is_local in self._local.items() if is_local)
+        return Modules(self._files, frozenset(others), names, self._packages)
 
     def _take(self, name: str) -> bool:
         """Add a module's file, and return whether modules below it may be local."""
@@ -67,11 +72,17 @@ class _Collection:
         if spec is None or name.partition(".")[0] in _OURS:
             return False
         if spec.origin is None:
-            return spec.submodule_search_locations is not None
+            return self._take_namespace(name, spec)
         file = Path(spec.origin)
         if not spec.has_location or not self._is_local(name, file):
             return False
         return self._add(name, file, is_package=spec.submodule_search_locations is not None)
+
+    def _take_namespace(self, name: str, spec: ModuleSpec) -> bool:
+        """Note a namespace package, whose folders are all that it has, and return whether it is one."""
+        folders = [Path(folder).resolve() for folder in spec.submodule_search_locations or ()]
+        self._packages[name] = tuple(folder for folder in folders if not _is_installed_there(folder))
+        return spec.submodule_search_locations is not None
 
     def _add(self, name: str, file: Path, *, is_package: bool) -> bool:
         suffix = _find_suffix(file)
@@ -80,13 +91,15 @@ class _Collection:
         content = file.read_bytes()
         path = PurePosixPath(*name.split("."))
         self._files[str(path / f"__init__{suffix}" if is_package else f"{path}{suffix}")] = content
+        if is_package:
+            self._packages[name] = (file.parent,)
         if suffix in SOURCE_SUFFIXES:
             self._pending += find_imports(content, name, is_package=is_package)
         return True
 
     def _is_local(self, name: str, file: Path) -> bool:
         file = file.resolve()
-        if _INSTALLED_FOLDERS & set(file.parts) or any(file.is_relative_to(path) for path in _PYTHON_FOLDERS):
+        if _is_installed_there(file):
             return False
         return file not in self._find_installed(name.partition(".")[0])
 
@@ -106,6 +119,13 @@ class _Collection:
     @cached_property
     def _distributions(self) -> dict[str, list[str]]:
         return dict(packages_distributions())
+
+
+def _is_installed_there(path: Path) -> bool:
+    """Return whether a file or folder is where Python or packages are installed."""
+    return bool(_INSTALLED_FOLDERS & set(path.parts)) or any(
+        path.is_relative_to(folder) for folder in _PYTHON_FOLDERS
+    )
 
 
 def _with_parents(name: str) -> Iterator[str]:

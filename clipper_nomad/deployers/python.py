@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
+from types import ModuleType
 from typing import Any, Unpack
 
 from clipper_nomad.connection import ClipperConnection
@@ -27,6 +29,9 @@ def create_endpoint(
     num_replicas: int = 1,
     batch_size: int = -1,
     pkgs_to_install: Iterable[str] | None = None,
+    *,
+    files: Iterable[str | Path] = (),
+    modules: Iterable[str | ModuleType] = (),
     **options: Unpack[DeployOptions],
 ) -> None:
     """Deploy `func` as a model, register an application of the same name, and link the two.
@@ -50,6 +55,8 @@ def create_endpoint(
         num_replicas,
         batch_size,
         pkgs_to_install,
+        files=files,
+        modules=modules,
         **options,
     )
     open_endpoint(clipper_conn, application)
@@ -67,6 +74,9 @@ def deploy_python_closure(
     num_replicas: int = 1,
     batch_size: int = -1,
     pkgs_to_install: Iterable[str] | None = None,
+    *,
+    files: Iterable[str | Path] = (),
+    modules: Iterable[str | ModuleType] = (),
     **options: Unpack[DeployOptions],
 ) -> None:
     """Deploy `func` as a model version, and return when it is ready and current.
@@ -74,17 +84,22 @@ def deploy_python_closure(
     `func` is any callable, such as a bound method `clf.predict`. It takes a batch of inputs: one NumPy matrix
     (n, d) if they are of equal length, else an object array of arrays; for `strings` an object array of str.
     It returns one output for each input. Objects of the user's script or notebook that it refers to travel
-    with it, and so do the user's own modules. Packages are installed in their versions here, unless
-    `pkgs_to_install` names others, as pip takes them. `options` are those of DeployOptions: resources,
-    devices, timeout_s, environment, sample_input, output_type and cache_ttl_s. The same deployment again, of
-    a function that pickles alike, returns with a line in the log.
+    with it, and so do the user's own modules, with the data files of their packages. Packages are installed
+    in their versions here, unless `pkgs_to_install` names others, as pip takes them.
+
+    `modules` are names of modules that no reference shows, since they are imported by a computed name; of a
+    package all modules travel. `files` are paths of files and folders. In the replica they are beside the
+    modules, by the same paths from the working directory as here, or by their names if they are outside of
+    the current directory. `options` are those of DeployOptions: resources, devices, timeout_s, environment,
+    sample_input, output_type and cache_ttl_s. The same deployment again, of a function that pickles alike,
+    returns with a line in the log.
 
     Raises ClipperException if `func` cannot be a model or be pickled, or the version is registered otherwise,
     BuildError if the image cannot be built, and DeploymentError with the last lines of the log if a replica
     keeps failing or is not ready within `timeout_s` seconds.
     """
     check_options(options)
-    with packed_closure(func, pkgs_to_install, base_image=base_image) as packed:
+    with packed_closure(func, pkgs_to_install, base_image=base_image, files=files, modules=modules) as packed:
         clipper_conn.build_and_deploy_model(
             name,
             version,
