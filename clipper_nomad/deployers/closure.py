@@ -21,6 +21,7 @@ from clipper_nomad.deployers.data_files import (
     find_named_files,
     find_package_data,
 )
+from clipper_nomad.deployers.edits import warn_edited
 from clipper_nomad.deployers.modules import Modules, collect_modules
 from clipper_nomad.deployers.named_modules import find_named_modules
 from clipper_nomad.deployers.packages import add_recorded_packages
@@ -65,6 +66,7 @@ def packed_closure(
     check_callable(func)
     named = find_named_files(files)
     found = collect_modules(find_references(func) | find_named_modules(modules))
+    warn_edited(found.names)
     is_clippers = find_clippers_python(base_image) is not None
     packages = pkgs_to_install if is_clippers else add_recorded_packages(found.others, pkgs_to_install)
     contents: dict[str, Content] = {**found.files, **_find_data(found, named.left_out), **named.found}
