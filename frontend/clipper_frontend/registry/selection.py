@@ -6,7 +6,7 @@ policies give the counters their meaning.
     selection:<application>:<state name>:<user>:<bucket>   hash, counter = integer; the user "" is all users
     selection:<application>:<state name>:<user>:buckets    set of the buckets, of which some may have ended
     selection:<application>:<state name>::users            sorted set, user = last feedback in ms
-    selection_batch:<token>                                the outcome of a batch: written or cancelled
+    selection_batch:<writer>                               number and outcome of a writer's last batch
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from clipper_frontend.selection.state import Buckets, Increments
 
 #: The user of the state that all users share.
 EVERYBODY: Final = ""
-#: The outcome of a batch is kept this long, which is longer than any call may take.
-_TOKEN_LIFETIME_S: Final = 600
+#: The outcome of a writer's last batch is kept this long after it. A batch that could not be asked about for
+#: so long is given up by its writer before.
+OUTCOME_LIFETIME_S: Final = 30 * 24 * 3600
 
 
 class StateKey(NamedTuple):
@@ -46,22 +47,25 @@ class Addition(NamedTuple):
 class SelectionStates(Scripts):
     """The states of policies. Every method raises RegistryUnavailable if Redis gives no answer."""
 
-    async def add_increments(self, token: str, additions: Sequence[Addition], most_users: int) -> bool:
-        """Add a batch to its counters, all or nothing; return False if its token was used or settled before.
+    async def add_increments(
+        self, writer: str, additions: Sequence[Addition], most_users: int, *, sequence: int = 1
+    ) -> bool:
+        """Add a batch to its counters, all or nothing; return False if it was written or settled before.
 
-        A state keeps the `most_users` users that gave feedback last. If Redis gives no answer,
+        A writer has an id that no other has, and numbers its batches in `sequence`; it settles each before it
+        adds the next. A state keeps the `most_users` users that gave feedback last. If Redis gives no answer,
         settle_increments() returns whether the batch was written.
         """
-        arguments: list[str | int] = [token, _TOKEN_LIFETIME_S, most_users]
+        arguments: list[str | int] = [writer, sequence, OUTCOME_LIFETIME_S, most_users]
         for (application, state_name, user), bucket, expires_at, increments in additions:
             arguments += (application, state_name, user, bucket, expires_at or "", len(increments))
             for name, count in increments.items():
                 arguments += (name, count)
         return bool(await self.run("add_increments", *arguments))
 
-    async def settle_increments(self, token: str) -> bool:
-        """Return whether the batch with this token was written; if it was not, it never will be."""
-        return bool(await self.run("settle_increments", token, _TOKEN_LIFETIME_S))
+    async def settle_increments(self, writer: str, *, sequence: int = 1) -> bool:
+        """Return whether this batch of a writer was written; if it was not, it never will be."""
+        return bool(await self.run("settle_increments", writer, sequence, OUTCOME_LIFETIME_S))
 
     async def read_states(self, keys: Sequence[StateKey]) -> list[Buckets]:
         """Return the buckets of some states, read atomically; none for a state that does not exist."""

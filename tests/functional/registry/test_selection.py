@@ -6,6 +6,7 @@ import asyncio
 import time
 
 from clipper_container.input_types import InputType
+from clipper_frontend.query.feedback.writer import SETTLE_LIMIT_S
 from clipper_frontend.registry.records import ApplicationRecord
 from clipper_frontend.registry.selection import Addition, StateKey
 from clipper_frontend.registry.store import Store
@@ -51,6 +52,30 @@ async def test_a_batch_that_was_settled_as_lost_is_never_written(store: Store) -
     assert not await store.settle_increments("late")
     assert not await store.add_increments("late", [addition()], MANY)
     assert await store.read_states([KEY]) == [{}]
+
+
+async def test_of_a_writers_batches_each_is_written_once_and_none_after_it_was_settled(store: Store) -> None:
+    assert await store.add_increments("w", [addition()], MANY, sequence=1)
+    assert not await store.settle_increments("w", sequence=2)
+    assert not await store.add_increments("w", [addition()], MANY, sequence=2), "it was settled as lost"
+    assert await store.add_increments("w", [addition()], MANY, sequence=3)
+    for late in (1, 2, 3):
+        assert not await store.add_increments("w", [addition()], MANY, sequence=late)
+    assert await store.settle_increments("w", sequence=3)
+    assert await store.add_increments("another", [addition()], MANY, sequence=1)
+    assert await store.read_states([KEY]) == [{0: {"rounds": 3}}]
+
+
+async def test_the_outcome_of_a_batch_outlives_an_absence_of_redis_and_takes_one_key_for_each_writer(
+    store: Store, redis_server: RedisServer
+) -> None:
+    for sequence in range(1, 20):
+        await store.add_increments("w", [addition()], MANY, sequence=sequence)
+    await store.settle_increments("cancelled")
+    with redis_server.client(STATE_DB) as client:
+        assert sorted(client.keys("selection_batch:*")) == ["selection_batch:cancelled", "selection_batch:w"]
+        for key in client.keys("selection_batch:*"):
+            assert client.ttl(key) > SETTLE_LIMIT_S
 
 
 async def test_frontends_that_write_at_the_same_time_lose_nothing(store: Store) -> None:

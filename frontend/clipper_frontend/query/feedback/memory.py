@@ -30,11 +30,11 @@ FeedbackWriter writes additions in batches and reports to each batch's feedback 
     (settled(False))                     |                                     |
     gives no answer (delayed())          | 503 "not acknowledged", at once     | TAKEN until it is settled
 
-The last is the hard case: Redis may have the batch or not. Each batch carries a token, and the writer asks by
-that token until Redis answers; asking also cancels a batch that has not arrived, so the answer is final.
-Until then new feedback is refused with 503 "not counted", as is what waits behind the batch. A client that
-repeats its feedback afterwards gets "duplicate" if Redis had the batch, and "accepted" if not: counted once
-either way.
+The last is the hard case: Redis may have the batch or not. The writer numbers its batches, Redis keeps the
+number and the outcome of its last one, and the writer asks for that until Redis answers; asking also cancels
+a batch that has not arrived, so the answer is final. Until then new feedback is refused with 503 "not
+counted", as is what waits behind the batch. A client that repeats its feedback afterwards gets "duplicate" if
+Redis had the batch, and "accepted" if not: counted once either way.
 
 Another frontend's answer. The query id begins with a number that belongs to one frontend. If it is not this
 one, the feedback is handed to it (handover.py) and its response is passed on. If that frontend cannot be
@@ -51,9 +51,9 @@ of "duplicate".
 
 Limits of the promise. A frontend that is killed after Redis has written and before it has responded leaves
 feedback that is counted but not acknowledged; repeated, it is refused while that frontend is still
-registered, then late. Redis keeps a token for ten minutes: a batch that it has written, and could not be
-asked about for longer, is taken for one that is not. Feedback in Clipper's form has no query id: it counts at
-least once.
+registered, then late. Redis keeps an outcome for 30 days: a batch that it could not be asked about for 29
+days is given up, and taken for one that is written, so that nothing counts twice. Feedback in Clipper's form
+has no query id: it counts at least once.
 """
 
 from __future__ import annotations

@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from clipper_frontend.errors import RegistryUnavailable
-from clipper_frontend.registry.selection import Addition, StateKey
+from clipper_frontend.registry.selection import OUTCOME_LIFETIME_S, Addition, StateKey
 from clipper_frontend.registry.store import Store
 from clipper_frontend.selection import state
 from clipper_frontend.selection.state import Increments
@@ -27,6 +28,8 @@ _MAX_PER_BATCH: Final = 1000
 #: More than this waits only if Redis does not answer.
 _MAX_WAITING: Final = 20_000
 _RETRY_INTERVAL_S: Final = 0.5
+#: For as long, with a day to spare, Redis knows what became of a batch.
+SETTLE_LIMIT_S: Final = OUTCOME_LIFETIME_S - 24 * 3600
 
 
 class WriteListener(Protocol):
@@ -55,6 +58,8 @@ class FeedbackWriter:
         self._store = store
         self._most_users = max_users
         self._wrote = wrote
+        self._id = secrets.token_hex(16)
+        self._sequence = 0
         self._waiting: list[_Waiting] = []
         self._batch: Sequence[_Waiting] = ()
         self._changed = asyncio.Event()
@@ -102,25 +107,35 @@ class FeedbackWriter:
 
     async def _write(self, batch: Sequence[_Waiting]) -> bool:
         """Write a batch and return whether it is in Redis."""
-        token = secrets.token_hex()
+        self._sequence += 1
+        began_s = time.monotonic()
         try:
-            return await self._store.add_increments(token, _summed(batch), self._most_users)
+            return await self._store.add_increments(
+                self._id, _summed(batch), self._most_users, sequence=self._sequence
+            )
         except RegistryUnavailable as exc:
             logger.warning("could not write feedback, refusing it until Redis answers: %s", exc)
         self._away = True
         for one in batch:
             one.listener.delayed()
         self._refuse_waiting()
-        written = await self._settle(token)
+        written = await self._settle(began_s + SETTLE_LIMIT_S)
         self._away = False
         return written
 
-    async def _settle(self, token: str) -> bool:
-        while True:
+    async def _settle(self, until_s: float) -> bool:
+        """Return what became of the last batch; after `until_s` take it for written: none counts twice."""
+        while time.monotonic() < until_s:
             try:
-                return await self._store.settle_increments(token)
+                return await self._store.settle_increments(self._id, sequence=self._sequence)
             except RegistryUnavailable:
                 await asyncio.sleep(_RETRY_INTERVAL_S)
+        logger.error(
+            "gave up %d feedbacks: Redis could not be asked for too long whether it has them; they count "
+            "at most once",
+            len(self._batch),
+        )
+        return True
 
     def _refuse_waiting(self) -> None:
         waiting, self._waiting = self._waiting, []

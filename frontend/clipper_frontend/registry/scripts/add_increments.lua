@@ -1,11 +1,11 @@
 -- Adds a batch of increments, once. Returns 1, or 0 if the batch was written or cancelled before.
--- ARGV: token, its lifetime in s, the maximum number of users of a state, then for each addition: application, state
--- name, user, bucket, its end in s since the epoch (or ''), the number of counters, counter, increment …
-if not at(SELECTION_STATE, 'SET', 'selection_batch:' .. ARGV[1], 'written', 'NX', 'EX', ARGV[2]) then
+-- ARGV: writer, sequence, lifetime of the outcome in s, the maximum number of users of a state, then for each addition:
+-- application, state name, user, bucket, its end in s since the epoch (or ''), the number of counters, counter, increment …
+if not settle_batch(ARGV[1], ARGV[2], 'written', ARGV[3]) then
   return 0
 end
-local most_users = tonumber(ARGV[3])
-local i = 4
+local most_users = tonumber(ARGV[4])
+local i = 5
 while i <= #ARGV do
   local state, user, bucket, expires_at = state_prefix(ARGV[i], ARGV[i + 1]), ARGV[i + 2], ARGV[i + 3], ARGV[i + 4]
   local last = i + 5 + 2 * ARGV[i + 5]

@@ -1,4 +1,3 @@
--- Cancels a batch unless it was written; returns 1 if it was, else 0.  ARGV: token, its lifetime in s
-local key = 'selection_batch:' .. ARGV[1]
-at(SELECTION_STATE, 'SET', key, 'cancelled', 'NX', 'EX', ARGV[2])
-return at(SELECTION_STATE, 'GET', key) == 'written' and 1 or 0
+-- Cancels a writer's batch unless it was written; returns 1 if it was, else 0.  ARGV: writer, sequence, lifetime in s
+settle_batch(ARGV[1], ARGV[2], 'cancelled', ARGV[3])
+return was_written(ARGV[1], ARGV[2]) and 1 or 0

@@ -41,3 +41,23 @@ local function note_user(state, user, most)
     end
   end
 end
+
+-- A writer numbers its batches, and settles each before the next one: so the outcome of its last one is all that
+-- need be kept. Its lifetime begins anew with each batch.
+local function batch_key(writer)
+  return 'selection_batch:' .. writer
+end
+
+-- Settles a batch as written or cancelled, and returns whether that was not settled before.
+local function settle_batch(writer, sequence, outcome, lifetime)
+  local last = at(SELECTION_STATE, 'GET', batch_key(writer))
+  if last and tonumber(sequence) <= tonumber(string.match(last, '^%d+')) then
+    return false
+  end
+  at(SELECTION_STATE, 'SET', batch_key(writer), sequence .. ' ' .. outcome, 'EX', lifetime)
+  return true
+end
+
+local function was_written(writer, sequence)
+  return at(SELECTION_STATE, 'GET', batch_key(writer)) == sequence .. ' written'
+end
