@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+
+from tests.support.paths import REPOSITORY
 
 SCRIPT = """
 from clipper_nomad import ClipperConnection, LocalContainerManager
@@ -97,3 +100,48 @@ def test_the_quickstart_runs_twice_in_a_row(run: Callable[[str], str]) -> None:
         assert "applications: ['hello-world']" in output
         assert "'output': 45.0, 'default': False" in output
         assert output.count("'default': False") == 3
+
+
+#: Runs the first page's cells in one process, as a notebook does: each cell has a file name of its own,
+#: made of its text.
+NOTEBOOK = """
+import hashlib, linecache, logging, sys
+
+logging.basicConfig(stream=sys.stdout, format="%(message)s", level=logging.INFO)
+
+def run(*cells):
+    for cell in cells:
+        name = "/tmp/kernel/" + hashlib.sha256(cell.encode()).hexdigest()
+        linecache.cache[name] = len(cell), None, cell.splitlines(True), name
+        exec(compile(cell, name, "exec"), globals())
+
+CELLS = {0!r}
+run(*CELLS)
+print("== again")
+run(*CELLS)
+print("== edited")
+try:
+    run(*[cell.replace("sum(x)", "max(x)") for cell in CELLS])
+except Exception as error:
+    print("refused:", type(error).__name__, error)
+clipper_conn.stop_all()
+"""
+
+
+@pytest.mark.timeout(240)
+def test_the_first_pages_notebook_runs_twice_and_an_edited_function_needs_a_version(
+    run: Callable[[str], str],
+) -> None:
+    page = (REPOSITORY / "README.md").read_text()
+    code = page.partition("## In a notebook")[2].partition("```python\n")[2].partition("```")[0]
+    ports = "query_port={}, management_port={}, rpc_port={}, redis_port={}".format(*free_ports(4))
+    manager = f"LocalContainerManager('quickstart', {ports})"
+    cells = code.replace("LocalContainerManager()", manager).split("\n\n")
+    assert len(cells) > 3
+    first, again, edited = re.split("== .*", run(NOTEBOOK.format(cells)))
+    assert "Model version sum-model:1 is ready and current" in first
+    assert "Application hello-world is registered already, and nothing differs" in again
+    assert "Model version sum-model:1 is deployed already, and nothing differs" in again
+    assert "refused:" not in again
+    assert "Model version sum-model:1 is registered already, and a version never changes" in edited
+    assert "Use another version" in edited
