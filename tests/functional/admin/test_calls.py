@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from clipper_nomad.connection import ClipperConnection
+from clipper_nomad.deployers.python import create_endpoint
 from clipper_nomad.errors import (
     ClipperException,
     ClipperWarning,
@@ -333,3 +334,28 @@ def test_metrics_of_frontends_that_do_not_answer(
     with caplog.at_level(logging.WARNING, "clipper"), pytest.raises(NotReachableError, match="any of the 1"):
         clipper.inspect_instance()
     assert "Could not read the metrics of query frontend f1" in caplog.text
+
+
+def test_an_endpoint_is_made_again_and_gets_new_versions(connected: Connected) -> None:
+    clipper, manager = connected
+    for version in (1, 1, 2):
+        create_endpoint(clipper, "sum", "doubles", len, version=version, slo_micros=50_000)
+    assert manager.events == [
+        "build sum:1",
+        "deploy sum:1, unregistered",
+        "build sum:1",
+        "build sum:2",
+        "deploy sum:2, unregistered",
+    ]
+    assert clipper.get_linked_models("sum") == ["sum"]
+    assert clipper.get_current_model_version("sum") == "2"
+
+
+def test_an_endpoint_over_another_application_is_refused_before_anything_is_built(
+    connected: Connected,
+) -> None:
+    clipper, manager = connected
+    clipper.register_application("sum", "doubles", "None", 3_000_000)
+    with pytest.raises(ClipperException, match=r"slo_micros differs \(3000000 is registered, not 5\)"):
+        create_endpoint(clipper, "sum", "doubles", len, slo_micros=5)
+    assert manager.events == []
