@@ -182,6 +182,14 @@ predict = Model().predict
     assert serve_packed(tmp_path, script) == ["Model", "pickle", "sys"]
 
 
+@pytest.mark.parametrize("script", [CACHE, DISPATCH, DECORATED])
+def test_the_same_script_gives_the_same_bytes_in_another_process(tmp_path: Path, script: str) -> None:
+    (tmp_path / "script.py").write_text(script + PACK)
+    for name in ("one", "two"):
+        run(tmp_path / "script.py", str(tmp_path / name))
+    assert (tmp_path / "one" / "func.pkl").read_bytes() == (tmp_path / "two" / "func.pkl").read_bytes()
+
+
 def test_a_reader_of_the_first_pickle_alone_gets_the_function(tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(CACHE + PACK)
     run(tmp_path / "script.py", str(tmp_path / "model"))

@@ -5,6 +5,8 @@ A pickle refers to most functions by a module and a name. In a replica the user'
 here also caches (`functools.lru_cache`), single dispatch, cached properties, and objects that reduce to their
 name, such as `typing.NewType`.
 
+The same script gives the same bytes in another process, so that the same deployment again is known as such.
+
 A file holds two pickles: the function, and the names of `__main__` that it needs. They share one memo, so an
 object is the same in both. A reader of the first alone, such as Clipper's containers, gets the function.
 """
@@ -15,9 +17,10 @@ import copyreg
 import functools
 import io
 import pickle
+import re
 import sys
 from collections.abc import Iterable, Mapping
-from types import FunctionType
+from types import CodeType, FunctionType
 from typing import IO, Any, Callable, Optional
 
 import cloudpickle
@@ -26,6 +29,11 @@ MAIN = "__main__"
 _CACHE = type(functools.lru_cache(maxsize=None)(len))
 #: The code that all functions made by singledispatch share.
 _DISPATCHING_CODE = functools.singledispatch(len).__code__  # type: ignore[attr-defined]
+#: How cloudpickle makes classes, and the ids that it gives them.
+_MAKERS = (cloudpickle.cloudpickle._make_skeleton_class, cloudpickle.cloudpickle._make_skeleton_enum)
+_RANDOM_ID = re.compile("[0-9a-f]{32}")
+#: The folder of a notebook's cells.
+_KERNEL = re.compile(r"ipykernel_\d+")
 #: Types that are made of a name alone; older versions of Python lack some.
 _MADE_OF_NAME = frozenset({"ParamSpec", "TypeVarTuple"})
 
@@ -40,6 +48,8 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
 
     def reducer_override(self, obj: Any) -> Any:
         """Return how to make `obj` anew, or leave it to cloudpickle."""
+        if isinstance(obj, CodeType):
+            return self.dispatch_table[CodeType](_without_process_id(obj))
         name = self._names.get(id(obj))
         if isinstance(obj, (type, FunctionType, _CACHE)):
             if name is not None and _is_named(obj, name):
@@ -56,7 +66,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             return _reduce_cache(obj)
         if isinstance(obj, FunctionType) and obj.__code__ is _DISPATCHING_CODE and not _is_importable(obj):
             return _reduce_dispatching(obj)
-        return super().reducer_override(obj)
+        return _without_tracker(super().reducer_override(obj))
 
     def _reduce_named(self, obj: Any, name: str) -> Any:
         """Return how to make an object of the script anew, even if it reduces to its name."""
@@ -126,6 +136,23 @@ def _is_importable(obj: Any) -> bool:
     for part in obj.__qualname__.split("."):
         found = getattr(found, part, None)
     return found is obj
+
+
+def _without_process_id(code: CodeType) -> CodeType:
+    """Return the code of a notebook's cell as if its file had no process id in its path."""
+    return code.replace(co_filename=_KERNEL.sub("ipykernel", code.co_filename))
+
+
+def _without_tracker(reduced: Any) -> Any:
+    """Return how cloudpickle makes a class, without the random id by which it would find it again."""
+    if not isinstance(reduced, tuple) or reduced[0] not in _MAKERS:
+        return reduced
+    make, arguments, *state = reduced
+    return (make, tuple(None if _is_random_id(each) else each for each in arguments), *state)
+
+
+def _is_random_id(value: object) -> bool:
+    return isinstance(value, str) and _RANDOM_ID.fullmatch(value) is not None
 
 
 def _reduce_cache(cache: Any) -> Any:
