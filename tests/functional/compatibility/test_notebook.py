@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from clipper_nomad.connection import ClipperConnection
 from clipper_nomad.managers.local import LocalContainerManager, leftovers
 from clipper_nomad.managers.ports import choose_free
 from clipper_nomad.types import ModelVersion
@@ -68,7 +68,7 @@ class Place:
     def __init__(self, folder: Path) -> None:
         self.state = folder / "state"
         ports = ("query_port", "management_port", "rpc_port", "redis_port")
-        self.ports = dict(zip(ports, choose_free("127.0.0.1", len(ports)), strict=True))
+        self.ports: dict[str, Any] = dict(zip(ports, choose_free("127.0.0.1", len(ports)), strict=True))
         arguments = ", ".join(f"{name}={port}" for name, port in self.ports.items())
         cells = read_first_page()
         assert sum(cell.count(MANAGER) for cell in cells) == 1
@@ -100,11 +100,6 @@ def test_the_first_pages_notebook_is_run_twice_interrupted_and_restarted(
         for cell in place.cells:
             notebook.run(cell)
         assert notebook.run(ASK) == "6.6 False\n"
-        notebook.run("clipper_conn.stop_all()")
-        assert leftovers.find(place.state / "default-cluster") == []
-
-    for cell in place.cells:
-        notebook.run(cell)
     manager = place.make_manager()
     manager.connect()
     sums, cached = ModelVersion("sum-model", "1"), ModelVersion("cached-model", "1")
@@ -125,10 +120,37 @@ def test_the_first_pages_notebook_is_run_twice_interrupted_and_restarted(
     notebook.restart()
     notebook.run(CONNECT)
     assert notebook.run(ASK) == "6.6 False\n"
-    assert (
-        notebook.run("print(sorted(clipper_conn.get_all_models()))") == "['cached-model:1', 'sum-model:1']\n"
-    )
+    models = notebook.run("print(sorted(clipper_conn.get_all_models()))")
+    assert models == "['cached-model:1', 'sum-model:1']\n"
+    # Another kernel runs all cells again: nothing differs.
+    for cell in place.cells:
+        notebook.run(cell)
+    assert notebook.run(ASK) == "6.6 False\n"
+    assert manager.get_replicas() == {sums: 1, cached: 1}
     notebook.run("clipper_conn.stop_all()")
     assert leftovers.find(place.state / "default-cluster") == []
-    again = ClipperConnection(place.make_manager())
-    again.stop_all()
+
+
+CLASSES = """
+import enum
+class Kind(enum.Enum):
+    SMALL = 1
+class Model:
+    def predict(self, xs):
+        return [Kind.SMALL.name for _ in xs]
+python_deployer.deploy_python_closure(
+    clipper_conn, name="class-model", version=1, input_type="doubles", func=Model().predict
+)
+"""
+
+
+def test_a_cell_that_defines_classes_and_deploys_them_can_be_run_again(
+    notebook: Notebook, place: Place
+) -> None:
+    for cell in place.cells[:2]:
+        notebook.run(cell)
+    notebook.run(CLASSES)
+    notebook.run(CLASSES)
+    with pytest.raises(CellError, match=r"class-model:1 is registered already.*function.*differ"):
+        notebook.run(CLASSES.replace("SMALL", "LARGE"))
+    notebook.run("clipper_conn.stop_all()")
