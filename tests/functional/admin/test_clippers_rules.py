@@ -5,14 +5,17 @@ from __future__ import annotations
 import http.server
 import json
 import logging
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
 
 from clipper_nomad.connection import ClipperConnection
+from clipper_nomad.deployers import python
 from clipper_nomad.errors import ClipperException, ManagementError, NotRunningError, UnconnectedException
 from clipper_nomad.managers import messages
 from clipper_nomad.managers.nomad.api.namespaces import provide_namespace
@@ -212,3 +215,32 @@ def test_a_namespace_that_may_not_be_made_says_so(namespaces: Namespaces, nomad_
     namespaces.status = 403
     with pytest.raises(ClipperException, match=r"Cannot make the namespace team: .*refuses \(403 Permission"):
         provide_namespace(nomad_api, "team")
+
+
+# -- what cannot be a model --------------------------------------------------------------------------------
+
+
+async def coroutine(xs: Any) -> Any:
+    return xs
+
+
+def two(xs: Any, y: Any) -> Any:
+    return xs, y
+
+
+@pytest.mark.parametrize(
+    ("func", "reason"), [(coroutine, "async def"), (lambda: 1, "one argument"), (two, "'y'"), (dict, "class")]
+)
+def test_what_cannot_be_a_model_is_refused_before_anything_is_built(
+    connected: Connected, func: Any, reason: str
+) -> None:
+    clipper, manager = connected
+    with pytest.raises(ClipperException, match=reason):
+        python.deploy_python_closure(clipper, "m", 1, "doubles", func)
+    with pytest.raises(ClipperException, match=reason):
+        python.create_endpoint(clipper, "m", "doubles", func)
+    assert manager.events == []
+    assert clipper.get_all_apps() == []
+    answer = clipper.test_predict_function({"input": [1.0]}, func, "doubles")
+    assert isinstance(answer, str)
+    assert re.search(reason, answer)

@@ -144,6 +144,35 @@ python_deployer.deploy_python_closure(
 """
 
 
+OWN_PROCESSES = """
+import multiprocessing
+from pathlib import Path
+Path("vocab.json").write_text("[10]")
+class Result:
+    def __init__(self, value):
+        self.value = value
+def work(x):
+    import json
+    return Result(json.load(open("vocab.json"))[0] * len(x))
+def predict(xs):
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return [each.value for each in pool.map(work, xs)]
+python_deployer.create_endpoint(
+    clipper_conn, "own-processes", "doubles", predict, slo_micros=20_000_000, files=["vocab.json"]
+)
+print(ask("own-processes")["output"])
+"""
+
+
+def test_a_replica_runs_the_notebooks_functions_in_processes_of_its_own_and_finds_its_files(
+    notebook: Notebook, place: Place
+) -> None:
+    for cell in place.cells:
+        notebook.run(cell)
+    notebook.run(ASK)
+    assert notebook.run(OWN_PROCESSES) == "30\n"
+
+
 def test_a_cell_that_defines_classes_and_deploys_them_can_be_run_again(
     notebook: Notebook, place: Place
 ) -> None:

@@ -19,6 +19,7 @@ from clipper_container.kinds.closure import save_closure
 from clipper_nomad.deployers.closure import packed_closure
 from clipper_nomad.errors import BuildError, ContainerManagerError
 from clipper_nomad.images import ImageSettings, build_model_image
+from clipper_nomad.images.clippers import find_saved_by
 from clipper_nomad.types import BuildSpec, ModelVersion
 from tests.support.docker.engine import give_up
 from tests.support.docker.package_index import PACKAGE, USERNAME, PackageIndex
@@ -208,3 +209,15 @@ def test_an_image_of_another_kind_gets_the_folder_alone(
         BuildError, match=r"Could not install numpy.*does not start from this project's Python runtime"
     ):
         build(len, "numpy", base_image=base_image)
+
+
+def test_a_base_image_that_cannot_load_the_function_is_refused(
+    docker_client: docker.DockerClient, image_settings: ImageSettings, base_image: str, tmp_path: Path
+) -> None:
+    save_closure(len, tmp_path)
+    manifest = tmp_path / "model.json"
+    saved_by = find_saved_by(tmp_path)
+    manifest.write_text(manifest.read_text().replace(f'"{saved_by}"', '"3.9"'))
+    spec = BuildSpec(MODEL, tmp_path, base_image)
+    with pytest.raises(BuildError, match=rf"has Python {saved_by}, and Python 3\.9 pickled the function"):
+        build_model_image(docker_client, spec, CLUSTER, image_settings, lambda line: None)

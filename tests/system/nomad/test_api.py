@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from clipper_nomad.errors import ContainerManagerError
+from clipper_nomad.managers.nomad.api.namespaces import provide_namespace
 from clipper_nomad.managers.nomad.api.volumes import VolumeRequest, Volumes
 from clipper_nomad.managers.nomad.clients.access import NomadAccess
+from clipper_nomad.managers.nomad.clients.nomad import NomadAPI
 from tests.support.nomad.cluster import NomadCluster
 from tests.support.nomad.jobs import TIMEOUT_S, Place, own_place
 from tests.support.processes import eventually
@@ -32,6 +35,17 @@ def test_a_job_is_registered_found_and_left_alone_when_it_is_the_same(place: Pla
     assert (found.id, found.count, found.is_stopped) == (place.job_id, 1, False)
     assert place.jobs.find({"test.id": place.job_id, "other": "x"}) == []
     assert place.jobs.read(f"{place.job_id}.other") is None
+
+
+def test_a_missing_namespace_is_made_and_takes_jobs(nomad_cluster: NomadCluster) -> None:
+    name = f"clipper-test-{uuid.uuid4().hex[:8]}"
+    environment = nomad_cluster.environment
+    api = NomadAPI(NomadAccess.from_environment(environment=environment))
+    for _ in range(2):
+        provide_namespace(api, name)
+    inside = NomadAPI(NomadAccess.from_environment(namespace=name, environment=environment))
+    assert inside.get("Cannot list jobs", "jobs").body == []
+    api.ask("Cannot delete it", lambda: api.client.namespace.delete_namespace(name), is_read=False)
 
 
 def test_the_message_of_nomads_parser_is_in_the_error(place: Place) -> None:
