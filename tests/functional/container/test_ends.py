@@ -83,6 +83,20 @@ def test_a_model_that_hangs_is_ended_with_its_stack_whatever_it_does(
     )
 
 
+def test_outputs_whose_text_hangs_end_the_replica_too(frontend: RpcFrontend, start: Start) -> None:
+    class Endless:
+        def __str__(self) -> str:
+            while True:
+                pass
+
+    container = start(
+        lambda inputs: [Endless()] * len(inputs), CLIPPER_HANG_TIMEOUT_S="0.5", CLIPPER_EXIT_WHEN_HUNG="1"
+    )
+    frontend.request(frontend.accept().identity, [[1.0]])
+    assert container.wait() == 70
+    assert "in __str__" in container.log
+
+
 def test_a_batch_that_is_run_again_input_by_input_does_not_hang(frontend: RpcFrontend, start: Start) -> None:
     code = "import time; time.sleep(0.4)"
 

@@ -69,9 +69,10 @@ class Runner:
         self._shared.starts(self._clock())
         try:
             returned = self._model.predict(converted)
+            # Within the time that is watched, since it runs the outputs' own code, such as __str__().
+            return self._encoder.encode(returned, len(inputs))
         finally:
             self._shared.stops()
-        return self._encoder.encode(returned, len(inputs))
 
     def _result(self, encoded: list[Encoded], non_finite: int) -> BatchResult:
         statuses = bytes(len(encoded))
