@@ -16,7 +16,7 @@ locals {
     })
   }
 
-  # The agents have these secrets in their files, and use them as soon as Consul knows them.
+  # The agents have these secrets in their files, and use them as soon as Consul has the tokens.
   consul_tokens = merge(
     { for name in keys(var.nodes) : "agent-${name}" => {
       Description    = "Consul's agent on ${name}"
@@ -79,7 +79,7 @@ module "consul_library_token" {
   })
 }
 
-# Whoever has no token, as all have who ask Consul's DNS. Its policies are these alone.
+# The token of all requests without one, among them Consul's DNS. It has these policies alone.
 module "consul_anonymous_token" {
   source     = "../modules/acl_object"
   depends_on = [module.consul_policies]

@@ -1,10 +1,10 @@
-# For machines that one has: `tofu apply -var-file=example.tfvars`. Root cluster/ writes the same by itself, as
-# cluster.auto.tfvars.json. The tokens are those in the agents' configurations: keep a file with real ones secret.
+# For machines that exist already: `tofu apply -var-file=example.tfvars`. The root cluster/ writes the same by itself,
+# as cluster.auto.tfvars.json. The tokens are those in the agents' configurations: keep a file with real ones secret.
 nomad_address  = "https://10.0.0.11:4646"
 consul_address = "https://10.0.0.11:8501"
 datacenter     = "dc1"
 
-# Where 10.0.0.11 is not in the certificates.
+# Needed if 10.0.0.11 is not in the certificates.
 nomad_tls_server_name  = "server.global.nomad"
 consul_tls_server_name = "server.dc1.consul"
 

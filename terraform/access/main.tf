@@ -1,5 +1,5 @@
-# Who may do what on a cluster whose nodes run: applied once Consul and Nomad answer, and again when nodes change.
-# Which rights there are is in policies/, one file each; consul.tf and nomad.tf say who gets which.
+# The rights on a cluster whose nodes run. Apply this once Consul and Nomad answer, and again when nodes change.
+# The policies are files in policies/; consul.tf and nomad.tf give them to tokens.
 
 locals {
   consul = {

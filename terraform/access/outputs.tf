@@ -1,5 +1,5 @@
 output "environment" {
-  description = "The variables by which the admin library, Nomad's tools and Consul's find the cluster: see `clipper-nomad env`."
+  description = "The variables with which the admin library and the tools of Nomad and Consul find the cluster: see `clipper-nomad env`."
   sensitive   = true
   value = tomap(merge(
     { for name, value in {
@@ -26,7 +26,7 @@ output "environment" {
 }
 
 output "ca_pem" {
-  description = "The authority by which Nomad's and Consul's certificates are checked, in PEM."
+  description = "The certificate authority of Nomad's and Consul's certificates, in PEM."
   value       = var.ca_pem
 }
 

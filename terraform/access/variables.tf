@@ -19,7 +19,7 @@ variable "consul_address" {
 }
 
 variable "ca_pem" {
-  description = "The certificate of the authority that has signed theirs, in PEM."
+  description = "The certificate of the authority that signed the servers' certificates, in PEM."
   type        = string
 
   validation {
@@ -29,13 +29,13 @@ variable "ca_pem" {
 }
 
 variable "nomad_tls_server_name" {
-  description = "The name in Nomad's certificate, where the address's host is not in it: server.REGION.nomad."
+  description = "The name in Nomad's certificate, if it does not have the address's host: server.REGION.nomad."
   type        = string
   default     = null
 }
 
 variable "consul_tls_server_name" {
-  description = "The name in Consul's certificate, where the address's host is not in it: server.DATACENTER.consul."
+  description = "The name in Consul's certificate, if it does not have the address's host: server.DATACENTER.consul."
   type        = string
   default     = null
 }
@@ -72,7 +72,7 @@ variable "nodes" {
 }
 
 variable "service_prefixes" {
-  description = "What the names of services begin with that Nomad's jobs may register in Consul: \"\" allows any."
+  description = "The prefixes of services that Nomad's jobs may register in Consul: \"\" allows any."
   type        = list(string)
   default     = ["clipper-"]
 
@@ -83,7 +83,7 @@ variable "service_prefixes" {
 }
 
 variable "fabio" {
-  description = "Where Fabio is reached by applications, and by models that connect: `tcp_port` is the cluster's own."
+  description = "Fabio's address for applications and for models: `tcp_port` is the cluster's own."
   type = object({
     address   = string
     http_port = optional(number, 9999)
@@ -92,7 +92,7 @@ variable "fabio" {
 }
 
 variable "redis_volume" {
-  description = "Where Redis keeps its state: a host volume's name, or `dynamic` for one that Nomad makes; null for nowhere."
+  description = "The volume of Redis's state: a host volume's name, or `dynamic` for one that Nomad makes; null for none."
   type        = string
   default     = null
 
@@ -109,7 +109,7 @@ variable "registry" {
 }
 
 variable "environment" {
-  description = "More of the admin library's variables, such as CLIPPER_DRIVER; they win over those that follow from the above."
+  description = "More variables of the admin library, such as CLIPPER_DRIVER; they win over those that follow from other inputs."
   type        = map(string)
   default     = {}
 
@@ -131,7 +131,7 @@ variable "consul_management_token" {
 }
 
 variable "nomad_bootstrap_token" {
-  description = "What becomes Nomad's first token, a UUID; where Nomad has one already, that one."
+  description = "The secret of Nomad's first token, a UUID; if Nomad has one already, that one."
   type        = string
   sensitive   = true
 

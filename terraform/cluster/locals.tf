@@ -1,11 +1,11 @@
 locals {
   zones = length(var.zones) > 0 ? var.zones : [for number in [1, 2, 3] : "${var.region}-${number}"]
 
-  # tcp_port is the first of those that modules/nodes gives Fabio: that of Clipper's default cluster.
+  # tcp_port is the first of Fabio's ports in modules/nodes, which Clipper's default cluster uses.
   fabio = { http_port = 9999, tcp_port = 7000, ui_port = 9998 }
 
-  # A pool's instances, and what Nomad is told of them. Scaleway's image for GPUs brings NVIDIA's driver, Docker and the
-  # container toolkit; into another image they are installed.
+  # The pools' instances, and their settings for Nomad. Scaleway's image for GPUs has NVIDIA's driver, Docker and the
+  # container toolkit; on another image they are installed.
   instance_pools = {
     for name, pool in var.pools : name => {
       count     = pool.count
@@ -27,7 +27,7 @@ locals {
     }
   }
 
-  # Where the servers are reached: from outside if anybody may, else within the private network alone.
+  # The servers' addresses: the public ones if admin_cidrs has any range, else the private ones.
   first_server   = sort([for name, node in module.scaleway.nodes : name if node.role == "server"])[0]
   public_address = module.scaleway.public_addresses[local.first_server]
   server_address = length(var.admin_cidrs) > 0 ? local.public_address : module.scaleway.nodes[local.first_server].address

@@ -1,5 +1,5 @@
-# Which nodes there are comes from scaleway; material makes certificates and tokens for them; nodes makes of both what each
-# node is told; scaleway creates the nodes with that.
+# The module scaleway lists the nodes; material makes their certificates and tokens; nodes renders the user data and the
+# secrets of each; scaleway creates the nodes with these.
 
 module "material" {
   source = "../modules/material"

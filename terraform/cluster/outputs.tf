@@ -1,5 +1,5 @@
 output "access" {
-  description = "What access/ is applied with: tofu output -json access > ../access/cluster.auto.tfvars.json"
+  description = "The inputs of access/: tofu output -json access > ../access/cluster.auto.tfvars.json"
   sensitive   = true
   value = {
     nomad_address          = "https://${local.server_address}:4646"
@@ -32,12 +32,12 @@ output "access" {
 }
 
 output "query_url" {
-  description = "Where the applications of Clipper's default cluster are asked: this, the application's name, /predict."
+  description = "The URL of Clipper's default cluster: append the application's name and /predict."
   value       = var.domain != null ? "https://${var.domain}/clipper/" : "http://fabio.service.consul:${local.fabio.http_port}/clipper/"
 }
 
 output "edge_address" {
-  description = "The load balancer's public address, which the domain's A record is to name."
+  description = "The load balancer's public address, for the domain's A record."
   value       = module.scaleway.edge_address
 }
 
@@ -61,12 +61,12 @@ output "nodes" {
 }
 
 output "registry_endpoint" {
-  description = "What the names of images in the private registry begin with, as CLIPPER_REGISTRY says."
+  description = "The prefix of images' names in the private registry, for CLIPPER_REGISTRY."
   value       = module.scaleway.registry_endpoint
 }
 
 output "private_network_id" {
-  description = "The private network, to which the machine is attached that notebooks run on."
+  description = "The private network: attach the machine that notebooks run on to it."
   value       = module.scaleway.private_network_id
 }
 

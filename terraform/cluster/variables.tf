@@ -1,5 +1,5 @@
 variable "name" {
-  description = "Name of the cluster, which the names of all that is created begin with."
+  description = "Name of the cluster, with which the names of all its resources begin."
   type        = string
   default     = "clipper"
 
@@ -11,8 +11,8 @@ variable "name" {
 
 variable "project_id" {
   description = <<-EOT
-    Scaleway's project, best one of the cluster's own, since rights reach to projects. Null is the one that
-    SCW_DEFAULT_PROJECT_ID or Scaleway's configuration file names.
+    Scaleway's project. Give the cluster one of its own, since rights hold for whole projects. Null is the project of
+    SCW_DEFAULT_PROJECT_ID or of Scaleway's configuration file.
   EOT
   type        = string
   default     = null
@@ -31,8 +31,8 @@ variable "region" {
 
 variable "zones" {
   description = <<-EOT
-    The region's zones that nodes are spread over, in turn; all three if empty. Chosen once: nodes are made anew where
-    this changes.
+    The region's zones, over which nodes are spread in turn; all three if empty. Choose once: a change replaces
+    nodes.
   EOT
   type        = list(string)
   default     = []
@@ -50,26 +50,26 @@ variable "datacenter" {
 }
 
 variable "private_cidr" {
-  description = "Range of the private network's addresses. Docker's, 172.17.0.0/16, is taken."
+  description = "Range of the private network's addresses, outside of Docker's, which is 172.17.0.0/16."
   type        = string
   default     = "10.64.0.0/22"
 
   validation {
     condition     = can(cidrnetmask(var.private_cidr)) && try(cidrhost(var.private_cidr, 0) == split("/", var.private_cidr)[0], false)
-    error_message = "Use a range of IPv4 addresses from its first one on, like 10.64.0.0/22."
+    error_message = "Use a range of IPv4 addresses that begins with its first one, like 10.64.0.0/22."
   }
 }
 
 variable "registry_name" {
-  description = "Name of the container registry's namespace, which nobody else in the region may have. Null is the cluster's name."
+  description = "Name of the container registry's namespace, unique in the region. Null is the cluster's name."
   type        = string
   default     = null
 }
 
 variable "redis_volume" {
   description = <<-EOT
-    Where Clipper's Redis keeps its state: dynamic (a volume that Nomad makes), or a host volume of a pool. Null: the
-    state ends with Redis' job.
+    The volume of Redis's state: dynamic (a volume that Nomad makes), or a host volume of a pool. Null: the state ends
+    with Redis's job.
   EOT
   type        = string
   default     = "dynamic"
@@ -83,8 +83,7 @@ variable "certificate_validity_hours" {
 
 variable "certificate_renewal_hours" {
   description = <<-EOT
-    How long before its end an apply makes a node's certificate anew, which the node must then be given within this
-    time.
+    How long before its end an apply replaces a node's certificate. The node must get the new one within this time.
   EOT
   type        = number
   default     = 2160 # 90 days
@@ -92,7 +91,7 @@ variable "certificate_renewal_hours" {
 
 variable "bootstrap_key_minutes" {
   description = <<-EOT
-    For how many minutes after an apply that adds nodes their key for fetching secrets is valid. An instance with GPUs
+    The minutes after an apply that adds nodes in which their key for fetching secrets is valid. An instance with GPUs
     may take some minutes to start.
   EOT
   type        = number
@@ -100,6 +99,6 @@ variable "bootstrap_key_minutes" {
 
   validation {
     condition     = var.bootstrap_key_minutes >= 10 && var.bootstrap_key_minutes <= 1440
-    error_message = "Use 10 to 1440 minutes: long enough to start, short enough to be of no use to whoever finds the key."
+    error_message = "Use 10 to 1440 minutes: long enough to start, short enough that a key that is found is useless."
   }
 }

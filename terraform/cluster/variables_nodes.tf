@@ -1,6 +1,6 @@
 variable "servers" {
   description = <<-EOT
-    The three servers, which run Consul's and Nomad's: Scaleway's type of instance, the image's label, and the size of
+    The three servers of Consul and Nomad: Scaleway's type of instance, the image's label, and the size of
     the volume.
   EOT
   type = object({
@@ -12,12 +12,12 @@ variable "servers" {
 
   validation {
     condition     = var.servers.volume_gb >= 10
-    error_message = "Give a server's volume 10 GB at least."
+    error_message = "Give a server's volume at least 10 GB."
   }
 }
 
 variable "edge" {
-  description = "The nodes that run Fabio, through which queries go: how many (two bear the loss of one), type, image and volume."
+  description = "The nodes of Fabio, through which queries go: count (two survive the loss of one), type, image and volume."
   type = object({
     count     = optional(number, 2)
     type      = optional(string, "PRO2-XXS")
@@ -28,7 +28,7 @@ variable "edge" {
 
   validation {
     condition     = var.edge.count >= 1 && floor(var.edge.count) == var.edge.count && var.edge.volume_gb >= 10
-    error_message = "Have one node of the edge at least, with a volume of 10 GB at least."
+    error_message = "Use at least one edge node, with a volume of at least 10 GB."
   }
 }
 
@@ -36,15 +36,15 @@ variable "pools" {
   description = <<-EOT
     Clients, on which frontends and models run, by pool.
       count         how many nodes
-      type          Scaleway's type of instance, one with GPUs where gpu is true
-      image         the image's label; ubuntu_noble if not set, gpu_image where gpu is true
+      type          Scaleway's type of instance, one with GPUs if gpu is true
+      image         the image's label; if not set, ubuntu_noble, or gpu_image if gpu is true
       volume_gb     size of a node's volume, which has images, models and Redis' state
-      zones         zones that have the type, if not all of the cluster's have it
+      zones         the zones that have the type, if some of the cluster's do not
       gpu           whether its instances have NVIDIA's GPUs, for tasks to ask for as nvidia/gpu
       node_class    Nomad's node class; the pool's name if not set
       node_pool     Nomad's node pool
       drivers       task drivers: docker, exec, raw_exec
-      host_volumes  names of host volumes that every node of the pool has; one for Redis belongs into a pool of one node
+      host_volumes  names of host volumes that every node of the pool has; put one for Redis into a pool of one node
       meta          Nomad's client metadata
   EOT
   type = map(object({
@@ -79,21 +79,20 @@ variable "pools" {
 
   validation {
     condition     = alltrue([for pool in var.pools : pool.volume_gb >= 20])
-    error_message = "Give a client's volume 20 GB at least: images are large."
+    error_message = "Give a client's volume at least 20 GB: images are large."
   }
 }
 
 variable "gpu_image" {
   description = <<-EOT
-    Label of the image that nodes with GPUs start from: one that brings NVIDIA's driver, Docker and the container
-    toolkit.
+    Label of the image of nodes with GPUs: one that has NVIDIA's driver, Docker and the container toolkit.
   EOT
   type        = string
   default     = "ubuntu_noble_gpu_os_13_nvidia"
 }
 
 variable "versions" {
-  description = "Versions of the packages on the nodes; what is not set is modules/nodes' choice."
+  description = "Versions of the packages on the nodes; those that are not set are the defaults of modules/nodes."
   type = object({
     consul                   = optional(string)
     nomad                    = optional(string)
@@ -104,7 +103,7 @@ variable "versions" {
 }
 
 variable "fabio" {
-  description = "Where Fabio's program for Linux comes from, and its checksum; modules/nodes' choice if not set."
+  description = "The URL and the checksum of Fabio's program for Linux; if not set, those of modules/nodes."
   type = object({
     url    = optional(string)
     sha256 = optional(string)

@@ -1,7 +1,7 @@
 variable "admin_cidrs" {
   description = <<-EOT
-    Ranges of addresses from which Nomad's and Consul's APIs are reached, by HTTPS and with a token. None: within the
-    private network alone.
+    Ranges of addresses from which Nomad's and Consul's APIs are open, by HTTPS and with a token. None: only the private
+    network reaches them.
   EOT
   type        = list(string)
   default     = []
@@ -11,14 +11,14 @@ variable "admin_cidrs" {
       for cidr in var.admin_cidrs :
       can(cidrnetmask(cidr)) && try(cidrhost(cidr, 0) == split("/", cidr)[0] && tonumber(split("/", cidr)[1]) >= 8, false)
     ])
-    error_message = "Use ranges of IPv4 addresses from their first one on, like 203.0.113.0/24; not wider than /8: the APIs are not for all."
+    error_message = "Use ranges of IPv4 addresses that begin with their first one, like 203.0.113.0/24, and not wider than /8."
   }
 }
 
 variable "ssh_keys" {
   description = <<-EOT
-    Public SSH keys by name, which may log in as root from admin_cidrs. They are added to the project. None: port 22
-    stays closed.
+    Public SSH keys by name, for logins as root from admin_cidrs. They are added to the project. None: port 22 stays
+    closed.
   EOT
   type        = map(string)
   default     = {}
@@ -31,8 +31,8 @@ variable "ssh_keys" {
 
 variable "domain" {
   description = <<-EOT
-    Name under which applications are reached from outside, by HTTPS. Its A record must name the output edge_address
-    before it is set here, unless dns_zone is set. Null: nothing is reached from outside.
+    Domain name of applications for HTTPS from outside. Unless dns_zone is set, its A record must have the output
+    edge_address before you set it here. Null: nothing is open to the outside.
   EOT
   type        = string
   default     = null
@@ -44,22 +44,22 @@ variable "domain" {
 }
 
 variable "dns_zone" {
-  description = "Zone of Scaleway's DNS in which the domain's record is created. Null where the record is somebody else's."
+  description = "Zone of Scaleway's DNS in which the domain's record is created. Null if another DNS has the record."
   type        = string
   default     = null
 }
 
 variable "public_paths" {
   description = <<-EOT
-    How the paths begin that can be asked from outside. Those of Clipper's default cluster; of another it is
-    /clipper-NAME/.
+    Prefixes of the paths that are open to the outside. The default is that of Clipper's default cluster; another
+    cluster has /clipper-NAME/.
   EOT
   type        = list(string)
   default     = ["/clipper/"]
 
   validation {
     condition     = length(var.public_paths) > 0 && alltrue([for path in var.public_paths : can(regex("^/.", path))])
-    error_message = "Name one beginning of a path at least, each with a slash first and something after it, like /clipper/."
+    error_message = "Give at least one prefix of a path. Each begins with a slash and has more after it, like /clipper/."
   }
 }
 

@@ -1,8 +1,8 @@
 terraform {
   required_version = ">= 1.8"
 
-  # The state holds the cluster's secrets. Without a backend it is a file in this folder: fit for a trial. For more than
-  # that, name a backend in a file beside this one that encrypts and locks (an S3 one works with Scaleway's Object
+  # The state holds the cluster's secrets. Without a backend it is a file in this folder: enough for a trial. For more
+  # than that, configure a backend in a file beside this one that encrypts and locks (an S3 one works with Scaleway's Object
   # Storage), or use OpenTofu's encryption of state.
 
   required_providers {
@@ -21,7 +21,7 @@ terraform {
   }
 }
 
-# Who applies is told by SCW_ACCESS_KEY and SCW_SECRET_KEY, or by Scaleway's configuration file.
+# The credentials are SCW_ACCESS_KEY and SCW_SECRET_KEY, or those of Scaleway's configuration file.
 provider "scaleway" {
   region     = var.region
   zone       = local.zones[0]

@@ -1,13 +1,13 @@
-# For production: over three zones, two nodes of the edge, HTTPS from outside, and a pool with GPUs.
+# For production: three zones, two edge nodes, HTTPS from outside, and a pool with GPUs.
 
 name   = "clipper"
 region = "fr-par"
 
-# Who may use Nomad's and Consul's APIs, and log in to nodes.
+# The addresses from which Nomad's and Consul's APIs are open, and logins to nodes.
 admin_cidrs = ["203.0.113.0/24"]
 ssh_keys    = { anna = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEXAMPLEexampleEXAMPLEexampleEXAMPLEexampleEXAM anna@example.com" }
 
-# With dns_zone the record is created, too. Without, set domain only when the name leads to the output edge_address.
+# With dns_zone the record is created too. Without it, set domain once the name leads to the output edge_address.
 domain   = "models.example.com"
 dns_zone = "example.com"
 

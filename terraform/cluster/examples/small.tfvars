@@ -1,4 +1,4 @@
-# The smallest that bears the loss of a server or a client: three servers, one node of the edge, two clients.
+# The smallest cluster that survives the loss of a server or a client: three servers, one edge node, two clients.
 # Queries come from within the private network.
 #
 #   tofu apply -var-file=examples/small.tfvars -var='admin_cidrs=["203.0.113.7/32"]'

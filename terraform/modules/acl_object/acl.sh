@@ -1,8 +1,8 @@
 #!/bin/sh
 # Puts one object of Consul's or Nomad's ACLs, or deletes it: `acl.sh put`, `acl.sh delete`. Doing it twice is fine.
 #
-# All that it works on comes by the environment, see main.tf. No secret is in a command line, which everybody on the
-# machine can read: curl gets headers and bodies from a folder that only this user can read, and reads no ~/.curlrc.
+# Its inputs are environment variables, see main.tf. No secret is in a command line, which everybody on the machine
+# can read: curl gets headers and bodies from a folder that only this user can read, and reads no ~/.curlrc.
 set -eu
 umask 077
 
@@ -21,7 +21,7 @@ consul-*)
     token_input=nomad_bootstrap_token address_input=nomad_address name_input=nomad_tls_server_name
     ;;
 esac
-what="Cannot $1 $ACL_KIND $ACL_ID: $service at $ACL_ADDRESS"
+what="Could not $1 $ACL_KIND $ACL_ID: $service at $ACL_ADDRESS"
 command -v curl >/dev/null || fail "$what is asked with curl, which is missing here: install it."
 
 work=$(mktemp -d)
@@ -29,10 +29,10 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
 printf '%s\n' "$ACL_CA_PEM" >"$work/ca.pem"
 deadline_s=$(($(date +%s) + ACL_WAIT_S))
-# A new token is known everywhere only after a moment.
+# A new token reaches all servers only after a moment.
 forgiving_until_s=$(($(date +%s) + 5))
 
-# Prints where curl connects to, where the certificate is for another name: as `--resolve`, but the host may be a name.
+# Prints curl's target if the certificate is for another name: as `--resolve`, but the host may be a name.
 connect_to() {
     host=${ACL_ADDRESS#*://} host=${host%/}
     printf 'connect-to = "%s:%s:%s"\n' "$ACL_SERVER_NAME" "${host##*:}" "$host"
@@ -56,7 +56,7 @@ send() {
         --silent --show-error --output "$work/answer" --write-out '%{http_code}' 2>"$work/error")
 }
 
-# ask METHOD PATH [BODY]: as `send`, once there is an answer; ends the script where there is none.
+# ask METHOD PATH [BODY]: as `send`, once there is an answer; ends the script if there is none.
 ask() {
     while :; do
         code=0
@@ -78,7 +78,7 @@ ask() {
     done
 }
 
-# Tells whether what was answered is likely to be answered otherwise soon.
+# Returns whether the answer is likely to change soon.
 is_passing() {
     case $status in
     403) grep -q 'not found' "$work/answer" && [ "$(date +%s)" -lt "$forgiving_until_s" ] ;;
@@ -89,7 +89,7 @@ is_passing() {
     esac
 }
 
-# need METHOD PATH [BODY]: as `ask`, and ends the script unless that was granted.
+# need METHOD PATH [BODY]: as `ask`, and ends the script unless the status is 200.
 need() {
     ask "$@"
     case $status in
@@ -99,19 +99,19 @@ need() {
     esac
 }
 
-# field NAME: prints what a token that was answered has under a name.
+# field NAME: prints a field of the token in the answer.
 field() {
     tr -d '[:space:]' <"$work/answer" | sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p"
 }
 
-# keep_secret: leaves the secret of the token that was answered where main.tf reads it.
+# keep_secret: writes the secret of the token in the answer to the file that main.tf reads.
 keep_secret() {
     [ "$ACL_SECRET_FILE" ] || return 0
     mkdir -p "$(dirname "$ACL_SECRET_FILE")"
     field SecretID >"$ACL_SECRET_FILE"
 }
 
-# Prints the id of the policy of Consul, or nothing.
+# Prints the id of Consul's policy, or nothing.
 consul_policy_id() {
     need GET /v1/acl/policies
     tr -d '[:space:]' <"$work/answer" | tr '}' '\n' | grep "\"Name\":\"$ACL_ID\"" | sed 's/.*"ID":"\([^"]*\)".*/\1/'
@@ -122,7 +122,7 @@ has_consul_token() {
     grep -q "$ACL_ID" "$work/answer"
 }
 
-# Deletes all tokens of Nomad of this name but one.
+# Deletes all Nomad tokens of this name but one.
 delete_nomad_tokens_but() {
     need GET "/v1/acl/tokens?filter=Name%20%3D%3D%20%22$ACL_ID%22"
     for accessor in $(tr ',' '\n' <"$work/answer" | sed -n 's/.*"AccessorID":"\([^"]*\)".*/\1/p'); do
@@ -138,7 +138,7 @@ put_consul_policy() {
 put_consul_token() {
     if has_consul_token; then
         need GET "/v1/acl/token/$ACL_ID"
-        # A token's secret does not change: one with another secret is another token.
+        # A token's secret cannot change: for another secret the token is replaced.
         case $ACL_BODY in
         *"\"$(field SecretID)\""*)
             need PUT "/v1/acl/token/$ACL_ID" "$ACL_BODY"
@@ -185,7 +185,7 @@ delete-consul-policy)
     [ -z "$policy" ] || need DELETE "/v1/acl/policy/$policy"
     ;;
 delete-consul-token) ! has_consul_token || need DELETE "/v1/acl/token/$ACL_ID" ;;
-# The first token cannot be taken back: without it nobody would have rights.
+# The first token is kept: without it nobody would have rights.
 delete-nomad-bootstrap) ;;
 delete-nomad-policy)
     need GET /v1/acl/policies

@@ -1,15 +1,15 @@
 # One object of Consul's or Nomad's ACLs: put when it is new or changes, deleted when it is no longer wanted.
-# Only what is built into OpenTofu and Terraform is used, so that nothing is downloaded to secure a cluster.
+# It uses only what OpenTofu and Terraform have built in, so that securing a cluster downloads nothing.
 
 locals {
-  # What a put leaves for `secret` to read. The id is not known before, so that nobody looks for the file too early.
+  # The file that a put writes and `secret` reads. The id is not known before, so that it is not read too early.
   secret_file = var.makes_secret ? "${path.root}/.clipper-nomad/${terraform_data.put.id}" : ""
 }
 
-# Deletes the object. It is apart from what puts it: a resource whose put failed is tainted, and what is tainted is
+# Deletes the object. It is a resource apart from the put: a failed put taints its resource, and a tainted resource is
 # destroyed without its provisioner.
 resource "terraform_data" "deletion" {
-  # Kept here, since whoever deletes knows nothing else; `input` would be shown in plans, whatever it holds.
+  # Kept here, since the destroy provisioner sees only its own resource; plans would show `input`, secrets too.
   triggers_replace = { token = var.management_token }
 
   input = {
@@ -22,7 +22,7 @@ resource "terraform_data" "deletion" {
   }
 
   lifecycle {
-    # What is replaced thus does not run its destroy provisioner: another management token deletes nothing.
+    # A resource replaced like this does not run its destroy provisioner: a new management token deletes nothing.
     create_before_destroy = true
   }
 

@@ -2,9 +2,9 @@ variable "api" {
   description = <<-EOT
     The HTTP API of Consul or Nomad.
       address      scheme://HOST:PORT
-      server_name  the name in its certificate, where that is not the host
-      ca_pem       the authority that its certificate is checked by
-      wait_s       how long to ask again while it does not answer, or has no leader
+      server_name  the name in its certificate, if that is not the host
+      ca_pem       the authority of its certificate
+      wait_s       how long to retry while it does not answer, or has no leader
   EOT
   type = object({
     address     = string
@@ -15,13 +15,13 @@ variable "api" {
 }
 
 variable "management_token" {
-  description = "A token with all rights; of nomad-bootstrap, what becomes one."
+  description = "A token with all rights; for nomad-bootstrap, the secret of the token to make."
   type        = string
   sensitive   = true
 }
 
 variable "kind" {
-  description = "What the object is."
+  description = "The kind of the object."
   type        = string
 
   validation {
@@ -33,7 +33,7 @@ variable "kind" {
 }
 
 variable "id" {
-  description = "Its name, of a token of Consul its accessor: what it is found by. An instance of this module keeps it."
+  description = "The object's name, or a Consul token's accessor, by which it is found. It cannot change."
   type        = string
 
   validation {
@@ -43,13 +43,13 @@ variable "id" {
 }
 
 variable "body" {
-  description = "The object as its API takes it, in JSON."
+  description = "The body of the API's request, in JSON."
   type        = string
   sensitive   = true
 }
 
 variable "makes_secret" {
-  description = "Whether Consul or Nomad makes the token's secret up. Each time that the token is put it is another one."
+  description = "Whether Consul or Nomad generates the token's secret: a new one each time that the token is put."
   type        = bool
   default     = false
 }

@@ -1,10 +1,10 @@
-# One authority and one certificate per node. Private keys are made here, so they are in the state: keep it encrypted and
-# for few to read.
+# One authority and one certificate per node. Private keys are made here, so they are in the state: encrypt it, and let
+# few people read it.
 #
 # Renewal. An apply within `certificate_renewal_hours` of a certificate's end makes a new one, under the same authority,
-# and puts it where nodes find their secrets. A running node does not look there again by itself. It gets the new one when
-# it is replaced, or when somebody has it fetch and reload (the README says how). Until then the old one goes on being
-# valid. That somebody applies once in that time is up to whoever runs the cluster: nothing here does it alone.
+# and puts it into the secret store. A running node does not look there by itself. It gets the new one when it is
+# replaced, or when somebody makes it fetch and reload (the README has the commands). Until then the old one stays valid.
+# Somebody must apply once in that time: nothing here does it alone.
 
 resource "tls_private_key" "ca" {
   algorithm   = "ECDSA"
@@ -24,7 +24,7 @@ resource "tls_self_signed_cert" "ca" {
 }
 
 locals {
-  # What Nomad and Consul ask of the other side: agents of Nomad and Consul on edge nodes are clients.
+  # The names that Nomad and Consul require of the other side: their agents on edge nodes are clients.
   tls_role = { for name, node in var.nodes : name => node.role == "server" ? "server" : "client" }
 }
 
@@ -60,13 +60,13 @@ resource "tls_locally_signed_cert" "node" {
   validity_period_hours = var.certificate_validity_hours
   early_renewal_hours   = var.certificate_renewal_hours
 
-  # Each agent calls and is called, with the one certificate.
+  # Each agent is client and server, with the one certificate.
   allowed_uses = ["digital_signature", "key_encipherment", "server_auth", "client_auth"]
 
   lifecycle {
     precondition {
       condition     = var.certificate_renewal_hours < var.certificate_validity_hours
-      error_message = "certificate_renewal_hours must be less than certificate_validity_hours, or each apply makes all certificates anew."
+      error_message = "certificate_renewal_hours must be less than certificate_validity_hours, or each apply replaces all certificates."
     }
 
     precondition {

@@ -1,5 +1,5 @@
 output "material" {
-  description = "What is secret of a cluster, in the form of modules/nodes' variable of this name."
+  description = "The secrets of a cluster, in the form of the variable `material` of modules/nodes."
   sensitive   = true
   value = {
     ca_pem = tls_self_signed_cert.ca.cert_pem
@@ -25,7 +25,7 @@ output "ca_pem" {
 }
 
 output "nomad_bootstrap_token" {
-  description = "The secret of Nomad's management token, with which access/ bootstraps Nomad's ACLs. No node has it."
+  description = "The secret of Nomad's management token, with which access/ bootstraps Nomad's ACLs. It is on no node."
   value       = random_uuid.token["nomad-bootstrap"].result
   sensitive   = true
 }

@@ -1,5 +1,5 @@
-# Gossip keys, and the secrets of tokens. The secrets are chosen here, so that nodes start with them; Consul and Nomad
-# learn what they may do when access/ is applied.
+# Gossip keys, and the secrets of tokens. The secrets are chosen here, so that nodes start with them; they get their
+# rights in Consul and Nomad when access/ is applied.
 #
 # To change one: `-replace` its resource, apply, replace the nodes that hold it, and apply access/ again. A gossip key is
 # changed on all nodes at once, or with `consul keyring` and `nomad operator gossip keyring` first.

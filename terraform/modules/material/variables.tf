@@ -1,5 +1,5 @@
 variable "nodes" {
-  description = "The nodes that get a certificate and a token of Consul, by host name: private address and role."
+  description = "The nodes that get a certificate and a Consul token, by host name: private address and role."
   type = map(object({
     address = string
     role    = string
@@ -24,13 +24,13 @@ variable "datacenter" {
 }
 
 variable "ca_validity_hours" {
-  description = "How long the certificate authority is valid. It is not renewed: a new one means that all nodes are made anew."
+  description = "How long the certificate authority is valid. It is not renewed: a new one means that all nodes are replaced."
   type        = number
   default     = 87600 # ten years
 
   validation {
     condition     = var.ca_validity_hours >= 24
-    error_message = "A certificate authority is valid for 24 hours at least."
+    error_message = "A certificate authority must be valid for at least 24 hours."
   }
 }
 
@@ -41,17 +41,17 @@ variable "certificate_validity_hours" {
 
   validation {
     condition     = var.certificate_validity_hours >= 24
-    error_message = "A node's certificate is valid for 24 hours at least."
+    error_message = "A node's certificate must be valid for at least 24 hours."
   }
 }
 
 variable "certificate_renewal_hours" {
-  description = "How long before its end an apply makes a node's certificate anew, which the node must then be given within this time."
+  description = "How long before its end an apply replaces a node's certificate. The node must get the new one within this time."
   type        = number
   default     = 2160 # 90 days
 
   validation {
     condition     = var.certificate_renewal_hours >= 0
-    error_message = "Renewal comes 0 or more hours before a certificate's end."
+    error_message = "Use 0 or more hours."
   }
 }

@@ -1,6 +1,6 @@
-# What no variable can tell of itself. All of it is told at once, by the precondition of the output `files`.
+# Checks across variables. The precondition of the output `files` reports all problems at once.
 locals {
-  # The names of nodes are no secret, though they stand in variables that are.
+  # Names of nodes are not secret, though they are keys of secret variables.
   certified = nonsensitive(keys(var.material.certificates))
   known     = nonsensitive(keys(var.material.consul_agent_tokens))
   fetching  = nonsensitive(keys(var.fetch_secrets))
@@ -25,7 +25,7 @@ locals {
     ],
     [
       for name in local.fetching :
-      "`fetch_secrets` has a command for ${name}, which is no node with the root /: no user data would hold it."
+      "`fetch_secrets` has a command for ${name}, which is not a node with the root /, so it has no user data."
       if try(local.roots[name], "-") != ""
     ],
     [

@@ -9,14 +9,14 @@ locals {
       bind_addr  = node.address
       node_meta  = { for key, value in { cluster = var.name, role = node.role, zone = node.zone } : key => value if value != null }
 
-      # Nobody joins himself: it would count as having joined, and nobody else would be tried again.
+      # Without the node itself: it would count as joined, and no other node would be tried again.
       retry_join     = [for address in local.server_addresses : address if address != node.address]
       retry_interval = "1s"
-      # Who restarts comes back: leaving would take a node's services out of the catalogue, and a server out of its quorum.
+      # A restart is no departure: leaving would remove a node's services from the catalogue, and a server from the quorum.
       leave_on_terminate      = false
       skip_leave_on_interrupt = true
 
-      # Elections within a second or two, not the five times that of Consul's default.
+      # Elections within a second or two; Consul's default takes five times as long.
       performance = { raft_multiplier = 1 }
 
       tls = {
@@ -25,7 +25,7 @@ locals {
           cert_file       = local.tls_paths[name].cert
           key_file        = local.tls_paths[name].key
           verify_outgoing = true
-          # Of HTTPS: a token says who one is.
+          # For HTTPS: clients identify themselves by a token.
           verify_incoming = false
         }
         internal_rpc = { verify_incoming = true, verify_server_hostname = true }
@@ -76,7 +76,7 @@ locals {
         mode    = "0644"
         owner   = "root:root"
       }
-      # The package brings an example there, which would be read too.
+      # Replaces the package's example, which would be read too.
       "${root}/etc/consul.d/consul.hcl" = {
         content = "# Nothing: consul.json and secrets.json configure this agent.\n"
         mode    = "0644"

@@ -4,7 +4,7 @@ locals {
   docker_config = {
     for name, pool in local.with_docker : name => merge(
       {
-        # Set, so that the resolver listens where containers ask.
+        # Fixed, so that the resolver listens at the address that containers ask.
         bip = var.docker_bridge
         dns = [local.docker_address]
         # Containers outlive Docker's own upgrade. Nomad limits the logs of its tasks itself.
@@ -19,7 +19,7 @@ locals {
     )
   }
 
-  # Where the image brings NVIDIA's driver it brings Docker too, which need not be the distribution's.
+  # An image with NVIDIA's driver has Docker too, perhaps not the distribution's.
   docker_packages = { for name, pool in local.with_docker : name => ["docker.io"] if try(pool.gpu.driver, "install") == "install" }
 
   docker_files = {
@@ -32,7 +32,7 @@ locals {
     }
   }
 
-  # Nomad reads it, in the form of Docker's own logins, and gives Docker the one that an image's registry wants.
+  # Nomad reads this file, in the form of Docker's own, and gives Docker the login of an image's registry.
   docker_logins = {
     for name in keys(local.with_docker) : name => "${local.roots[name]}/etc/docker/registries.json"
     if nonsensitive(length(var.registry_logins)) > 0

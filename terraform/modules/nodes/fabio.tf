@@ -1,11 +1,11 @@
-# Fabio: the way in. It asks the Consul agent of its node, in whose configuration it is registered as the service `fabio`.
+# Fabio, the entrance. It asks its node's Consul agent, whose configuration registers it as the service `fabio`.
 locals {
   fabio_listeners = concat(
     [":${var.fabio.http_port};proto=http"],
     [for port in var.fabio.tcp_ports : ":${port};proto=tcp"],
   )
 
-  # In the secret file, for the token with which it is registered.
+  # In the secret file, because the registration has a token.
   fabio_service = {
     for name, node in local.edges : name => {
       id      = "fabio"
@@ -39,7 +39,7 @@ locals {
 
   fabio_secret_files = {
     for name, node in local.edges : name => {
-      # systemd reads it, as root.
+      # Only systemd reads it, as root.
       "${local.roots[name]}/etc/fabio/secrets.env" = {
         content = "FABIO_REGISTRY_CONSUL_TOKEN=${var.material.consul_fabio_token}\n"
         mode    = "0600"

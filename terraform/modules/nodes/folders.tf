@@ -1,5 +1,5 @@
-# Folders, made at each boot, and by `systemd-tmpfiles --create FILE`. Packages make those of the agents, but where the
-# root is another.
+# Folders, made at each boot, and by `systemd-tmpfiles --create FILE`. Packages make those of the agents, but only under
+# the root /.
 locals {
   folder_files = {
     for name, root in local.roots : name => {

@@ -1,5 +1,5 @@
-# NVIDIA GPUs: the driver, the container toolkit through which Docker gives them to containers, and Nomad's device plugin,
-# which finds them. Docker's runtime is in docker.tf, the plugin's place in folders.tf, its configuration in nomad_client.tf.
+# NVIDIA GPUs: the driver, the container toolkit with which Docker gives them to containers, and Nomad's device plugin,
+# which finds them. Docker's runtime is in docker.tf, the plugin's folder in folders.tf, its settings in nomad_client.tf.
 locals {
   gpu_installed = { for name, pool in local.with_gpu : name => pool if pool.gpu.driver == "install" }
 
@@ -8,7 +8,7 @@ locals {
   gpu_pinned_packages = {
     for name, pool in local.with_gpu : name => concat(
       [["nomad-device-nvidia", var.versions.nomad_device_nvidia]],
-      # All of its parts, or apt takes the newest of those that are only depended on, which do not fit.
+      # All of its packages: apt would take the newest versions of mere dependencies, which do not fit.
       [
         for package in ["nvidia-container-toolkit", "nvidia-container-toolkit-base", "libnvidia-container-tools", "libnvidia-container1"] :
         [package, var.versions.nvidia_container_toolkit] if contains(keys(local.gpu_installed), name)
@@ -26,7 +26,7 @@ locals {
     }
   }
 
-  # The new driver's module cannot be loaded where the kernel has loaded another for the same GPUs.
+  # The new driver's module cannot be loaded if the kernel has loaded another one for the same GPUs.
   gpu_cloud_config = {
     for name in keys(local.gpu_installed) : name => {
       power_state = {

@@ -1,15 +1,15 @@
-# What every concern shares: who is what, and how all of their files meet. Each concern (consul.tf, nomad.tf, …) has a
-# local of files by node and by path.
+# The parts that all concerns share: the nodes by role, and the merge of all files. Each concern (consul.tf, nomad.tf, …)
+# has a local of files by node and by path.
 #
-# A client or an edge that is added changes no other node. A server that is added or gone changes the addresses that all
-# join, which those that run already do not need: Consul and Nomad tell each other of servers. What changes user data
-# reaches a machine only when it is made anew, since it is read on the first boot alone: one node after another, a client
-# after `nomad node drain -enable`, a server when the others are a majority without it. Before the number of servers
-# shrinks, `consul leave` and `nomad server force-leave` on the one that goes keep the rest a majority.
+# A new client or edge changes no other node. A new or removed server changes the addresses that all join. Running nodes
+# do not need these: Consul and Nomad exchange the servers' addresses. User data is read on the first boot alone, so a
+# change of it reaches a machine only when it is replaced: one node after another, a client after `nomad node drain
+# -enable`, a server when the others are a majority without it. Before the number of servers shrinks, run `consul leave`
+# and `nomad server force-leave` for the one that goes, so that the rest keeps a majority.
 locals {
   servers = { for name, node in var.nodes : name => node if node.role == "server" }
   edges   = { for name, node in var.nodes : name => node if node.role == "edge" }
-  # One whose pool is not there is a problem of checks.tf, not an error in the middle of an expression.
+  # A client with an unknown pool is reported by checks.tf, not by an error in the middle of an expression.
   clients = { for name, node in var.nodes : name => node if node.role == "client" && try(contains(keys(var.pools), node.pool), false) }
 
   client_pools = { for name, node in local.clients : name => var.pools[node.pool] }
@@ -18,7 +18,7 @@ locals {
 
   server_addresses = [for node in local.servers : node.address]
 
-  # What paths begin with: nothing, for a root of /.
+  # The prefix of paths: empty for a root of /.
   roots = { for name, node in var.nodes : name => trimsuffix(node.root, "/") }
 
   files = {
@@ -42,7 +42,7 @@ locals {
     )
   }
 
-  # Nomad finds Consul there when it starts, or jobs with services wait for it; so does Fabio.
+  # Consul first: Nomad and Fabio look for it when they start, or jobs with services would wait.
   units = {
     for name, node in var.nodes : name =>
     { server = ["consul", "nomad"], client = ["consul", "nomad"], edge = ["consul", "fabio"] }[node.role]

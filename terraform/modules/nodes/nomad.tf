@@ -1,4 +1,4 @@
-# Nomad: what servers and clients have in common. nomad_server.tf and nomad_client.tf have the rest.
+# Nomad: the settings that servers and clients share. nomad_server.tf and nomad_client.tf have the rest.
 locals {
   nomad_nodes = merge(local.servers, local.clients)
 
@@ -12,7 +12,7 @@ locals {
       bind_addr = node.address
       advertise = { http = node.address, rpc = node.address, serf = node.address }
 
-      # Who restarts comes back, and its tasks run on meanwhile.
+      # A restart is no departure: the tasks run on meanwhile.
       leave_on_interrupt   = false
       leave_on_terminate   = false
       disable_update_check = true
@@ -26,7 +26,7 @@ locals {
         cert_file              = local.tls_paths[name].cert
         key_file               = local.tls_paths[name].key
         verify_server_hostname = true
-        # A token says who one is; and Consul, which has no certificate for it, checks Nomad's HTTP.
+        # Clients identify themselves by a token; and Consul checks Nomad's HTTP without a certificate.
         verify_https_client = false
       }
       telemetry = {
@@ -54,7 +54,7 @@ locals {
         mode    = "0644"
         owner   = "root:root"
       }
-      # The package brings an example there, which would be read too.
+      # Replaces the package's example, which would be read too.
       "${local.roots[name]}/etc/nomad.d/nomad.hcl" = {
         content = "# Nothing: nomad.json and secrets.json configure this agent.\n"
         mode    = "0644"

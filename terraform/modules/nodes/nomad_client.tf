@@ -13,12 +13,12 @@ locals {
               local.client_pools[name].meta,
               { for key, value in { cluster = var.name, zone = node.zone } : key => value if value != null },
             )
-            # That of the node's address, whatever it is called: tasks' ports are opened there, not on a public one.
+            # The interface of the node's address, by any name: tasks' ports open there, not on a public one.
             network_interface = "{{ GetAllInterfaces | include \"address\" \"^${replace(node.address, ".", "[.]")}(/|$)\" | attr \"name\" }}"
             options           = { "driver.allowlist" = join(",", local.client_pools[name].drivers) }
-            # What the agents and Docker need of a node.
+            # Reserved for the agents and Docker.
             reserved = { memory = 512 }
-            # Frontends and models finish what they have, for as long as their jobs say.
+            # Frontends and models finish their queries, for as long as their jobs allow.
             max_kill_timeout = "120s"
           },
           {
@@ -42,7 +42,7 @@ locals {
 
   nomad_needs = { for name, pool in local.client_pools : name => concat(pool.drivers, [for gpu in ["gpu"] : gpu if pool.gpu != null]) }
 
-  # exec needs none.
+  # exec needs no settings.
   nomad_plugins = {
     for name in keys(local.clients) : name => [
       { needed_by = "docker", config = { docker = { config = merge(local.nomad_docker, local.nomad_docker_auth[name]) } } },
@@ -58,8 +58,8 @@ locals {
   }
 
   nomad_docker = {
-    # Models' images are large: one that was stopped is there for a day, should it be started again. Every image comes
-    # from a registry, so that none is lost.
+    # Models' images are large: the image of a stopped model stays for a day, for another start. Every image comes from a
+    # registry, so none is lost.
     gc           = { image = true, image_delay = "24h" }
     extra_labels = ["node_name", "job_name", "task_group_name", "task_name"]
   }

@@ -1,7 +1,7 @@
 locals {
   nomad_server_config = {
     for name, node in local.servers : name => {
-      # On all addresses, for those who administer it from elsewhere; the network says who reaches it.
+      # On all addresses, for administration from elsewhere; the network decides who reaches it.
       addresses = { http = "0.0.0.0" }
       server = {
         enabled          = true
@@ -11,13 +11,13 @@ locals {
           retry_interval = "1s"
         }
 
-        # A client that is not heard of is down after about four seconds, not twenty, and its tasks start elsewhere.
+        # A silent client is down after about four seconds, not twenty, and its tasks start elsewhere.
         heartbeat_grace   = "2s"
         min_heartbeat_ttl = "2s"
-        # After a change of leader, where the default is five minutes: a client may be lost together with the leader.
+        # After a change of leader (default: five minutes): a client may be lost together with the leader.
         failover_heartbeat_ttl = "15s"
 
-        # As it is when the cluster starts; `nomad operator scheduler` changes it later.
+        # The setting at the cluster's start; `nomad operator scheduler` changes it later.
         default_scheduler_config = { memory_oversubscription_enabled = true }
       }
     }

@@ -21,7 +21,7 @@ output "secret_bundles" {
 }
 
 output "user_data" {
-  description = "By node whose root is /: cloud-init user data that puts the files there and starts the services. It holds no secret but what `fetch_secrets` holds."
+  description = "By node whose root is /: cloud-init user data that writes the files and starts the services. Its only secrets are those of `fetch_secrets`."
   value       = local.user_data
   sensitive   = true
 }

@@ -1,5 +1,5 @@
-# systemd-resolved asks the node's Consul agent for *.consul, and whom it asked before for the rest. Containers, which do
-# not reach the node's loopback, ask it on the address of Docker's bridge.
+# systemd-resolved asks the node's Consul agent for *.consul, and its former servers for the rest. Containers do not reach
+# the node's loopback: they ask it on the address of Docker's bridge.
 locals {
   resolver_files = {
     for name, root in local.roots : name => {

@@ -1,5 +1,5 @@
-# One certificate per node, for Consul and Nomad alike. It is fetched with the secrets, though only its key is one: user
-# data does not change with it, so that certificates are renewed in place. `systemctl reload consul nomad` reads them anew.
+# One certificate per node, for Consul and Nomad alike. It is fetched with the secrets, though only its key is one: so
+# user data does not change with it, and certificates are renewed in place. `systemctl reload consul nomad` reads them.
 locals {
   tls_paths = {
     for name, root in local.roots : name => {
@@ -9,7 +9,7 @@ locals {
     }
   }
 
-  # Consul runs as its own user; a Nomad server as another, which its unit adds to Consul's group.
+  # Consul runs as its own user; a Nomad server as another, whose unit adds Consul's group.
   tls_files = {
     for name, paths in local.tls_paths : name => {
       (paths.ca)   = { content = var.material.ca_pem, mode = "0644", owner = "root:consul" }

@@ -1,6 +1,6 @@
-# cloud-init's user data: packages, files, and what starts it all on a machine's first boot. Reboots need none of it.
+# cloud-init's user data: packages, files, and the start of all services on the first boot. Reboots do not need it.
 locals {
-  # What lies elsewhere than under / is not what a machine boots from.
+  # Only nodes with the root / boot with user data.
   booted = { for name, node in var.nodes : name => node if local.roots[name] == "" }
 
   pinned_packages = {
@@ -77,7 +77,7 @@ locals {
         apt               = { sources = local.apt_sources[name] }
         package_update    = true
         packages          = local.packages[name]
-        # Before the packages are installed, which leave configuration alone that is there.
+        # Before the packages are installed: they leave existing configuration alone.
         write_files = [
           for path, file in merge(local.files[name], local.start_files[name]) :
           { path = path, content = file.content, permissions = file.mode, owner = file.owner }

@@ -1,5 +1,5 @@
 variable "name" {
-  description = "Name of the cluster, told as metadata of the nodes in Nomad and Consul; nothing else depends on it."
+  description = "Name of the cluster, in the metadata of the nodes in Nomad and Consul; nothing else depends on it."
   type        = string
 
   validation {
@@ -33,11 +33,11 @@ variable "datacenter" {
 variable "nodes" {
   description = <<-EOT
     The nodes, by host name.
-      address  private IPv4 address, which the others use
-      role     server (Consul and Nomad), client (Consul, Nomad and what its pool has) or edge (Consul and Fabio)
+      address  private IPv4 address, used by the other nodes
+      role     server (Consul and Nomad), client (Consul, Nomad and the drivers of its pool) or edge (Consul and Fabio)
       pool     of a client: a key of `pools`
-      zone     where the node stands, for spreading; told as Nomad's meta `zone`
-      root     folder under which all of the node's files lie; user data is made only for nodes whose root is /
+      zone     the node's zone, for spreading; Nomad's meta `zone`
+      root     folder of all of the node's files; only nodes with the root / get user data
   EOT
   type = map(object({
     address = string
@@ -59,7 +59,7 @@ variable "nodes" {
 
   validation {
     condition     = contains([1, 3, 5], length([for node in var.nodes : node if node.role == "server"]))
-    error_message = "Have 3 servers, or 5, or 1 for a trial: of an even number no more may fail than of one less."
+    error_message = "Use 3 servers, or 5, or 1 for a trial: an even number survives no more failures than one fewer."
   }
 
   validation {
@@ -79,6 +79,6 @@ variable "nodes" {
 
   validation {
     condition     = alltrue([for node in var.nodes : can(regex("^/([-._a-zA-Z0-9]+/?)*$", node.root))])
-    error_message = "A root is an absolute path of letters, digits, dots, hyphens and underscores: units cannot quote the rest."
+    error_message = "A root is an absolute path of letters, digits, dots, hyphens and underscores: units cannot quote others."
   }
 }

@@ -1,8 +1,8 @@
 variable "material" {
   description = <<-EOT
-    What is secret: the certificate authority's certificate, a certificate for each node (for server.REGION.nomad and
-    server.DATACENTER.consul, or client.…, and its address), gossip keys (32 bytes, base64) and the tokens of Consul that
-    agents use, which `access/` makes known to Consul under these secrets.
+    The secrets: the certificate authority's certificate, a certificate for each node (for server.REGION.nomad and
+    server.DATACENTER.consul, or client.…, and its address), gossip keys (32 bytes, base64) and the Consul tokens of the
+    agents, which `access/` makes in Consul with these secrets.
   EOT
   type = object({
     ca_pem                    = string
@@ -34,7 +34,7 @@ variable "material" {
   }
 
   validation {
-    # base64decode is of no use: it wants text.
+    # base64decode cannot check this: it decodes text only.
     condition = alltrue([
       for key in [var.material.consul_gossip_key, var.material.nomad_gossip_key] : can(regex("^[A-Za-z0-9+/]{43}=$", key))
     ])
@@ -48,15 +48,15 @@ variable "material" {
         var.material.consul_nomad_client_token, var.material.consul_fabio_token,
       ]) : can(regex("^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", token))
     ])
-    error_message = "Consul takes no token that is not a UUID of lower-case digits: `uuidgen`."
+    error_message = "A Consul token is a UUID in lower case: `uuidgen`."
   }
 }
 
 variable "fetch_secrets" {
   description = <<-EOT
-    By node, a shell command line that prints, as JSON on its standard output, what `secret_bundles` has for the node: it is part of the user data,
-    and is run once, as root, and again where somebody starts `clipper-nomad-start` by hand. curl and python3 are there.
-    Without it somebody else puts the secret files in place before the services start.
+    By node, a shell command line that prints the node's part of `secret_bundles` on standard output, as JSON. It is part
+    of the user data, and runs as root: on the first boot, and when somebody starts `clipper-nomad-start` by hand. curl
+    and python3 are installed. Without it, put the secret files in place by other means before the services start.
   EOT
   type        = map(string)
   default     = {}
@@ -64,13 +64,13 @@ variable "fetch_secrets" {
 }
 
 variable "registry_logins" {
-  description = "By registry, as names of images begin (rg.fr-par.scw.cloud): the login with which clients pull its images."
+  description = "By registry, as in the names of images (rg.fr-par.scw.cloud): the login with which clients pull its images."
   type        = map(object({ username = string, password = string }))
   default     = {}
   sensitive   = true
 
   validation {
     condition     = alltrue([for registry in keys(var.registry_logins) : can(regex("^[a-z0-9]([-.a-z0-9]*[a-z0-9])?(:[0-9]+)?$", registry))])
-    error_message = "Name a registry by its host, and its port if it has one, as images' names begin: no https://, no path."
+    error_message = "Name a registry by its host, with its port if it has one, as in images' names: no https://, no path."
   }
 }

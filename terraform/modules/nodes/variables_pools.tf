@@ -1,14 +1,14 @@
 variable "pools" {
   description = <<-EOT
-    What clients are made for, by name.
+    Pools of clients, by name.
       node_class    Nomad's node class; the pool's name if not set
       node_pool     Nomad's node pool
       drivers       task drivers: docker, exec, raw_exec. Only these are offered to jobs; raw_exec runs tasks as root
       gpu           NVIDIA GPUs. driver: the packages named by `packages` (Ubuntu's, if not set) and NVIDIA's container
-                    toolkit are installed (`install`), or the image brings driver, toolkit and Docker (`present`)
+                    toolkit are installed (`install`), or the image has driver, toolkit and Docker (`present`)
       host_volumes  names of the host volumes that every node of the pool has, each a folder of the
-                    user 10001, which Clipper's images run as. One for Redis belongs into a pool of one node: on
-                    another Redis would start with an empty one
+                    user 10001, which Clipper's images run as. Put one for Redis into a pool of one node: on
+                    another Redis would start empty
       meta          Nomad's client metadata
   EOT
   type = map(object({
@@ -26,24 +26,24 @@ variable "pools" {
 
   validation {
     condition     = alltrue([for pool in var.pools : length(pool.drivers) > 0])
-    error_message = "A pool without a driver runs nothing: have docker, exec or raw_exec in its `drivers`."
+    error_message = "A pool without a driver runs nothing: put docker, exec or raw_exec into its `drivers`."
   }
 
   validation {
     condition = alltrue(flatten([
       for pool in var.pools : [for driver in pool.drivers : contains(["docker", "exec", "raw_exec"], driver)]
     ]))
-    error_message = "A pool's drivers are of docker, exec and raw_exec."
+    error_message = "Use docker, exec and raw_exec as a pool's drivers."
   }
 
   validation {
     condition     = alltrue([for pool in var.pools : contains(["install", "present"], pool.gpu.driver) if pool.gpu != null])
-    error_message = "The driver of a pool's GPUs is `install` or `present`."
+    error_message = "Use `install` or `present` as the driver of a pool's GPUs."
   }
 
   validation {
     condition     = alltrue([for pool in var.pools : contains(pool.drivers, "docker") if pool.gpu != null])
-    error_message = "A pool with GPUs has the driver docker: it is Docker that gives GPUs to tasks."
+    error_message = "A pool with GPUs needs the driver docker, which gives GPUs to tasks."
   }
 
   validation {
@@ -62,6 +62,6 @@ variable "pools" {
     condition = alltrue(flatten([
       for pool in var.pools : [for key in keys(pool.meta) : !contains(["cluster", "zone"], key)]
     ]))
-    error_message = "The metadata `cluster` and `zone` is set from the cluster's name and the node's zone."
+    error_message = "Leave `cluster` and `zone` out of `meta`: they are the cluster's name and the node's zone."
   }
 }

@@ -1,8 +1,8 @@
 variable "versions" {
   description = <<-EOT
     Versions of the packages of HashiCorp's and NVIDIA's repositories, as apt writes them. Docker is the distribution's.
-    A new version makes new user data: replace the nodes one at a time, servers first, each when `nomad server members`,
-    `consul operator raft list-peers` and `nomad node status` show the one before as alive.
+    A new version makes new user data: replace the nodes one at a time, servers first, each once `nomad server members`,
+    `consul operator raft list-peers` and `nomad node status` show the previous one as alive.
   EOT
   type = object({
     consul                   = optional(string, "1.22.3-1")
@@ -20,11 +20,11 @@ variable "versions" {
 
 variable "fabio" {
   description = <<-EOT
-    Fabio, of the nodes whose role is edge.
-      url, sha256  where its program for Linux comes from, and its checksum, without which no node runs it
-      http_port    where HTTP comes in
-      tcp_ports    where TCP comes in: each cluster of Clipper takes one of them for its models
-      ui_port      where its routes and its health are shown, on the node's address alone
+    Fabio, on the nodes with the role edge.
+      url, sha256  its program for Linux, and the checksum that the program must have
+      http_port    the port of HTTP
+      tcp_ports    the ports of TCP: each Clipper cluster takes one of them for its models
+      ui_port      the port of its routes and its health, on the node's address alone
   EOT
   type = object({
     url       = optional(string, "https://github.com/fabiolb/fabio/releases/download/v1.5.15/fabio-1.5.15-go1.15.5-linux_amd64")
@@ -41,17 +41,17 @@ variable "fabio" {
   }
 
   validation {
-    # Those below 1024 are for root, which Fabio does not run as.
+    # Ports below 1024 are for root; Fabio runs as another user.
     condition = alltrue([
       for port in concat([var.fabio.http_port, var.fabio.ui_port], var.fabio.tcp_ports) :
       port >= 1024 && port <= 65535 && floor(port) == port
     ])
-    error_message = "Fabio's ports are from 1024 to 65535; what is public on 443 or 80 stands in front of it."
+    error_message = "Fabio's ports are from 1024 to 65535: put a load balancer for 443 or 80 in front of it."
   }
 
   validation {
     condition     = length(distinct(concat([var.fabio.http_port, var.fabio.ui_port], var.fabio.tcp_ports))) == length(var.fabio.tcp_ports) + 2
-    error_message = "Fabio has each of its ports once."
+    error_message = "Use each of Fabio's ports only once."
   }
 }
 

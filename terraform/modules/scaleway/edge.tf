@@ -1,6 +1,6 @@
-# What the world can reach: HTTPS of the domain, which the load balancer ends and passes on to Fabio through the private
-# network, and HTTP, which it answers with a redirect. Only Fabio's HTTP routes are behind it, and of those only paths that
-# begin as public_paths say: Fabio's TCP ports, its UI and the management frontends stay inside.
+# The public edge: HTTPS of the domain, which the load balancer terminates and forwards to Fabio through the private
+# network, and HTTP, which it answers with a redirect. Behind it are only Fabio's HTTP routes, and of these only the paths
+# of public_paths: Fabio's TCP ports, its UI and the management frontends stay inside.
 
 resource "scaleway_lb_ip" "edge" {
   zone = var.zones[0]
@@ -37,7 +37,7 @@ resource "scaleway_lb_backend" "fabio" {
     code   = 200
   }
 
-  # Connections to a Fabio that has gone are closed, so that clients connect anew, to another.
+  # Connections to a lost Fabio are closed, so that clients connect again, to another one.
   on_marked_down_action = "shutdown_sessions"
 }
 
@@ -51,7 +51,7 @@ resource "scaleway_domain_record" "edge" {
   ttl      = 300
 }
 
-# Let's Encrypt gives a certificate once the domain's name leads here; the load balancer renews it.
+# Let's Encrypt issues a certificate once the domain's name leads here; the load balancer renews it.
 resource "scaleway_lb_certificate" "edge" {
   count = var.domain != null ? 1 : 0
 

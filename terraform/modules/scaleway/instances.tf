@@ -1,10 +1,9 @@
-# A node that runs is never stopped or made anew by an apply alone, whatever changed of what it was made from: type, image,
-# volume, user data. It is replaced when somebody says so, one node at a time; it then keeps its name, its addresses, its
-# certificate and its tokens.
+# An apply alone never stops or replaces a running node, whatever has changed: type, image, volume, user data. Somebody
+# replaces it explicitly, one node at a time; it then keeps its name, its addresses, its certificate and its tokens.
 #
-# User data can be read on the node from the metadata service. That answers only to source ports below 1024, so to root
-# and to containers that run as root. What protects the cluster from those is what the user data holds: no secret but the
-# bootstrap key, which can only read secrets, and has expired by the time that jobs run (secrets.tf).
+# User data can be read on the node from the metadata service, which answers only to source ports below 1024: to root and
+# to containers that run as root. So the user data holds no secret but the bootstrap key, which can only read secrets, and
+# has expired by the time that jobs run (secrets.tf).
 
 resource "scaleway_instance_placement_group" "this" {
   for_each = { for node in local.nodes : node.placement => node.zone... }
@@ -12,7 +11,7 @@ resource "scaleway_instance_placement_group" "this" {
   name        = each.key
   zone        = each.value[0]
   policy_type = "max_availability"
-  policy_mode = "optional" # a node close to another is better than none
+  policy_mode = "optional" # two nodes close to each other are better than a missing one
   tags        = [var.name]
 }
 
@@ -46,7 +45,7 @@ resource "scaleway_instance_server" "node" {
     ignore_changes = [type, image, root_volume, user_data, placement_group_id]
   }
 
-  # A node fetches its secrets as it boots, with the right to do so, and takes the project's keys.
+  # A node needs the right to fetch its secrets, and the project's keys, when it boots.
   depends_on = [scaleway_secret_version.node, scaleway_iam_policy.bootstrap, scaleway_iam_ssh_key.admin]
 }
 

@@ -1,7 +1,7 @@
-# All that nodes say to each other goes through the private network. Each node also has a public address of its own, to
-# go out with: packages, images and secrets. The alternative, a gateway, has two disadvantages here: an instance boots
-# before it is attached to the private network, so a node without a public address starts with no network at all; and
-# when the gateway fails no node can go out. What comes in is for the security groups (security.tf).
+# All traffic between nodes goes through the private network. Each node also has a public address of its own, for what it
+# fetches: packages, images and secrets. The alternative, a gateway, has two disadvantages here: an instance boots before
+# it is attached to the private network, so a node without a public address starts without a network; and when the gateway
+# fails, no node can fetch anything. Security groups decide about incoming traffic (security.tf).
 
 resource "scaleway_vpc" "this" {
   name = var.name

@@ -1,5 +1,5 @@
-# Which nodes there are: groups (the servers, the edge, each pool) and their nodes, over zones in turn. Addresses are
-# reserved on their own, so that the others' configuration and certificates can name them before any instance is.
+# The list of nodes: groups (the servers, the edge, each pool) and their nodes, over zones in turn. Addresses are reserved
+# by themselves, so that configurations and certificates can name them before any instance exists.
 
 locals {
   groups = merge(
@@ -25,7 +25,7 @@ locals {
         image     = group.image
         volume_gb = group.volume_gb
         zone      = group.zones[index % length(group.zones)]
-        # A placement group takes 20 instances of one zone at most.
+        # A placement group has at most 20 instances of one zone.
         placement = join("-", [
           var.name,
           group_name,

@@ -11,7 +11,7 @@ output "nodes" {
 }
 
 output "public_addresses" {
-  description = "By host name: the address that a node goes out with, and is reached at from admin_cidrs."
+  description = "By host name: the node's public address, open to admin_cidrs."
   value       = { for name, ip in scaleway_instance_ip.node : name => ip.address }
 }
 
@@ -22,12 +22,12 @@ output "fetch_secrets" {
 }
 
 output "edge_address" {
-  description = "The load balancer's public address, which the domain's A record is to name."
+  description = "The load balancer's public address, for the domain's A record."
   value       = scaleway_lb_ip.edge.ip_address
 }
 
 output "registry_endpoint" {
-  description = "What the names of images in the private registry begin with."
+  description = "The prefix of images' names in the private registry."
   value       = scaleway_registry_namespace.this.endpoint
 }
 

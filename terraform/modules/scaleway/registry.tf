@@ -1,5 +1,5 @@
-# Where images are pushed to, by people's own keys, and pulled from, by the nodes with a key that can do no more. That key
-# does not expire, since nodes pull whenever a job is placed; `-replace` makes another, for which the nodes are replaced.
+# The registry of images. People push with keys of their own; nodes pull with a key that can do nothing else. That key
+# does not expire, since nodes pull whenever a job is placed; after a `-replace` of it, replace the nodes too.
 
 resource "scaleway_registry_namespace" "this" {
   name        = var.registry_name

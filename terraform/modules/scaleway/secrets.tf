@@ -1,10 +1,10 @@
-# Each node's secrets are one secret of Scaleway's Secret Manager, which the node fetches as it boots. The key that it
-# fetches them with is in its user data: it can only read secrets, and only for bootstrap_key_minutes.
+# Each node's secrets are one secret of Scaleway's Secret Manager, which the node fetches when it boots. The key for that
+# is in its user data: it can only read secrets, and only for bootstrap_key_minutes.
 #
-# Scaleway's rights reach to projects and not to single secrets, so while it is valid the key reads all secrets of the
+# Scaleway's rights hold for whole projects, not for single secrets. While it is valid, the key reads all secrets of the
 # project: give the cluster a project of its own.
 #
-# The key is made anew when nodes are added or taken away. To replace a node, have it made anew too:
+# A new key is made when nodes are added or removed. To replace a node, replace the key too:
 #   tofu apply -replace='module.scaleway.terraform_data.bootstrap' -replace='module.scaleway.scaleway_instance_server.node["NAME"]'
 
 resource "scaleway_secret" "node" {
@@ -41,7 +41,7 @@ resource "scaleway_iam_policy" "bootstrap" {
   }
 }
 
-# When the key was made. The time is kept until this is replaced, so that an apply that adds no node changes nothing.
+# The time at which the key was made. It stays until this is replaced, so an apply that adds no node changes nothing.
 resource "terraform_data" "bootstrap" {
   input            = timestamp()
   triggers_replace = [keys(local.nodes), var.bootstrap_key_minutes]
@@ -61,7 +61,7 @@ resource "scaleway_iam_api_key" "bootstrap" {
 locals {
   decode = "import base64, json, sys; sys.stdout.buffer.write(base64.b64decode(json.load(sys.stdin)['data']))"
 
-  # The key goes through a pipe: a command's arguments can be read by all on the node. The provider's id is REGION/ID.
+  # The key goes through a pipe: everybody on the node can read a command's arguments. The provider's id is REGION/ID.
   fetch_secrets = {
     for name, secret in scaleway_secret.node : name => join(" | ", [
       "printf 'X-Auth-Token: %s' '${scaleway_iam_api_key.bootstrap.secret_key}'",

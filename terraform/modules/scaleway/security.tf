@@ -1,11 +1,11 @@
-# Security groups filter what reaches a node's public address; they do not filter the private network. Nothing comes in
-# but answers to what the node asked, and, from admin_cidrs alone, the servers' APIs and SSH. What applications are asked
-# comes through the load balancer and the private network (edge.tf), so no node opens a port to the world.
+# Security groups filter what reaches a node's public address; they do not filter the private network. They let
+# in only answers to the node's own requests and, from admin_cidrs, the servers' APIs and SSH. Queries of applications
+# come through the load balancer and the private network (edge.tf), so no node opens a port to the world.
 
 locals {
   ssh_ports = length(var.ssh_keys) > 0 ? [22] : []
 
-  # Rules of the servers, for Nomad's and Consul's HTTPS, and of all others.
+  # The rules of the servers, for Nomad's and Consul's HTTPS, and those of all other nodes.
   server_rules = setproduct(concat([4646, 8501], local.ssh_ports), var.admin_cidrs)
   other_rules  = setproduct(local.ssh_ports, var.admin_cidrs)
 }

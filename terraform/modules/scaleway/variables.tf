@@ -1,5 +1,5 @@
 variable "name" {
-  description = "Name of the cluster, which the names of all that is created begin with."
+  description = "Name of the cluster, with which the names of all its resources begin."
   type        = string
 }
 
@@ -10,8 +10,8 @@ variable "region" {
 
 variable "zones" {
   description = <<-EOT
-    The region's zones that nodes are spread over, in turn. The load balancer is in the first. Nodes are moved, so made
-    anew, when this changes.
+    The region's zones, over which nodes are spread in turn. The load balancer is in the first. A change moves nodes, so
+    it replaces them.
   EOT
   type        = list(string)
 
@@ -46,7 +46,7 @@ variable "edge" {
 }
 
 variable "pools" {
-  description = "Pools of clients by name: how many, type, image and volume; zones, where not all of the cluster's have the type."
+  description = "Pools of clients by name: count, type, image and volume; zones, if some of the cluster's do not have the type."
   type = map(object({
     count     = number
     type      = string
@@ -57,27 +57,27 @@ variable "pools" {
 }
 
 variable "admin_cidrs" {
-  description = "Ranges of addresses from which the servers' APIs can be reached, and port 22 of all nodes where there are ssh_keys."
+  description = "Ranges of addresses from which the servers' APIs are open, and port 22 of all nodes if there are ssh_keys."
   type        = list(string)
 }
 
 variable "ssh_keys" {
-  description = "Public SSH keys by name, which are added to the project. Its images let in whoever has one of the project's keys, as root."
+  description = "Public SSH keys by name, added to the project. Scaleway's images accept all keys of the project for root."
   type        = map(string)
 }
 
 variable "domain" {
-  description = "Name under which applications are reached from outside, by HTTPS. Null opens nothing to the outside."
+  description = "Domain name of applications for HTTPS from outside. Null opens nothing to the outside."
   type        = string
 }
 
 variable "dns_zone" {
-  description = "Zone of Scaleway's DNS in which the domain's record is created. Null where somebody else's DNS has the record."
+  description = "Zone of Scaleway's DNS in which the domain's record is created. Null if another DNS has the record."
   type        = string
 }
 
 variable "public_paths" {
-  description = "How the paths begin that the outside may ask Fabio for."
+  description = "Prefixes of the paths that are open to the outside."
   type        = list(string)
 }
 
@@ -87,7 +87,7 @@ variable "load_balancer_type" {
 }
 
 variable "fabio" {
-  description = "Fabio's ports on the edge nodes: of HTTP routes, and of its UI, which also tells its health."
+  description = "Fabio's ports on the edge nodes: of HTTP routes, and of its UI, which has its health."
   type = object({
     http_port = number
     ui_port   = number
@@ -95,12 +95,12 @@ variable "fabio" {
 }
 
 variable "registry_name" {
-  description = "Name of the container registry's namespace, which nobody else in the region may have."
+  description = "Name of the container registry's namespace, unique in the region."
   type        = string
 }
 
 variable "bootstrap_key_minutes" {
-  description = "For how many minutes the key is valid that a new node fetches its secrets with."
+  description = "The minutes for which a new node's key for fetching its secrets is valid."
   type        = number
 }
 
@@ -111,7 +111,7 @@ variable "user_data" {
 }
 
 variable "secret_bundles" {
-  description = "By node: what goes into the secret store for it."
+  description = "By node: its entry in the secret store."
   type        = map(string)
   sensitive   = true
 }

@@ -4,7 +4,7 @@ terraform {
   required_providers {
     scaleway = {
       source = "scaleway/scaleway"
-      # Older ones have most of this too: 2.75 is the oldest whose schema this was checked against.
+      # 2.75 is the oldest version whose schema was checked; older ones may work.
       version = ">= 2.75, < 3.0"
     }
   }

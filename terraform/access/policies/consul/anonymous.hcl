@@ -1,4 +1,4 @@
-# Consul's DNS answers by this: tasks resolve services' names with it, and nodes those of other nodes.
+# The rights of Consul's DNS, with which tasks resolve the names of services, and nodes those of other nodes.
 node_prefix "" {
   policy = "read"
 }

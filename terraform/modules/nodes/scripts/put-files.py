@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Put files in place: those of the JSON on standard input, which has content, mode and owner by path.
 
-Each is there whole or as it was before, and is never readable to others meanwhile. Unless all of the JSON is
-understood, nothing is written.
+Each file is replaced in one step, and is never readable by others meanwhile. If a part of the JSON is
+invalid, nothing is written.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 
 class File(NamedTuple):
-    """A file as it shall be."""
+    """A wanted file."""
 
     path: Path
     content: str
@@ -28,7 +28,7 @@ class File(NamedTuple):
 
 
 def main() -> None:
-    """Put the files in place, or say why not."""
+    """Put the files in place, or exit with the reason."""
     try:
         files = [parse(path, entry) for path, entry in json.load(sys.stdin).items()]
         if not files:
@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def parse(path: str, entry: dict[str, Any]) -> File:
-    """Return what an entry says. The user and the group are on this machine."""
+    """Return the file of an entry. Its user and group must exist on this machine."""
     if not Path(path).is_absolute():
         raise ValueError(f"the path {path} is not absolute")
     user, _, group = entry["owner"].partition(":")
@@ -66,7 +66,7 @@ def put(file: File) -> None:
 
 
 def make_folder(file: File) -> None:
-    """Make the folder of a file where there is none: as open as the file itself."""
+    """Make the folder of a file if it is missing: as open as the file itself."""
     folder = file.path.parent
     if not folder.is_dir():
         folder.mkdir(parents=True)

@@ -1,10 +1,10 @@
 #!/bin/sh
-# Fetches what this node lacks and starts its services. It may be run again at any time; a reboot does not need it.
+# Fetches what is missing on this node and starts its services. It may run again at any time; a reboot does not need it.
 set -eu
 # shellcheck source=/dev/null
 . /etc/clipper-nomad/node.env
 
-# The time that a secret store, or the network, is given to come back, and the pause between two attempts.
+# How long to retry a secret store or the network, and the pause between two attempts.
 patience_s=${PATIENCE_S:-600}
 pause_s=${PAUSE_S:-5}
 
@@ -37,12 +37,12 @@ start_resolver() {
 load_gpu_driver() {
     need nvidia-container-runtime "NVIDIA's container toolkit was not installed, and is not part of the image"
     modprobe nvidia && return
-    # Another driver has the GPUs. cloud-init reboots when it has finished, where it installed NVIDIA's.
+    # Another driver has the GPUs. cloud-init reboots at its end if it installed NVIDIA's.
     say "NVIDIA's driver cannot be loaded before the next boot"
     touch /run/clipper-nomad-reboot
 }
 
-# It may have started before its configuration was there. Containers live on.
+# Docker may have started before its configuration was written. Containers live on.
 start_docker() {
     need dockerd "its package was not installed, and it is not part of the image"
     systemctl enable docker.service
@@ -55,9 +55,9 @@ install_fabio() {
     download=$(mktemp "$program.XXXXXX")
     trap 'rm -f "$download"' EXIT
     curl --fail --silent --show-error --location --retry 10 --retry-all-errors --output "$download" "$FABIO_URL" ||
-        die "Fabio could not be fetched from $FABIO_URL"
+        die "could not fetch Fabio from $FABIO_URL"
     echo "$FABIO_SHA256  $download" | sha256sum --check --status ||
-        die "what $FABIO_URL gives has not the SHA-256 $FABIO_SHA256: it is not run"
+        die "the file at $FABIO_URL does not have the SHA-256 $FABIO_SHA256: it is not run"
     chmod 0755 "$download"
     mv "$download" "$program"
 }
@@ -68,7 +68,7 @@ fetch_secrets() {
         return
     fi
     end=$(($(date +%s) + patience_s))
-    # Memory, not disk.
+    # In memory, not on disk.
     secrets=$(mktemp /run/clipper-nomad.XXXXXX)
     trap 'rm -f "$secrets"' EXIT
     until timeout 60 /etc/clipper-nomad/fetch-secrets > "$secrets" && /usr/local/lib/clipper-nomad/put-files.py < "$secrets"; do
@@ -91,7 +91,7 @@ fetch_secrets
 systemctl daemon-reload
 # shellcheck disable=SC2086
 systemctl enable $UNITS
-# The units say which waits for which. Consul is up when it has joined others, which may be long after this.
+# The units define their order. Consul is up once it has joined others, perhaps long after this.
 # shellcheck disable=SC2086
 systemctl restart --no-block $UNITS
 say "starting: $UNITS"

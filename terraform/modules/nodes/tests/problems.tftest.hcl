@@ -58,7 +58,7 @@ run "secrets_fetched_for_nobody" {
   assert {
     condition = toset(local.problems) == toset([
       for name in ["gpu-1", "cpu-9"] :
-      "`fetch_secrets` has a command for ${name}, which is no node with the root /: no user data would hold it."
+      "`fetch_secrets` has a command for ${name}, which is not a node with the root /, so it has no user data."
     ])
     error_message = "The problems are: ${join(" ", local.problems)}"
   }

@@ -1,4 +1,4 @@
-# Three servers, a machine for models, one with GPUs, one for Redis, and the way in. The material is in a file of its own.
+# Three servers, a machine for models, one with GPUs, one for Redis, and an edge. The material is in a file of its own.
 name = "models"
 
 nodes = {
@@ -16,7 +16,7 @@ nodes = {
 pools = {
   cpu = {}
   gpu = { node_class = "l40s", gpu = {} }
-  # HostVolume("redis") in NomadContainerManager's terms. One node has it: on another with a volume of that name Redis
-  # would start with an empty one. Models run there too.
+  # HostVolume("redis") for NomadContainerManager. Only one node has it: on another with a volume of that name Redis
+  # would start empty. Models run there too.
   state = { host_volumes = ["redis"] }
 }

@@ -1,4 +1,4 @@
-# modules/nodes says more of each, and what is wrong with a value.
+# modules/nodes describes each in full, and checks the values.
 
 variable "name" {
   description = "Name of the cluster."
@@ -29,7 +29,7 @@ variable "nodes" {
 }
 
 variable "pools" {
-  description = "What clients are made for, by name: node class and pool of Nomad's, drivers, GPUs, host volumes, metadata."
+  description = "Pools of clients, by name: node class and pool of Nomad's, drivers, GPUs, host volumes, metadata."
   type = map(object({
     node_class   = optional(string)
     node_pool    = optional(string)
@@ -43,9 +43,9 @@ variable "pools" {
 
 variable "material" {
   description = <<-EOT
-    What is secret: a certificate authority, the nodes' certificates, gossip keys and tokens. modules/material makes all of
-    it; or have the certificates from an authority of your own, with its names and the node's address in each, keys from
-    `openssl rand -base64 32` and tokens from `uuidgen`. Keep it out of version control.
+    The secrets: a certificate authority, the nodes' certificates, gossip keys and tokens. modules/material makes all of
+    them; or take certificates of your own authority, with the same names and the node's address in each, keys from
+    `openssl rand -base64 32` and tokens from `uuidgen`. Keep them out of version control.
   EOT
   type = object({
     ca_pem                    = string
@@ -62,7 +62,7 @@ variable "material" {
 }
 
 variable "registry_logins" {
-  description = "By registry, as names of images begin: the login with which clients pull its images."
+  description = "By registry, as in the names of images: the login with which clients pull its images."
   type        = map(object({ username = string, password = string }))
   default     = {}
   sensitive   = true
