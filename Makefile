@@ -6,7 +6,7 @@ help: # Print this list
 	@echo 'make TARGET, or its script; ARGS="…" goes to the script:'
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s .ci/%-13s %s\n", $$1, $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: ## Make .venv hold what this checkout needs
+setup: ## Install what this checkout needs into .venv
 test: ## Run all tests, beside each other, or some: make test ARGS="tests/unit -k queue"
 unit: ## Run the unit tests, which need no service
 check: ## Run lint and unit
