@@ -81,7 +81,8 @@ class Frontends:
         If that fails, what was started for it is stopped, and what was rolled is as it was.
         """
         require_compatible(wanted, before, self._state.cluster_name, _FIXED)
-        self._remove_surplus(before)
+        # A stand-in that is left may have the only listening socket: what is missing takes it from there.
+        self._remove_surplus(before, spared=[programs.STAND_IN])
         after = _with_frontends(replace(wanted, models=before.models), before.frontends)
         kept = self._supervisor.processes()
         ports.require_free(_ports_of_missing(after, kept))
@@ -95,10 +96,10 @@ class Frontends:
             self._supervisor.add(missing.values())
             self._add_missing_replicas(after, kept)
             self._wait_ready(after, missing.keys())
-            self._roll(after, outdated, wanted_programs)
+            self._roll(before, after, outdated)
         except BaseException:
             self._supervisor.remove(missing.keys())
-            self._restore(outdated, programs.frontend_programs(self._state, before))
+            self._restore(before, outdated)
             raise
         self._state.write(after)
         self._remove_surplus(after)
@@ -112,9 +113,9 @@ class Frontends:
         prepare_state(self._state.redis_dir, server)
         return {programs.REDIS: programs.redis_program(self._state, record, server.executable)}
 
-    def _remove_surplus(self, record: ClusterRecord) -> None:
+    def _remove_surplus(self, record: ClusterRecord, spared: Collection[str] = ()) -> None:
         """Remove what the record does not want: surplus frontends, and what an interrupted call left."""
-        wanted = {*programs.frontend_programs(self._state, record), programs.REDIS}
+        wanted = {*programs.frontend_programs(self._state, record), programs.REDIS, *spared}
         wanted |= {program.name for program in replica_programs(self._state, record)}
         self._supervisor.remove(self._supervisor.processes().keys() - wanted)
 
@@ -122,40 +123,55 @@ class Frontends:
         replicas = replica_programs(self._state, record)
         self._supervisor.add([program for program in replicas if program.name not in kept])
 
-    def _roll(self, after: ClusterRecord, outdated: Collection[str], new: Mapping[str, Program]) -> None:
-        """Replace frontends, one after another."""
-        only_one = len(after.frontends) == 1 and programs.query_frontend_name(0) in outdated
-        with self._stand_in(after) if only_one else contextlib.nullcontext():
-            for name in outdated:
-                self._replace([name], new)
-                self._wait_ready(after, [name])
+    def _roll(self, before: ClusterRecord, after: ClusterRecord, outdated: Collection[str]) -> None:
+        """Replace frontends, one after another, by those of the record `after`, or put all back."""
+        new = programs.frontend_programs(self._state, after)
+        queries = [name for name in outdated if name != programs.MANAGEMENT_FRONTEND]
+        with self._stand_in(after) if queries else contextlib.nullcontext():
+            try:
+                for name in outdated:
+                    self._replace([name], new)
+                    self._wait_ready(after, [name])
+            except BaseException:
+                # Before the stand-in leaves, so that it answers until the old ones do.
+                restored = self._restore(before, outdated)
+                with contextlib.suppress(ContainerManagerError):
+                    self._wait_ready(before, restored)
+                raise
 
-    def _restore(self, names: Iterable[str], old: Mapping[str, Program]) -> None:
-        """Put programs that were rolled, or that were missing meanwhile, back into their old form."""
-        kept = self._supervisor.processes()
+    def _restore(self, before: ClusterRecord, names: Iterable[str]) -> list[str]:
+        """Put frontends back into the form of the record `before`; return those that were in another."""
+        old, kept = programs.frontend_programs(self._state, before), self._supervisor.processes()
         touched = [name for name in names if name not in kept or not kept[name].is_of(old[name])]
         self._replace(touched, old)
+        return touched
 
     @contextlib.contextmanager
     def _stand_in(self, after: ClusterRecord) -> Iterator[None]:
-        """Run one more query frontend in the block, which answers while the single one is rolled."""
-        stand_in = FrontendRecord(1, *ports.choose_free(after.host, 2))
-        extended = replace(after, frontends=(*after.frontends, stand_in))
-        name = programs.query_frontend_name(stand_in.index)
+        """Run one more query frontend in the block, which answers for those that are replaced.
+
+        It has their listening sockets, so that no connection is refused or reset, and each new one takes its
+        own from it.
+        """
+        frontend = FrontendRecord(len(after.frontends), *ports.choose_free(after.host, 2))
+        program = programs.stand_in_program(self._state, after, frontend)
         try:
-            self._replace([name], programs.frontend_programs(self._state, extended))
-            self._wait_ready(extended, [name])
+            self._replace([program.name], {program.name: program})
+            self._wait_ready(after, [program.name], {program.name: frontend.admin_port})
             yield
         finally:
-            self._supervisor.remove([name])
+            self._supervisor.remove([program.name])
 
     def _replace(self, names: Collection[str], wanted: Mapping[str, Program]) -> None:
         self._supervisor.remove(names)
         self._supervisor.add([wanted[name] for name in names if name in wanted])
 
-    def _wait_ready(self, record: ClusterRecord, names: Collection[str]) -> None:
+    def _wait_ready(
+        self, record: ClusterRecord, names: Collection[str], more_ports: Mapping[str, int] | None = None
+    ) -> None:
         """Wait for the frontends in `names`. Raises ContainerManagerError if one ends or is late."""
-        health_ports = {name: port for name, port in _health_ports(record).items() if name in names}
+        known_ports = _health_ports(record) | dict(more_ports or {})
+        health_ports = {name: port for name, port in known_ports.items() if name in names}
         unready = {}
 
         def find_unready() -> str:

@@ -11,7 +11,7 @@ import re
 import shlex
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from clipper_nomad.errors import ContainerManagerError
@@ -27,6 +27,8 @@ from clipper_nomad.types import ModelVersion
 
 REDIS = "redis"
 MANAGEMENT_FRONTEND = "management-frontend"
+#: The query frontend that answers while others are replaced.
+STAND_IN = "query-frontend-stand-in"
 #: Redis has no password, and only processes of this machine need it, so it listens to no other machine.
 REDIS_HOST = "127.0.0.1"
 
@@ -171,8 +173,18 @@ def _management_program(state: StateDirectory, record: ClusterRecord) -> Program
     return _frontend(state, record, MANAGEMENT_FRONTEND, argv)
 
 
-def _query_program(state: StateDirectory, record: ClusterRecord, frontend: FrontendRecord) -> Program:
+def stand_in_program(state: StateDirectory, record: ClusterRecord, frontend: FrontendRecord) -> Program:
+    """Return the query frontend that takes the listening sockets of all others, on ports of its own."""
+    others = [str(state.socket_dir / query_frontend_name(each.index)) for each in record.frontends]
+    program = _query_program(state, record, frontend, STAND_IN)
+    return replace(program, argv=(*program.argv, "--take-listeners", ",".join(others), "--stand-in"))
+
+
+def _query_program(
+    state: StateDirectory, record: ClusterRecord, frontend: FrontendRecord, name: str | None = None
+) -> Program:
     spec = record.spec
+    name = name or query_frontend_name(frontend.index)
     argv = [
         *_python_entry_point("clipper_frontend.query.main"),
         *_common_flags(state, record),
@@ -181,12 +193,14 @@ def _query_program(state: StateDirectory, record: ClusterRecord, frontend: Front
         *("--advertise-rpc", _rpc_address(record, frontend)),
         *("--admin-host", record.host, "--admin-port", str(frontend.admin_port)),
         *("--prediction-cache-bytes", str(spec.prediction_cache_bytes)),
+        *("--handover-socket", str(state.socket_dir / name)),
+        *("--take-listeners", str(state.socket_dir / STAND_IN)),
     ]
     if spec.header_timeout_s is not None:
         argv += ["--header-timeout-s", str(spec.header_timeout_s)]
     if spec.body_timeout_s is not None:
         argv += ["--body-timeout-s", str(spec.body_timeout_s)]
-    return _frontend(state, record, query_frontend_name(frontend.index), tuple(argv))
+    return _frontend(state, record, name, tuple(argv))
 
 
 def _frontend(state: StateDirectory, record: ClusterRecord, name: str, argv: tuple[str, ...]) -> Program:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import os
 import secrets
 import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +22,9 @@ from clipper_nomad.errors import ContainerManagerError
 from clipper_nomad.managers.disk import private_files
 from clipper_nomad.managers.dns_names import require_dns_name
 from clipper_nomad.types import ClusterSpec, ModelVersion
+
+#: A unix socket's path has at most 107 bytes; supervisord first binds `<path>.<its pid>`.
+_SOCKET_DIR_BYTES = 107 - len("/query-frontend-stand-in") - len(".4194304")
 
 
 @dataclass(frozen=True)
@@ -100,6 +105,14 @@ class StateDirectory:
         self.work_dir = self.path / "work"
         # Shared by all clusters of this root; no cluster can have this name.
         self.environments_dir = self.path.parent / ".environments"
+
+    @property
+    def socket_dir(self) -> Path:
+        """Return the directory of the cluster's unix sockets, whose paths must be short."""
+        if len(os.fsencode(self.supervisor_dir)) <= _SOCKET_DIR_BYTES:
+            return self.supervisor_dir
+        digest = hashlib.sha256(os.fsencode(self.supervisor_dir)).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"clipper-{os.getuid()}-{digest}"
 
     def create(self) -> None:
         """Make the directories that the cluster's processes expect."""

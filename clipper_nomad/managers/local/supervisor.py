@@ -6,7 +6,6 @@ Its configuration files, its start and end, and the calls over its unix socket.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import http.client
 import os
 import secrets
@@ -14,7 +13,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 import xmlrpc.client
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -32,8 +30,6 @@ from clipper_nomad.managers.local.logs import tail_text
 from clipper_nomad.managers.local.programs import Program
 from clipper_nomad.managers.local.state import StateDirectory
 
-#: A unix socket's path has at most 107 bytes; supervisord first binds `<path>.<its pid>`.
-_SOCKET_PATH_BYTES = 107 - len(".4194304")
 _POLL_S = 0.05
 _START_TIMEOUT_S = 30
 _SHUTDOWN_TIMEOUT_S = 45.0
@@ -74,11 +70,7 @@ class Supervisor:
 
     @property
     def _socket_path(self) -> Path:
-        path = self._directory / "supervisor.sock"
-        if len(os.fsencode(path)) <= _SOCKET_PATH_BYTES:
-            return path
-        digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
-        return Path(tempfile.gettempdir()) / f"clipper-{os.getuid()}-{digest}" / "supervisor.sock"
+        return self._state.socket_dir / "supervisor.sock"
 
     def is_running(self) -> bool:
         """Return whether supervisord runs and answers."""

@@ -6,14 +6,18 @@ import asyncio
 import contextlib
 import datetime
 import logging
+import os
 import secrets
+import socket
 import time
 from importlib.metadata import version as distribution_version
+from pathlib import Path
 
 from clipper_frontend.errors import RegistryUnavailable
 from clipper_frontend.query.feedback.loop import FeedbackLoop
 from clipper_frontend.query.http.connections import Connections
 from clipper_frontend.query.http.exchange import Handler
+from clipper_frontend.query.http.listeners import Handover, take_listeners
 from clipper_frontend.query.http.protocol import HttpProtocol
 from clipper_frontend.query.metrics import metrics_source
 from clipper_frontend.query.prediction.cache import PredictionCache
@@ -34,10 +38,16 @@ from clipper_frontend.registry.following.follower import Follower
 from clipper_frontend.registry.mirror import Changes
 from clipper_frontend.registry.records import FrontendRecord
 from clipper_frontend.registry.store import Store
+from clipper_frontend.tasks import end_task
 
 logger = logging.getLogger("clipper.query")
 
 _LISTEN_BACKLOG = 1024
+#: A client that was answered a moment ago may be sending its next query.
+_RETIREMENT_S = 2.0
+#: While this frontend gets ready, the one that it takes the place of accepts what comes.
+_ACCEPT_WITHIN_S = 15.0
+_READY_POLL_S = 0.02
 _JOIN_RETRY_S = 1.0
 _KEY_BYTES = 32
 
@@ -78,6 +88,9 @@ class QueryFrontend:
         self._connections = Connections(settings.limits.sweep_interval_s)
         self._admin_connections = Connections()
         self._servers: list[asyncio.Server] = []
+        self._taken: list[asyncio.Server] = []
+        self._handover: Handover | None = None
+        self._accepting: asyncio.Task[None] | None = None
         self._presence: Presence | None = None
 
     # -- life cycle ------------------------------------------------------------------------------------
@@ -100,6 +113,7 @@ class QueryFrontend:
                 self._feedback.start()
                 self._follower.start()
                 self._presence.start()
+                self._accepting = asyncio.create_task(self._accept_taken(), name="accepting")
                 await stop.wait()
                 await self._drain()
         finally:
@@ -113,15 +127,50 @@ class QueryFrontend:
         )
         admin = AdminHandler(self._readiness, metrics, updates)
         rest = RestHandler(self._routes, self._serving, self._selecting, self._readiness, admin, updates)
-        rest_address = await self._serve(
-            rest, common.host, self._settings.port, self._connections, reuse_port=self._settings.reuse_port
-        )
+        rest_address = await self._serve_queries(rest)
         admin_address = ""
         if common.admin_port is not None:
             admin_address = await self._serve(
                 admin, common.admin_host, common.admin_port, self._admin_connections
             )
         return rest_address, admin_address
+
+    async def _serve_queries(self, rest: Handler) -> str:
+        """Listen for queries at sockets that are taken over, else at one of this process's own."""
+        settings = self._settings
+        own_name = Path(settings.handover_socket or "").name
+        listeners = take_listeners(settings.take_listeners, None if settings.stand_in else own_name)
+        for _, listener in listeners:
+            server = await asyncio.get_running_loop().create_server(
+                lambda: HttpProtocol(rest, settings.limits, self._connections),
+                sock=listener.dup(),
+                backlog=_LISTEN_BACKLOG,
+                start_serving=False,
+            )
+            self._taken.append(server)
+        address = f"{settings.common.host}:{settings.port}"
+        if not listeners:
+            address = await self._serve(
+                rest, settings.common.host, settings.port, self._connections, reuse_port=settings.reuse_port
+            )
+            own = self._servers[0].sockets
+            listeners = [(own_name, socket.socket(fileno=os.dup(each.fileno()))) for each in own]
+        if settings.handover_socket:
+            self._handover = Handover(settings.handover_socket, listeners)
+            self._handover.start()
+        for _, listener in listeners:
+            listener.close()
+        return address
+
+    async def _accept_taken(self) -> None:
+        """Accept connections from sockets that were taken over, once this frontend is ready."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_ACCEPT_WITHIN_S):
+                # Readiness also comes with time, so there is no event to wait for.
+                while self._taken and self._readiness.not_ready(time.monotonic()):  # noqa: ASYNC110
+                    await asyncio.sleep(_READY_POLL_S)
+        for server in self._taken:
+            await server.start_serving()
 
     async def _serve(
         self, handler: Handler, host: str, port: int, connections: Connections, *, reuse_port: bool = False
@@ -169,19 +218,34 @@ class QueryFrontend:
         if self._presence is not None:
             await self._presence.close()
         await asyncio.sleep(common.drain_delay_s)
-        self._servers[0].close()
+        await self._stop_accepting()
         self._connections.start_draining()
         aborted = await self._connections.wait_closed(common.drain_timeout_s)
         if aborted:
             logger.warning("%d connections were cut: their queries took too long", aborted)
 
+    async def _stop_accepting(self) -> None:
+        """Accept no more queries; if another process does instead, send the clients there."""
+        if self._accepting is not None:
+            await end_task(self._accepting)
+        for server in self._taken or self._servers[:1]:
+            server.close()
+        if self._handover is not None:
+            self._handover.close()
+            if self._handover.was_taken:
+                await self._connections.retire(_RETIREMENT_S)
+
     async def _close(self) -> None:
+        if self._accepting is not None:
+            await end_task(self._accepting)
+        if self._handover is not None:
+            self._handover.close()
         if self._presence is not None:
             await self._presence.close()
         await self._feedback.close()
         await self._follower.close()
         await self._store.close()
-        for server in self._servers:
+        for server in (*self._servers, *self._taken):
             server.close()
         for connections in (self._connections, self._admin_connections):
             connections.start_draining()

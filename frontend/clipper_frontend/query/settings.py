@@ -41,6 +41,9 @@ class QuerySettings:
     advertise_peer: str | None
     frontend_id: str
     reuse_port: bool
+    handover_socket: str | None
+    take_listeners: tuple[str, ...]
+    stand_in: bool
     prediction_cache_bytes: int
     max_inputs: int
     max_rpc_message_bytes: int
@@ -67,6 +70,9 @@ def parse_settings(argv: Sequence[str] | None = None) -> QuerySettings:
         advertise_peer=args.advertise_peer,
         frontend_id=args.frontend_id or secrets.token_hex(_FRONTEND_ID_BYTES),
         reuse_port=args.reuse_port,
+        handover_socket=args.handover_socket,
+        take_listeners=tuple(filter(None, args.take_listeners.split(","))),
+        stand_in=args.stand_in,
         prediction_cache_bytes=args.prediction_cache_bytes,
         max_inputs=args.max_inputs,
         max_rpc_message_bytes=args.max_rpc_message_bytes,
@@ -93,6 +99,9 @@ def _parser() -> argparse.ArgumentParser:
     add_common_arguments(parser, admin_port=_DEFAULT_ADMIN_PORT)
     add_setting(parser, "--port", parse=port, default=1337, help="the port that applications query")
     add_switch(parser, "--reuse-port", help="share the query port with other frontends on this host")
+    add_setting(parser, "--handover-socket", help="a unix socket where a successor gets the listening socket")
+    add_setting(parser, "--take-listeners", default="", help="such sockets to ask first, by comma")
+    add_switch(parser, "--stand-in", help="take all that is given there, not the own listening socket alone")
     add_setting(parser, "--rpc-host", default="127.0.0.1", help="the address that containers connect to")
     add_setting(parser, "--rpc-port", parse=port, default=7000, help="the port that containers connect to")
     add_setting(parser, "--advertise-rpc", parse=_advertised, help="host:port at which containers reach it")

@@ -66,6 +66,38 @@ def test_connections_made_while_draining_are_closed() -> None:
     run_edge(scenario, EchoHandler())
 
 
+def test_retired_connections_answer_once_more_and_say_that_it_is_the_last_time() -> None:
+    async def scenario(edge: Edge) -> None:
+        used = await edge.connect()
+        await used.request(get("/before"))
+        fresh = await edge.connect()
+        silent = await edge.connect()
+        await silent.request(get("/"))
+        retiring = asyncio.create_task(edge.connections.retire(timeout_s=0.5))
+        await asyncio.sleep(0)
+        for client in (used, fresh, await edge.connect()):
+            assert (await client.request(get("/last"))).closes
+            await client.closed()
+        await retiring
+        assert len(edge.connections) == 1
+        edge.connections.start_draining()
+        await silent.closed()
+
+    run_edge(scenario, EchoHandler())
+
+
+def test_retiring_ends_with_the_last_connection() -> None:
+    async def scenario(edge: Edge) -> None:
+        client = await edge.connect()
+        await client.request(get("/"))
+        retiring = asyncio.create_task(edge.connections.retire(timeout_s=30))
+        await asyncio.sleep(0)
+        await client.request(get("/last"))
+        await asyncio.wait_for(retiring, 10)
+
+    run_edge(scenario, EchoHandler())
+
+
 def test_connections_left_at_the_end_are_aborted_and_counted() -> None:
     async def scenario(edge: Edge) -> None:
         clients = [await edge.connect() for _ in range(3)]

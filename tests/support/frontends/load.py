@@ -64,7 +64,10 @@ class Connection:
         headers = {
             name.lower(): value.strip() for name, _, value in (field.partition(":") for field in fields)
         }
-        return int(status_line.split()[1]), await self._reader.readexactly(int(headers["content-length"]))
+        body = await self._reader.readexactly(int(headers["content-length"]))
+        if headers.get("connection", "").lower() == "close":
+            await self.close()
+        return int(status_line.split()[1]), body
 
 
 def doubles_body(number: int) -> bytes:

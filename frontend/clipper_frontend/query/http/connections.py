@@ -16,6 +16,9 @@ class Swept(Protocol):
     def check(self, now_s: float) -> None:
         """Enforce the time limits; `now_s` is the loop's time."""
 
+    def retire(self) -> None:
+        """Announce the end with the next answer, and close after it."""
+
     def drain(self) -> None:
         """Close once everything received is answered, which may be now."""
 
@@ -31,6 +34,7 @@ class Connections:
         self._open: set[Swept] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._closed_waiters: list[asyncio.Future[None]] = []
+        self.retiring = False
         self.draining = False
         self.accepted_total = 0
         #: Requests that never reached the handler, by HTTP status.
@@ -47,12 +51,24 @@ class Connections:
             self._schedule_sweep()
         if self.draining:
             connection.drain()
+        elif self.retiring:
+            connection.retire()
 
     def discard(self, connection: Swept) -> None:
         """Remove a closed connection."""
         self._open.discard(connection)
         if not self._open:
             self._on_empty()
+
+    async def retire(self, timeout_s: float) -> None:
+        """Close each connection after its next answer, which says so; wait for that at most `timeout_s`.
+
+        A client that sends a query just when its idle connection is closed would lose it.
+        """
+        self.retiring = True
+        for connection in tuple(self._open):
+            connection.retire()
+        await self._wait_empty(timeout_s)
 
     def start_draining(self) -> None:
         """Close idle connections now, and the others once they have their answers."""

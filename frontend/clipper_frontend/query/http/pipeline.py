@@ -143,6 +143,11 @@ class Pipeline(asyncio.Protocol):
         self._writing_paused = False
         self._release_backlog()
 
+    def retire(self) -> None:
+        """Announce the end with the next answer, and close after it."""
+        self._draining = True
+        self._fast_path = False
+
     def drain(self) -> None:
         """Close once everything received is answered, which may be now."""
         self._draining = True

@@ -59,6 +59,17 @@ def test_query_frontends_share_the_query_port_and_nothing_else() -> None:
     assert (flag(first, "--admin-port"), flag(second, "--admin-port")) == ("25100", "25101")
 
 
+def test_a_stand_in_takes_the_listening_sockets_of_all_and_each_takes_its_own_back() -> None:
+    stand_in = programs.stand_in_program(STATE, RECORD, FrontendRecord(2, 25200, 25201))
+    found = programs.frontend_programs(STATE, RECORD)
+    offered = [flag(found[f"query-frontend-{index}"], "--handover-socket") for index in (0, 1)]
+    assert stand_in.argv[-3:] == ("--take-listeners", ",".join(offered), "--stand-in")
+    for frontend in (found["query-frontend-0"], found["query-frontend-1"]):
+        assert flag(frontend, "--take-listeners") == flag(stand_in, "--handover-socket")
+        assert "--stand-in" not in frontend.argv
+    assert flag(stand_in, "--rpc-port") == "25200"
+
+
 def test_timeouts_are_passed_only_if_they_are_set() -> None:
     without = programs.frontend_programs(STATE, RECORD)["query-frontend-0"]
     assert not {"--header-timeout-s", "--body-timeout-s"} & set(without.argv)
