@@ -13,6 +13,7 @@ import typer
 from clipper_nomad import names
 from clipper_nomad.cli.output import say
 from clipper_nomad.cli.session import session_of
+from clipper_nomad.cli.variables import Variables, parse_variables
 from clipper_nomad.errors import ClipperException
 from clipper_nomad.managers.nomad import NomadContainerManager
 from clipper_nomad.operations.cluster import make_cluster_spec
@@ -37,6 +38,7 @@ def render(
     replicas: Annotated[int, typer.Option(help="How many replicas the model has.")] = 1,
     cpu: Annotated[float | None, typer.Option(help="Cores for each replica.")] = None,
     memory: Annotated[int | None, typer.Option(help="MiB for each replica.")] = None,
+    env: Variables = None,
 ) -> None:
     """Write the jobspecs that `--manager nomad start` would submit, and a model's."""
     session = session_of(context)
@@ -54,6 +56,7 @@ def render(
                 image,
                 replicas,
                 Resources(cpu, memory),
+                environment=parse_variables(env),
             )
         )
     spec = make_cluster_spec(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +13,7 @@ from clipper_nomad import names
 from clipper_nomad.cli.listings import list_models
 from clipper_nomad.cli.output import AsJson, print_json, print_record, print_table, progress, say
 from clipper_nomad.cli.session import management_of, session_of
+from clipper_nomad.cli.variables import Variables, parse_variables
 from clipper_nomad.errors import ClipperException
 
 app = typer.Typer(help="Models, their versions and their replicas.", no_args_is_help=True)
@@ -69,10 +69,7 @@ def deploy(
     replicas: Annotated[int, typer.Option(help="How many replicas.")] = 1,
     batch_size: Annotated[int, typer.Option(help="A fixed batch size; with -1 it is learnt.")] = -1,
     package: Annotated[list[str] | None, typer.Option(help="A package to install; may be repeated.")] = None,
-    env: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help="A variable of the replicas, not secret; may be repeated."),
-    ] = None,
+    env: Variables = None,
     sample_input: Annotated[
         str | None,
         typer.Option(metavar="INPUT", help="An input that each replica must answer before it is ready."),
@@ -94,21 +91,12 @@ def deploy(
             num_replicas=replicas,
             batch_size=batch_size,
             pkgs_to_install=package,
-            environment=parse_environment(env or ()),
+            environment=parse_variables(env),
             sample_input=None if sample_input is None else parse_sample(sample_input, input_type),
             output_type=output_type,
             cache_ttl_s=cache_ttl_s,
         )
     say(f"Model version {model}:{version} is ready and current")
-
-
-def parse_environment(given: Iterable[str]) -> dict[str, str]:
-    """Return the variables of `NAME=VALUE` texts."""
-    pairs = [text.partition("=") for text in given]
-    for name, separator, _ in pairs:
-        if not separator:
-            raise typer.BadParameter(f"{name!r} has no `=`: use NAME=VALUE", param_hint="--env")
-    return {name: value for name, _, value in pairs}
 
 
 def parse_sample(text: str, input_type: str) -> object:

@@ -174,7 +174,7 @@ def test_a_models_job_is_rendered_as_it_would_be_deployed(
         "--cpu",
         "1.5",
     ]
-    succeed(run, "render", "--to", str(tmp_path), *more, "--memory", "100")
+    succeed(run, "render", "--to", str(tmp_path), *more, "--memory", "100", "--env", "GREETING=hi")
     text = (tmp_path / f"clipper.{harness.cluster_name}.model.sums.1.nomad.hcl").read_text()
     parsed = harness.place.nomad.request("POST", "/v1/jobs/parse", {"JobHCL": text, "Canonicalize": True})
     (group,) = parsed["TaskGroups"]
@@ -182,7 +182,7 @@ def test_a_models_job_is_rendered_as_it_would_be_deployed(
     assert group["Count"] == 3
     assert task["Config"]["image"] == image
     assert (task["Resources"]["CPU"], task["Resources"]["MemoryMB"]) == (1500, 100)
-    assert task["Env"]["CLIPPER_INPUT_TYPE"] == "floats"
+    assert (task["Env"]["CLIPPER_INPUT_TYPE"], task["Env"]["GREETING"]) == ("floats", "hi")
     fabio = f"{harness.place.address}:{harness.tcp_port}"
     srv = f"srv:clipper-{harness.cluster_name}-rpc.service.consul"
     assert task["Env"]["CLIPPER_RPC_ADDRESS"] == f"{fabio},{srv}"
