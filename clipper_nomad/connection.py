@@ -147,17 +147,20 @@ class ClipperConnection:
         *,
         on_default: str = "default",
         policy: Policy | None = None,
+        cors_origins: Iterable[str] | None = None,
     ) -> None:
         """Register an application whose queries are answered within `slo_micros` microseconds.
 
         `input_type` is bytes, integers, floats, doubles or strings. `on_default` is the answer if no
         prediction is ready in time: `default` gives `default_output`, `error` an error (503), and `wait` a
         late prediction. `policy` is a selection policy, by its name or a dict with its configuration; by
-        default a single model answers. The same registration again returns with a line in the log; raises
-        ManagementError, which names the difference, if the application is registered otherwise.
+        default a single model answers. Scripts of web pages from `cors_origins`, such as
+        `["https://shop.example"]` or `["*"]`, may query it from a browser. The same registration again
+        returns with a line in the log; raises ManagementError, which names the difference, if the application
+        is registered otherwise.
         """
         application = names.parse_application(
-            name, input_type, default_output, slo_micros, on_default, policy
+            name, input_type, default_output, slo_micros, on_default, policy, cors_origins
         )
         self._cluster.applications.register(application)
 

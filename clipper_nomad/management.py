@@ -46,6 +46,7 @@ class ManagementClient:
             latency_slo_micros=app.slo_micros,
             on_default=app.on_default,
             policy=app.policy,
+            cors_origins=list(app.cors_origins) or None,
         )
 
     def delete_app(self, name: str) -> None:

@@ -132,6 +132,7 @@ def parse_application(
     slo_micros: object,
     on_default: object,
     policy: object = None,
+    cors_origins: object = None,
 ) -> Application:
     """Return the arguments of register_application(), checked. Raises ClipperException."""
     if not isinstance(default_output, str):
@@ -145,7 +146,15 @@ def parse_application(
         parse_whole_number(slo_micros, "slo_micros", minimum=1),
         str(on_default),
         None if policy is None else parse_policy(policy),
+        _parse_origins(cors_origins),
     )
+
+
+def _parse_origins(origins: object) -> tuple[str, ...]:
+    given = () if origins is None else origins
+    if isinstance(given, list | tuple) and all(isinstance(origin, str) for origin in given):
+        return tuple(given)
+    raise ClipperException(f"cors_origins is {origins!r}: pass a list such as ['https://shop.example'].")
 
 
 def parse_registration(

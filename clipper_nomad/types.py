@@ -139,6 +139,7 @@ class Application:
     """An application to register. `on_default` is `default`, `error` or `wait`.
 
     `slo_micros` is in microseconds. A `policy` of None is the default one, which answers with one model.
+    Scripts of web pages from `cors_origins` may query the application.
     """
 
     name: str
@@ -147,6 +148,7 @@ class Application:
     slo_micros: int
     on_default: str = "default"
     policy: Policy | None = None
+    cors_origins: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -64,12 +64,21 @@ def add(
     on_default: Annotated[str, typer.Option(help="default, error or wait.")] = "default",
     policy: Annotated[str, typer.Option(help=POLICY_HELP)] = "default",
     arm: Arms = None,
+    cors_origin: Annotated[
+        list[str] | None, typer.Option(help="An origin of web pages that may query it, or *. Repeatable.")
+    ] = None,
 ) -> None:
     """Register an application."""
     parsed = parse_policy(policy, arm or ())
     connection = session_of(context).connect()
     connection.register_application(
-        name, input_type, default_output, slo_micros, on_default=on_default, policy=parsed
+        name,
+        input_type,
+        default_output,
+        slo_micros,
+        on_default=on_default,
+        policy=parsed,
+        cors_origins=cors_origin,
     )
     say(f"Application {name} is registered: POST http://{connection.get_query_addr()}/{name}/predict")
 

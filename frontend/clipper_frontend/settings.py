@@ -143,3 +143,11 @@ def seconds(text: str) -> float:
     if not 0 <= number < float("inf"):
         raise argparse.ArgumentTypeError(f"{number} is not a time: use 0 or more seconds")
     return number
+
+
+def count(text: str) -> int:
+    """Read a whole number, 0 or more."""
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{number} is negative")
+    return number

@@ -36,6 +36,7 @@ class Application(msgspec.Struct):
     on_default: str
     policy: str
     policy_config: dict[str, Any] | str
+    cors_origins: list[str]
 
     @classmethod
     def of(cls, linked: LinkedApplication) -> Application:
@@ -50,6 +51,7 @@ class Application(msgspec.Struct):
             on_default=record.on_default.value,
             policy=record.policy,
             policy_config=_policy_config(record),
+            cors_origins=list(record.cors_origins),
         )
 
 

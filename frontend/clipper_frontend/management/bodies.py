@@ -25,7 +25,7 @@ class BadBodyError(Exception):
 
 
 class AddApplication(msgspec.Struct):
-    """Body of add_app. `on_default` and `policy` are this project's additions."""
+    """Body of add_app. `on_default`, `policy` and `cors_origins` are this project's additions."""
 
     name: str
     input_type: str
@@ -33,6 +33,7 @@ class AddApplication(msgspec.Struct):
     latency_slo_micros: Annotated[int, msgspec.Meta(ge=1, le=MAX_SLO_MICROS)]
     on_default: str | None = None
     policy: Policy | None = None
+    cors_origins: list[str] | None = None
 
 
 class NamedApplication(msgspec.Struct):

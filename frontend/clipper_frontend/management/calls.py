@@ -18,6 +18,7 @@ from clipper_frontend.management import answers, bodies, policies
 from clipper_frontend.management.answers import Reply
 from clipper_frontend.registry.keys import ReplicaKey
 from clipper_frontend.registry.names import shown_versions
+from clipper_frontend.registry.origins import parse_origins
 from clipper_frontend.registry.policies import policy_name, policy_text
 from clipper_frontend.registry.records import ApplicationRecord, ModelRecord, OnDefault, OutputType
 from clipper_frontend.registry.store import Store
@@ -46,6 +47,7 @@ async def add_application(store: Store, body: bodies.AddApplication) -> str:
         slo_micros=body.latency_slo_micros,
         on_default=_on_default(body.on_default),
         policy_config=policy_text(config),
+        cors_origins=parse_origins(body.cors_origins or ()),
     )
     await store.add_application(record)
     return f"Successfully added application with name '{body.name}'"

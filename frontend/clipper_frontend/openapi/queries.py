@@ -48,6 +48,7 @@ class Unavailable(msgspec.Struct):
     cause: str
     default_reason: DefaultReason
     default_detail: str | UnsetType = UNSET
+    late: bool | UnsetType = UNSET
 
 
 class BatchPredictions(msgspec.Struct):

@@ -5,6 +5,7 @@ Applications and versions without any activity yet are left out, so that a thous
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -13,6 +14,7 @@ from prometheus_client.registry import Collector, CollectorRegistry
 
 from clipper_container.logs import printable
 from clipper_container.wire import V3
+from clipper_frontend import codings
 from clipper_frontend.query.feedback.guesses import Guesses
 from clipper_frontend.query.http.connections import Connections
 from clipper_frontend.query.prediction.statistics import Histogram
@@ -25,13 +27,47 @@ _ARM = ["app", "arm"]
 _VERSION = ["model", "version"]
 
 
+#: The share of the event loop's time that making the text may take, and how much it may take at once before.
+_MAX_SHARE = 0.05
+_MAX_CREDIT_S = 0.05
+
+
 def metrics_source(
     routes: Routes, serving: Serving, sessions: Sessions, connections: Connections, guesses: Guesses
-) -> Callable[[], bytes]:
-    """Return a function that returns all metrics in Prometheus's text format."""
+) -> MetricsText:
+    """Return the text of all metrics, in Prometheus's format."""
     registry = CollectorRegistry()
     registry.register(_QueryCollector(routes, serving, sessions, connections, guesses))
-    return lambda: generate_latest(registry)
+    return MetricsText(lambda: generate_latest(registry))
+
+
+class MetricsText:
+    """The text for all readers. It is made afresh for each, unless that would keep the loop from queries.
+
+    Then readers get the last one: if it takes a millisecond to make, one that is 20 ms old at most.
+    """
+
+    def __init__(self, make: Callable[[], bytes], clock: Callable[[], float] = time.monotonic) -> None:
+        self._make = make
+        self._clock = clock
+        self._credit_s = _MAX_CREDIT_S
+        self._counted_at = clock()
+        self._text: bytes | None = None
+        self._compressed: bytes | None = None
+
+    def __call__(self, *, compressed: bool = False) -> bytes:
+        """Return the text, perhaps as gzip."""
+        now = self._clock()
+        self._credit_s = min(_MAX_CREDIT_S, self._credit_s + (now - self._counted_at) * _MAX_SHARE)
+        self._counted_at = now
+        if self._text is None or self._credit_s > 0:
+            self._text, self._compressed = self._make(), None
+        if compressed and self._compressed is None:
+            self._compressed = codings.compress(self._text)
+        self._credit_s -= self._clock() - now
+        text = self._compressed if compressed else self._text
+        assert text is not None
+        return text
 
 
 class _QueryCollector(Collector):
@@ -98,7 +134,7 @@ class _QueryCollector(Collector):
         defaults = CounterMetricFamily(
             "clipper_defaults", "Queries answered without a prediction, by reason", labels=["app", "reason"]
         )
-        late = CounterMetricFamily("clipper_late_answers", "Answers later than a soft SLO", labels=_APP)
+        late = CounterMetricFamily("clipper_late_answers", "Answers later than their SLO", labels=_APP)
         bad = CounterMetricFamily("clipper_bad_requests", "Requests that were refused", labels=_APP)
         feedback = CounterMetricFamily("clipper_feedback", "Feedback received", labels=_APP)
         latency = HistogramMetricFamily(

@@ -13,6 +13,7 @@ import time
 from importlib.metadata import version as distribution_version
 from pathlib import Path
 
+from clipper_frontend.budget import BodyBudget
 from clipper_frontend.errors import RegistryUnavailable
 from clipper_frontend.query.feedback.loop import FeedbackLoop
 from clipper_frontend.query.http.connections import Connections
@@ -25,7 +26,8 @@ from clipper_frontend.query.prediction.predictions import Predictions
 from clipper_frontend.query.prediction.versions import Versions
 from clipper_frontend.query.presence import Presence
 from clipper_frontend.query.readiness import Readiness
-from clipper_frontend.query.rest import AdminHandler, RestHandler
+from clipper_frontend.query.rest.admin import AdminHandler
+from clipper_frontend.query.rest.calls import RestHandler
 from clipper_frontend.query.rpc.sessions import Sessions
 from clipper_frontend.query.rpc.socket import RpcSocket
 from clipper_frontend.query.serving.query_ids import QueryIds
@@ -85,8 +87,9 @@ class QueryFrontend:
             self._replicas_changed,
         )
         self._readiness = Readiness(self._mirror, versions)
-        self._connections = Connections(settings.limits.sweep_interval_s)
-        self._admin_connections = Connections()
+        bodies = BodyBudget(settings.limits.body_memory_bytes)
+        self._connections = Connections(settings.limits.sweep_interval_s, bodies)
+        self._admin_connections = Connections(bodies=bodies)
         self._servers: list[asyncio.Server] = []
         self._taken: list[asyncio.Server] = []
         self._handover: Handover | None = None

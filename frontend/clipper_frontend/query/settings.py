@@ -15,6 +15,7 @@ from clipper_frontend.settings import (
     add_common_arguments,
     add_setting,
     add_switch,
+    count,
     port,
     seconds,
 )
@@ -79,6 +80,7 @@ def parse_settings(argv: Sequence[str] | None = None) -> QuerySettings:
         wait_limit_s=args.wait_limit_s,
         limits=HttpLimits(
             max_body_bytes=args.max_body_bytes,
+            body_memory_bytes=args.body_memory_bytes,
             header_timeout_s=args.header_timeout_s,
             body_timeout_s=args.body_timeout_s,
             idle_timeout_s=args.idle_timeout_s,
@@ -118,6 +120,7 @@ def _parser() -> argparse.ArgumentParser:
     for flag, default, text in (
         ("--prediction-cache-bytes", 32 * 1024 * 1024, "memory for the prediction cache, 0: none"),
         ("--max-body-bytes", limits.max_body_bytes, "a longer request body is refused"),
+        ("--body-memory-bytes", limits.body_memory_bytes, "memory for the bodies of all requests together"),
         ("--max-inputs", 10_000, "a request with more inputs is refused"),
         (
             "--max-rpc-message-bytes",
@@ -127,7 +130,7 @@ def _parser() -> argparse.ArgumentParser:
         ("--feedback-memory-bytes", feedback.memory_bytes, "memory for answers that feedback may come for"),
         ("--most-users", feedback.max_users, "users of an application who have learnt state of their own"),
     ):
-        add_setting(parser, flag, parse=_count, default=default, help=text)
+        add_setting(parser, flag, parse=count, default=default, help=text)
     for flag, default_s, text in (
         ("--header-timeout-s", limits.header_timeout_s, "a request's header must be complete by then"),
         ("--body-timeout-s", limits.body_timeout_s, "a request's body must be complete by then"),
@@ -137,13 +140,6 @@ def _parser() -> argparse.ArgumentParser:
     ):
         add_setting(parser, flag, parse=seconds, default=default_s, help=text)
     return parser
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"{number} is negative")
-    return number
 
 
 def _advertised(text: str) -> str:

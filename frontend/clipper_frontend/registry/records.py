@@ -40,7 +40,8 @@ class ApplicationRecord:
     """An application; `slo_micros` is its latency SLO in microseconds.
 
     `policy` is the selection policy's name, which is Clipper's if Clipper has the policy; `policy_config` is
-    its configuration as JSON, empty if it is the default.
+    its configuration as JSON, empty if it is the default. Scripts of web pages from `cors_origins` may query
+    it.
     """
 
     name: str
@@ -50,6 +51,7 @@ class ApplicationRecord:
     slo_micros: int
     on_default: OnDefault = OnDefault.DEFAULT
     policy_config: str = ""
+    cors_origins: tuple[str, ...] = ()
 
     @property
     def config(self) -> PolicyConfig:
@@ -70,6 +72,7 @@ class ApplicationRecord:
             slo_micros=reader.read("latency_slo_micros", _positive),
             on_default=reader.read("on_default", OnDefault, absent=OnDefault.DEFAULT),
             policy_config=reader.text("policy_config", absent=""),
+            cors_origins=tuple(reader.text("cors_origins", absent="").split()),
         )
 
     def to_hash(self) -> dict[str, str]:
@@ -81,6 +84,7 @@ class ApplicationRecord:
             "latency_slo_micros": str(self.slo_micros),
             "on_default": self.on_default.value,
             "policy_config": self.policy_config,
+            **({"cors_origins": " ".join(self.cors_origins)} if self.cors_origins else {}),
         }
 
 

@@ -147,7 +147,10 @@ async def _send_all_then_read(client: Client, head: bytes, piece: bytes, count: 
     ("head", "piece"),
     [
         (post("/a").replace(b"Length: 0", b"Length: 104857600"), b"x" * MIB),
-        (b"POST /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", b"100000\r\n" + b"x" * MIB + b"\r\n"),
+        (
+            b"POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n",
+            b"100000\r\n" + b"x" * MIB + b"\r\n",
+        ),
     ],
     ids=["declared", "chunked"],
 )
@@ -292,12 +295,15 @@ def test_client_that_takes_nothing_is_cut_off() -> None:
         chunked(b"abc").replace(b"3\r\nabc", b"2\r\nabc"),
         get("/a b"),
         get("/\xff"),
-        get("/", version="1.2"),
+        post("/a", b"abc").replace(b"Length: 3", b"Length: " + b"9" * 5000),
+        get("/").replace(b"Host: test\r\n", b""),
+        get("/", "Host: other"),
+        get("/", "host:"),
+        post("/a", b"", "X: host: x").replace(b"Host: test\r\n", b""),
         get("/", method="BREW"),
-        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
         b"HTTP/1.1 200 OK\r\n\r\n",
-        get("/") + get("/b", "Connection: Upgrade", "Upgrade: h2c"),
+        get("/") + post("/b").replace(b"Length: 0", b"Length: x"),
     ],
 )
 def test_ambiguous_or_malformed_requests_are_refused(sent: bytes) -> None:
@@ -314,6 +320,39 @@ def test_ambiguous_or_malformed_requests_are_refused(sent: bytes) -> None:
 
     handler = EchoHandler()
     run_edge(scenario, handler)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        get("/", version="1.2"),
+        get("/", version="0.9"),
+        get("/", "Connection: keep-alive", version="2.0"),
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    ],
+)
+def test_other_versions_of_http_are_refused(sent: bytes) -> None:
+    async def scenario(edge: Edge) -> None:
+        client = await edge.connect()
+        client.send(sent)
+        await assert_refused(client, 505, "HTTP version not supported", "HTTP/1.1 and HTTP/1.0")
+        await assert_serves(edge)
+
+    run_edge(scenario, EchoHandler())
+
+
+@pytest.mark.parametrize("head_alone", [False, True])
+def test_a_length_with_thousands_of_zeros_is_that_length(head_alone: bool) -> None:
+    async def scenario(edge: Edge) -> None:
+        client = await edge.connect()
+        head = post("/a", b"").replace(b"Length: 0", b"Length: " + b"0" * 5000 + b"3")
+        client.send(head, b"" if head_alone else b"abc")
+        if head_alone:
+            await edge.received(len(head))
+            client.send(b"abc")
+        assert (await client.response()).json()["body"] == "abc"
+
+    run_edge(scenario, EchoHandler())
 
 
 def test_connect_is_refused() -> None:

@@ -103,6 +103,33 @@ class _HoldFirst(EchoHandler):
             super().handle(exchange)
 
 
+def test_a_long_pipeline_leaves_other_connections_their_turn() -> None:
+    async def scenario(edge: Edge) -> None:
+        hog, other = await edge.connect(), await edge.connect()
+        hog.send(*(get("/hog") for _ in range(500)))
+        other.send(get("/other"))
+        for _ in range(500):
+            assert (await hog.response()).status == 200
+        assert (await other.response()).status == 200
+        assert len(handler.paths) == 501
+        assert handler.paths.index(b"/other") <= 2 * HttpLimits().max_per_turn
+
+    handler = _NotesPaths()
+    run_edge(scenario, handler)
+
+
+class _NotesPaths(EchoHandler):
+    """Echoes, and notes the paths in the order in which it gets them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.paths: list[bytes] = []
+
+    def handle(self, exchange: Exchange) -> None:
+        self.paths.append(exchange.path)
+        super().handle(exchange)
+
+
 def test_a_refusal_comes_after_the_answers_before_it() -> None:
     async def scenario(edge: Edge) -> None:
         client = await edge.connect()

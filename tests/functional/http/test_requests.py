@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+import time
+from email.utils import parsedate_to_datetime
 
 import pytest
 
 from clipper_frontend.query.http.exchange import Exchange
+from clipper_frontend.query.http.responses import Responses
 from tests.support.frontends.http_edge import EchoHandler, Edge, HoldingHandler, chunked, get, post, run_edge
 
 
@@ -39,6 +42,80 @@ def test_path_is_the_target_without_query_and_host(target: str, path: str) -> No
         client = await edge.connect()
         response = await client.request(get(target, method="OPTIONS"))
         assert response.json() == {"method": "OPTIONS", "path": path, "body": ""}
+
+    run_edge(scenario, EchoHandler())
+
+
+def test_every_answer_has_the_date() -> None:
+    async def scenario(edge: Edge) -> None:
+        client = await edge.connect()
+        before = int(time.time())
+        for request in (get("/"), get("/"), get("/", version="1.2")):
+            date = parsedate_to_datetime((await client.request(request)).headers["date"])
+            assert before - 1 <= date.timestamp() <= time.time()
+
+    run_edge(scenario, EchoHandler())
+
+
+def test_the_date_goes_on() -> None:
+    responses = Responses(now_s=0)
+    first = responses.usual[3]
+    assert responses.usual[3] is first
+    responses.tick(0.9)
+    assert responses.usual[3] is first
+    responses.tick(1e9)
+    assert responses.usual[3] == (
+        b"HTTP/1.1 200 OK\r\nDate: Sun, 09 Sep 2001 01:46:40 GMT\r\nContent-Type: application/json\r\n"
+        b"Connection: keep-alive\r\nContent-Length: 3\r\n\r\n"
+    )
+
+
+def test_a_head_that_was_sent_before_is_read_as_the_first_time() -> None:
+    async def scenario(edge: Edge) -> None:
+        for cut in (0, 7, 60):
+            client = await edge.connect()
+            for body in (b"one", b"two", b"one"):
+                request = post("/a/predict?x", body, "Origin: https://a.example")
+                seen = edge.received_bytes
+                if cut:
+                    client.send(request[:cut])
+                    await edge.received(seen + cut)
+                echo = (await client.request(request[cut:])).json()
+                assert echo == {"method": "POST", "path": "/a/predict", "body": body.decode()}
+            client.send(post("/a/predict?x", b"one", "Origin: https://a.example"), get("/next"))
+            assert [(await client.response()).json()["path"] for _ in range(2)] == ["/a/predict", "/next"]
+        assert len(edge.connections.known) == 2
+
+    run_edge(scenario, EchoHandler())
+
+
+def test_heads_that_are_never_the_same_take_bounded_memory() -> None:
+    async def scenario(edge: Edge) -> None:
+        client = await edge.connect()
+        for number in range(3000):
+            client.send(get("/", f"X-Request-Id: {number}"))
+            assert (await client.response()).status == 200
+        assert len(edge.connections.known) <= 1024
+
+    run_edge(scenario, EchoHandler())
+
+
+def test_chunked_requests_follow_each_other_wherever_they_are_cut() -> None:
+    sent = (
+        chunked(b"one\r\n\r\ntwo", path="/1")
+        + chunked(b"\r\n\r\n", trailers=b"T: x\r\n", path="/2")
+        + get("/3")
+    )
+
+    async def scenario(edge: Edge) -> None:
+        for cut in range(len(sent)):
+            client = await edge.connect()
+            seen = edge.received_bytes
+            client.send(sent[:cut])
+            await edge.received(seen + cut)
+            client.send(sent[cut:])
+            bodies = [(await client.response()).json()["body"] for _ in range(3)]
+            assert bodies == ["one\r\n\r\ntwo", "\r\n\r\n", ""]
 
     run_edge(scenario, EchoHandler())
 

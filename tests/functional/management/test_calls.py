@@ -51,6 +51,7 @@ def test_add_app(client: LetterManagementClient) -> None:
         "on_default": "default",
         "policy": "DefaultOutputSelectionPolicy",
         "policy_config": {"name": "default", "loss": "zero_one", "half_life_s": 3600.0, "user_rounds": 100.0},
+        "cors_origins": [],
     }
     assert_json(client.call("get_application", name="a"), expected)
 

@@ -203,7 +203,7 @@ NOT_HTTP = {
     "not HTTP": b"\x16\x03\x01\x02\x00\x01\x00 hello\r\n\r\n",
     "a negative length": b"POST /doubles/predict HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
     "a length that is no number": b"POST /doubles/predict HTTP/1.1\r\nHost: x\r\nContent-Length: ten\r\n\r\n",
-    "a bad chunk": b"POST /doubles/predict HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    "a bad chunk": b"POST /doubles/predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
 }
 
 

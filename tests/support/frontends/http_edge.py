@@ -13,6 +13,7 @@ from typing import Any, Self
 
 import uvloop
 
+from clipper_frontend.budget import BodyBudget
 from clipper_frontend.query.http.connections import Connections
 from clipper_frontend.query.http.exchange import Exchange, Handler
 from clipper_frontend.query.http.limits import HttpLimits
@@ -125,7 +126,7 @@ class Edge:
     def __init__(self, handler: Handler, limits: HttpLimits) -> None:
         self._handler = handler
         self._limits = limits
-        self.connections = Connections(limits.sweep_interval_s)
+        self.connections = Connections(limits.sweep_interval_s, BodyBudget(limits.body_memory_bytes))
         self.received_bytes = 0
         self._received_event = asyncio.Event()
         self.errors: list[dict[str, Any]] = []

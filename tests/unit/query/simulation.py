@@ -213,15 +213,16 @@ class Simulation:
         version: str | None = None,
         *,
         user: str | None = None,
+        waited_s: float = 0.0,
     ) -> SimulatedReply:
         reply = SimulatedReply(self)
         found = self.routes.applications[application]
         payload = np.array([value]).tobytes()
         if version is None and not found.has_one_target:
-            self.selecting.select(found, user, payload, reply, self.now)
+            self.selecting.select(found, user, payload, reply, self.now, waited_s)
             return reply
         target = found.target if version is None else self.routes.registered(found.model, version)
-        self.serving.submit(found, target, payload, reply, self.now)
+        self.serving.submit(found, target, payload, reply, self.now, None, waited_s)
         return reply
 
     def at(self, when: float, call: Callable[[], None]) -> None:

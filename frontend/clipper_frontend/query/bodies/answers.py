@@ -42,6 +42,7 @@ _EXPLANATIONS: Final = {
 _EXPLANATIONS_JSON: Final = {reason: json.dumps(text).encode() for reason, text in _EXPLANATIONS.items()}
 _REASONS_JSON: Final = {reason: json.dumps(reason.value).encode() for reason in DefaultReason}
 
+_LATE_MEMBER: Final = b',"late":true'
 _JSON_WHITESPACE: Final = b" \t\n\r"
 _decode_raw = msgspec.json.Decoder(msgspec.Raw).decode
 _encode = msgspec.json.Encoder().encode
@@ -101,31 +102,44 @@ def render_answer(query_id: int, output: bytes, members: bytes) -> bytes:
 
 
 def render_late_answer(query_id: int, output: bytes, members: bytes) -> bytes:
-    """Return the answer to one input that came after the soft SLO of its application."""
+    """Return the answer to one input that came after the SLO of its application."""
     return b'{"query_id":%d,"output":%b,"default":false%b,"late":true}' % (query_id, output, members)
 
 
 def render_default(
-    query_id: int, default: bytes, reason: DefaultReason, detail: str | None = None, members: bytes = b""
+    query_id: int,
+    default: bytes,
+    reason: DefaultReason,
+    detail: str | None = None,
+    members: bytes = b"",
+    *,
+    late: bool = False,
 ) -> bytes:
     """Return the default output as the answer to one input; `default` is JSON."""
-    return b'{"query_id":%d,"output":%b,"default":true,"default_explanation":%b,"default_reason":%b%b%b}' % (
-        query_id,
-        default,
-        _EXPLANATIONS_JSON[reason],
-        _REASONS_JSON[reason],
-        _detail_member(detail),
-        members,
+    return (
+        b'{"query_id":%d,"output":%b,"default":true,"default_explanation":%b,"default_reason":%b%b%b%b}'
+        % (
+            query_id,
+            default,
+            _EXPLANATIONS_JSON[reason],
+            _REASONS_JSON[reason],
+            _detail_member(detail),
+            members,
+            _LATE_MEMBER if late else b"",
+        )
     )
 
 
-def render_unavailable(query_id: int, reason: DefaultReason, detail: str | None = None) -> bytes:
+def render_unavailable(
+    query_id: int, reason: DefaultReason, detail: str | None = None, *, late: bool = False
+) -> bytes:
     """Return the body of a 503, for an application that wants an error instead of its default output."""
-    return b'{"query_id":%d,"error":"No prediction","cause":%b,"default_reason":%b%b}' % (
+    return b'{"query_id":%d,"error":"No prediction","cause":%b,"default_reason":%b%b%b}' % (
         query_id,
         _EXPLANATIONS_JSON[reason],
         _REASONS_JSON[reason],
         _detail_member(detail),
+        _LATE_MEMBER if late else b"",
     )
 
 

@@ -6,8 +6,15 @@ One timer for all of them enforces every time limit: it calls `check` of each co
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from typing import Protocol
+
+from clipper_frontend.budget import BodyBudget
+from clipper_frontend.query.http.arrivals import ArrivalClock
+from clipper_frontend.query.http.known import KnownRequests
+from clipper_frontend.query.http.limits import HttpLimits
+from clipper_frontend.query.http.responses import Responses
 
 
 class Swept(Protocol):
@@ -27,10 +34,14 @@ class Swept(Protocol):
 
 
 class Connections:
-    """The connections of one server. Call it on the event loop's thread."""
+    """The connections of one server, and what they share. Call it on the event loop's thread."""
 
-    def __init__(self, sweep_interval_s: float = 0.5) -> None:
+    def __init__(self, sweep_interval_s: float = 0.5, bodies: BodyBudget | None = None) -> None:
         self._sweep_interval_s = sweep_interval_s
+        self.bodies = bodies or BodyBudget(HttpLimits().body_memory_bytes)
+        self.responses = Responses(time.time())
+        self.known = KnownRequests()
+        self.clock = ArrivalClock()
         self._open: set[Swept] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._closed_waiters: list[asyncio.Future[None]] = []
@@ -48,6 +59,7 @@ class Connections:
         self._open.add(connection)
         self.accepted_total += 1
         if self._timer is None:
+            self.responses.tick(time.time())
             self._schedule_sweep()
         if self.draining:
             connection.drain()
@@ -108,6 +120,7 @@ class Connections:
 
     def _sweep(self) -> None:
         now_s = asyncio.get_running_loop().time()
+        self.responses.tick(time.time())
         for connection in tuple(self._open):
             connection.check(now_s)
         if self._open:

@@ -13,12 +13,16 @@ class HttpLimits:
 
     #: A longer body is answered with 413.
     max_body_bytes: int = 64 * MIB
+    #: The bodies of all connections together, see BodyBudget; more is answered with 503.
+    body_memory_bytes: int = 256 * MIB
     #: Request line and headers together; more is answered with 431.
     max_header_bytes: int = 64 * 1024
     #: A longer request target is answered with 414.
     max_url_bytes: int = 8 * 1024
     #: Requests of one connection that the handler may hold unanswered; further ones wait unread.
     max_pipelined: int = 64
+    #: Requests of one connection that are handed out in one turn of the event loop.
+    max_per_turn: int = 16
     #: From the first byte of a request (or from connecting) to the end of its headers; then 408.
     header_timeout_s: float = 10.0
     #: From the end of the headers to the end of the body; then 408.

@@ -14,6 +14,9 @@ in one write. A refusal is an exchange that is answered before it is submitted: 
 and so comes after the answers before it. `100 Continue` is written only when both queues are empty: between
 two answers a client would take it for the answer to the wrong request.
 
+Turns. One segment can hold hundreds of requests. At most max_per_turn of them are handed out in one turn of
+the event loop; the others wait in _backlog for the next, so that other connections have their turn.
+
 Fast path. Nearly every query is alone on its connection and answered with a short JSON text and status 200.
 `_fast_path` is one flag instead of six checks per query. It is true while all of these hold:
 
@@ -21,10 +24,11 @@ Fast path. Nearly every query is alone on its connection and answered with a sho
     further requests are read           the connection is not draining    it is not closed
 
 If it is true, a request goes straight to the handler (within max_pipelined), and the answer to the only
-pending exchange is written with a ready-made head. Such an answer is never the connection's last: a request
-with `Connection: close` has ended the reading and so the fast path. Whoever breaks a condition sets the flag
-to false at once; only _update_fast_path sets it to true, when a condition may have been restored. Being false
-too long costs time; being true wrongly would break the order of answers or a close.
+pending exchange is written with a ready-made head, if the exchange is `plain`. Such an answer is never the
+connection's last: a request with `Connection: close` has ended the reading and so the fast path. Whoever
+breaks a condition sets the flag to false at once; only _update_fast_path sets it to true, when a condition
+may have been restored. Being false too long costs time; being true wrongly would break the order of answers
+or a close.
 
 Back-pressure, so that no client can make this process hold an unbounded amount:
 
@@ -51,13 +55,18 @@ import logging
 from collections import deque
 from typing import cast
 
+from clipper_frontend import codings
 from clipper_frontend.query.bodies.answers import error_body
 from clipper_frontend.query.http.connections import Connections
-from clipper_frontend.query.http.exchange import JSON, Exchange, Handler
+from clipper_frontend.query.http.exchange import JSON, Answer, Exchange, Handler
+from clipper_frontend.query.http.heads import Head
+from clipper_frontend.query.http.inflating import Inflating
 from clipper_frontend.query.http.limits import HttpLimits
-from clipper_frontend.query.http.responses import CONTINUE, OK_JSON_HEADS, render_response
+from clipper_frontend.query.http.responses import CONTINUE, LARGE_BYTES
 
 log = logging.getLogger("clipper.query.http")
+
+_NO_HEAD = Head()
 
 
 class Pipeline(asyncio.Protocol):
@@ -65,6 +74,7 @@ class Pipeline(asyncio.Protocol):
 
     __slots__ = (
         "_backlog",
+        "_bodies",
         "_connections",
         "_draining",
         "_ending",
@@ -77,9 +87,13 @@ class Pipeline(asyncio.Protocol):
         "_pending",
         "_reading",
         "_releasing",
+        "_responses",
         "_since_s",
         "_transport",
+        "_turn_left",
+        "_turn_waits",
         "_unsent_bytes",
+        "_usual_heads",
         "_writing_paused",
         "closed",
     )
@@ -92,10 +106,15 @@ class Pipeline(asyncio.Protocol):
         self._limits = limits
         self._max_pipelined = limits.max_pipelined
         self._connections = connections
+        self._bodies = connections.bodies
+        self._responses = connections.responses
+        self._usual_heads = connections.responses.usual
         # The answers.
         self._pending: deque[Exchange] = deque()
         self._backlog: deque[Exchange] = deque()
         self._releasing = False
+        self._turn_left = limits.max_per_turn
+        self._turn_waits = False  # for the next turn of the event loop
         self._owes_continue = False
         # The connection's own state.
         self._fast_path = True
@@ -120,6 +139,8 @@ class Pipeline(asyncio.Protocol):
         """Drop what cannot be answered any more."""
         self.closed = True
         self._fast_path = False
+        for exchange in (*self._pending, *self._backlog):
+            self._release_body(exchange)
         self._pending.clear()
         self._backlog.clear()
         self._connections.discard(self)
@@ -164,7 +185,9 @@ class Pipeline(asyncio.Protocol):
         name = self._transport.get_extra_info("peername")
         return str(name[0]) if isinstance(name, tuple) else ""
 
-    def deliver(self, exchange: Exchange, status: int, body: bytes, content_type: bytes) -> None:
+    def deliver(
+        self, exchange: Exchange, status: int, body: bytes, content_type: bytes, headers: bytes
+    ) -> None:
         """Write an answer, or keep it until those before it are written. Only Exchange.respond calls it."""
         pending = self._pending
         if (
@@ -172,14 +195,39 @@ class Pipeline(asyncio.Protocol):
             and len(pending) == 1
             and status == 200
             and content_type is JSON
-            and len(body) < len(OK_JSON_HEADS)
-            and exchange.method != b"HEAD"
+            and len(body) < LARGE_BYTES
+            and exchange.plain
+            and not headers
         ):
             pending.clear()
-            self._transport.write(OK_JSON_HEADS[len(body)] + body)
+            self._transport.write(self._usual_heads[len(body)] + body)
         elif not self.closed:
-            exchange.ready = (status, body, content_type)
+            self._release_body(exchange)
+            answer = Answer(status, body, content_type, exchange.headers + headers)
+            if len(body) < LARGE_BYTES or b"Vary: Accept-Encoding" in headers:
+                self._deliver(exchange, answer)
+            else:
+                self._deliver_large(exchange, answer)
+
+    def _deliver(self, exchange: Exchange, answer: Answer) -> None:
+        if not self.closed:
+            exchange.ready = answer
             self._flush()
+
+    def _deliver_large(self, exchange: Exchange, answer: Answer) -> None:
+        """Compress a large answer for a client that takes it so; a very large one on another thread."""
+        answer = answer._replace(headers=answer.headers + b"Vary: Accept-Encoding\r\n")
+        if not exchange.head.takes_gzip:
+            self._deliver(exchange, answer)
+        elif len(answer.body) <= codings.MAX_INLINE_BYTES:
+            self._deliver(exchange, _compressed(answer, codings.compress(answer.body)))
+        else:
+            made = asyncio.get_running_loop().run_in_executor(None, codings.compress, answer.body)
+            made.add_done_callback(
+                lambda done: self._deliver(
+                    exchange, answer if done.cancelled() else _compressed(answer, done.result())
+                )
+            )
 
     def check(self, now_s: float) -> None:
         """Enforce the time limits; `now_s` is the loop's time."""
@@ -204,17 +252,23 @@ class Pipeline(asyncio.Protocol):
             self._backlog.append(exchange)
             self._release_backlog()
 
-    def _refuse(self, status: int, error: str, cause: str) -> None:
+    def _refuse(self, status: int, error: str, cause: str, headers: bytes = b"") -> None:
         """Answer something that is no acceptable request, after all before it; then close."""
         self._connections.refused_total[status] += 1
-        answer = (status, error_body(error, cause), JSON)
-        refusal = Exchange(self, b"", b"", b"", keep_alive=False, answered=True, ready=answer)
+        answer = Answer(status, error_body(error, cause), JSON, headers)
+        refusal = Exchange(self, b"", b"", b"", False, _NO_HEAD, answered=True, ready=answer)
         self._lingers = True
         self._end()
         self._submit(refusal)
 
     def _hand_over(self, exchange: Exchange) -> None:
         self._pending.append(exchange)
+        if exchange.head.coding:
+            Inflating(exchange, self.charge_body, self._answer, self._limits.max_body_bytes).start()
+        else:
+            self._answer(exchange)
+
+    def _answer(self, exchange: Exchange) -> None:
         try:
             self._handle(exchange)
         except Exception as error:  # noqa: BLE001 (one request's error must not end the connection)
@@ -233,6 +287,10 @@ class Pipeline(asyncio.Protocol):
             return
         self._releasing = True
         while self._backlog and len(self._pending) < self._max_pipelined and not self._writing_paused:
+            if not self._turn_left:
+                self._wait_for_turn()
+                break
+            self._turn_left -= 1
             exchange = self._backlog.popleft()
             if exchange.answered:
                 self._pending.append(exchange)
@@ -243,13 +301,38 @@ class Pipeline(asyncio.Protocol):
         self._update_fast_path()
         self._update_reading()
 
+    def _wait_for_turn(self) -> None:
+        if not self._turn_waits:
+            self._turn_waits = True
+            asyncio.get_running_loop().call_soon(self._begin_turn)
+
+    def _begin_turn(self) -> None:
+        self._turn_waits = False
+        self._turn_left = self._limits.max_per_turn
+        if self._backlog:
+            self._release_backlog()
+
+    # The memory of bodies.
+
+    def charge_body(self, exchange: Exchange, count: int) -> bool:
+        """Count more bytes of a request's body; return False if they are too many, or the client has gone."""
+        if self.closed or not self._bodies.take(count):
+            return False
+        exchange.charge += count
+        exchange.plain = False
+        return True
+
+    def _release_body(self, exchange: Exchange) -> None:
+        self._bodies.give(exchange.charge)
+        exchange.charge = 0
+
     # Writing.
 
     def _flush(self) -> None:
         pending = self._pending
         responses = []
         while pending and (answer := pending[0].ready):
-            responses.append(self._render(pending.popleft(), *answer))
+            responses.append(self._render(pending.popleft(), answer))
         if responses:
             self._transport.write(b"".join(responses))
             if self._backlog:
@@ -257,9 +340,9 @@ class Pipeline(asyncio.Protocol):
             self._close_if_finished()
             self._send_continue_if_due()
 
-    def _render(self, exchange: Exchange, status: int, body: bytes, content_type: bytes) -> bytes:
+    def _render(self, exchange: Exchange, answer: Answer) -> bytes:
         last = not exchange.keep_alive or self._finished()
-        return render_response(status, body, content_type, last=last, head_only=exchange.method == b"HEAD")
+        return self._responses.render(answer, last=last, head_only=exchange.method == b"HEAD")
 
     def _promise_continue(self) -> None:
         """Send 100 Continue as soon as everything before it is answered."""
@@ -320,3 +403,7 @@ class Pipeline(asyncio.Protocol):
             self._since_s = now_s
         self._unsent_bytes = unsent_bytes
         return not unsent_bytes
+
+
+def _compressed(answer: Answer, body: bytes) -> Answer:
+    return answer._replace(body=body, headers=answer.headers + b"Content-Encoding: gzip\r\n")

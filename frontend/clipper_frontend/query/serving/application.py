@@ -20,6 +20,8 @@ from clipper_frontend.selection.config import DEFAULT_POLICY, PolicyConfig
 from clipper_frontend.selection.contract import Outputs, Policy, Selection, Selector
 
 _MICROS_PER_S = 1_000_000
+#: An answer at the deadline is this much later at times, if the event loop is busy with others.
+_NOISE_S = 0.010
 
 
 class Learner(Protocol):
@@ -76,7 +78,8 @@ class Application:
     If it `has_one_target`, `target` answers every query (None: no version serves). Otherwise its policy
     selects among `targets`, by the index of an arm. `model` is the name of the only linked model, or None.
     Queries are due `limit_s` after their arrival. That is the SLO, `slo_s`, unless the application
-    `has_soft_slo`: then the SLO only decides which answers are late. Times are in seconds.
+    `has_soft_slo`: then the SLO only decides which answers are late. Answers after `late_s` say that they are
+    late. Times are in seconds.
     """
 
     __slots__ = (
@@ -85,11 +88,13 @@ class Application:
         "arm_names",
         "arm_statistics",
         "config",
+        "cors_origins",
         "decoder",
         "default_json",
         "feedback_decoder",
         "has_one_target",
         "has_soft_slo",
+        "late_s",
         "learner",
         "limit_s",
         "linked",
@@ -117,9 +122,11 @@ class Application:
         self.on_default = record.on_default
         self.has_soft_slo = record.on_default is OnDefault.WAIT
         self.slo_s = record.slo_micros / _MICROS_PER_S
+        self.late_s = self.slo_s + (0.0 if self.has_soft_slo else _NOISE_S)
         self.limit_s = max(self.slo_s, wait_limit_s) if self.has_soft_slo else self.slo_s
         self.default_json = output_json(record.default_output.encode())
         self.decoder = PredictDecoder(record.input_type, max_inputs)
+        self.cors_origins = frozenset(origin.encode() for origin in record.cors_origins)
         self.feedback_decoder = FeedbackDecoder(record.input_type)
         self.statistics = statistics
         self.config = arms.config

@@ -25,16 +25,27 @@ class Selecting:
         self._draw = draw
 
     def select(
-        self, application: Application, user: str | None, payload: bytes, reply: Reply, now: float
+        self,
+        application: Application,
+        user: str | None,
+        payload: bytes,
+        reply: Reply,
+        now: float,
+        waited_s: float = 0.0,
     ) -> None:
-        """Answer one input by the models that the application's policy selects for a user."""
+        """Answer one input by the models that the application's policy selects for a user.
+
+        The query could have been read `waited_s` ago, and its time began then.
+        """
         selection = application.selector(user).select(user, self._draw)
         only = selection.only
         arms = application.arm_statistics
         selected = selection, user
         if only is not None and not selection.shadows:
             arms[only].chosen += 1
-            self._serving.submit(application, application.targets[only], payload, reply, now, selected)
+            self._serving.submit(
+                application, application.targets[only], payload, reply, now, selected, waited_s
+            )
             return
         application.statistics.queries += 1
         for index in selection.asked:
@@ -42,8 +53,11 @@ class Selecting:
         for index in selection.shadows:
             arms[index].shadowed += 1
         query_id = self._serving.next_query_id()
+        arrived_at = now - waited_s
         self._gather(
-            Gathering(self._serving, application, query_id, now, reply, selected, self._answer), payload, now
+            Gathering(self._serving, application, query_id, arrived_at, reply, selected, self._answer),
+            payload,
+            now,
         )
 
     def collect(
@@ -100,7 +114,7 @@ class Selecting:
             return
         self._serving.mark_answered(gathering, now)
         application = gathering.application
-        late = application.has_soft_slo and now - gathering.arrived_at > application.slo_s
+        late = now - gathering.arrived_at > application.late_s
         application.statistics.late_answers += late
         render = render_late_answer if late else render_answer
         gathering.reply.respond(200, render(gathering.query_id, outcome.output, outcome.members))

@@ -45,18 +45,21 @@ class Serving:
         reply: Reply,
         now: float,
         selected: UserSelection | None = None,
+        waited_s: float = 0.0,
     ) -> None:
         """Answer one input by `target`: from the cache at once, or later by a prediction.
 
-        If a policy `selected` the target, the answer is remembered for feedback.
+        If a policy `selected` the target, the answer is remembered for feedback. The query could have been
+        read `waited_s` ago, and its time began then.
         """
+        arrived_at = now - waited_s
         application.statistics.queries += 1
         query_id = self.next_query_id()
         if target is None:
             query = (
-                Query(self, application, None, query_id, now, now, reply)
+                Query(self, application, None, query_id, arrived_at, now, reply)
                 if selected is None
-                else SelectedQuery(self, application, None, query_id, now, reply, selected)
+                else SelectedQuery(self, application, None, query_id, arrived_at, reply, selected)
             )
             arm = 0 if selected is None else selected[0].only
             assert arm is not None
@@ -64,17 +67,25 @@ class Serving:
             return
         key, output = self.predictions.find(target, payload, now)
         if output is not None:
-            application.statistics.latency.observe(0.0)
-            reply.respond(200, render_answer(query_id, output, target.models_member))
+            application.statistics.latency.observe(waited_s)
+            render = render_answer
+            if waited_s > application.late_s:
+                application.statistics.late_answers += 1
+                render = render_late_answer
+            reply.respond(200, render(query_id, output, target.models_member))
             if selected is not None and application.learner is not None:
                 selection, user = selected
                 application.learner.remember(query_id, user, selection, output)
             return
         if selected is None:
-            query = Query(self, application, target, query_id, now, now + application.limit_s, reply)
+            deadline = arrived_at + application.limit_s
+            query = Query(self, application, target, query_id, arrived_at, deadline, reply)
         else:
-            query = SelectedQuery(self, application, target, query_id, now, reply, selected)
-        self.predictions.ask(target, key, payload, query, now)
+            query = SelectedQuery(self, application, target, query_id, arrived_at, reply, selected)
+        if waited_s > application.limit_s:
+            query.miss(DefaultReason.TIMEOUT, None, now)
+        else:
+            self.predictions.ask(target, key, payload, query, now)
         if query.deadline >= 0:
             self.keep_deadline(query)
 
@@ -98,7 +109,7 @@ class Serving:
         application.statistics.latency.observe(latency_s)
         assert query.target is not None
         models = query.target.models_member
-        if application.has_soft_slo and latency_s > application.slo_s:
+        if latency_s > application.late_s:
             application.statistics.late_answers += 1
             query.reply.respond(200, render_late_answer(query.query_id, output, models))
         else:
@@ -118,13 +129,16 @@ class Serving:
         """
         self.mark_answered(query, now)
         application = query.application
+        late = now - query.arrived_at > application.late_s
+        application.statistics.late_answers += late
         defaults = application.statistics.defaults
         defaults[reason.value] = defaults.get(reason.value, 0) + 1
         if application.on_default is OnDefault.ERROR:
-            query.reply.respond(503, render_unavailable(query.query_id, reason, detail))
+            query.reply.respond(503, render_unavailable(query.query_id, reason, detail, late=late))
         else:
+            members = members or query.default_members
             body = render_default(
-                query.query_id, application.default_json, reason, detail, members or query.default_members
+                query.query_id, application.default_json, reason, detail, members, late=late
             )
             query.reply.respond(200, body)
         query.remember_default()

@@ -89,6 +89,32 @@ def test_a_model_that_sleeps_for_ever_is_answered_for_at_the_slo() -> None:
     assert all(0.02 <= reply.latency_s <= 0.023 for reply in replies)
 
 
+@pytest.mark.parametrize("policy", [None, {"name": "mean"}, {"name": "split"}])
+def test_the_time_that_a_query_waited_to_be_read_counts(policy: dict[str, str] | None) -> None:
+    simulation = cluster(slo_s=0.1, policy=policy)
+    simulation.replica(lambda n: 1e9)
+    replies = [simulation.ask(1.0), simulation.ask(2.0, waited_s=0.06)]
+    simulation.run_until(1.0)
+    assert [reply.reason for reply in replies] == ["timeout", "timeout"]
+    assert [round(reply.latency_s, 2) for reply in replies] == [0.1, 0.04]
+    assert not any("late" in reply.answer for reply in replies)
+
+
+@pytest.mark.parametrize("on_default", [OnDefault.DEFAULT, OnDefault.ERROR])
+def test_an_answer_that_is_late_says_so_whatever_it_is(on_default: OnDefault) -> None:
+    simulation = cluster(slo_s=0.1, cache_bytes=10_000, on_default=on_default)
+    simulation.replica()
+    simulation.ask(1.0)
+    simulation.run_until(0.05)
+    cached = simulation.ask(1.0, waited_s=0.3)
+    missed = simulation.ask(2.0, waited_s=0.3)
+    assert (cached.answer["output"], cached.answer["late"]) == (1.0, True)
+    assert (missed.reason, missed.answer["late"]) == ("timeout", True)
+    assert simulation.routes.applications["app"].statistics.late_answers == 2
+    in_time = simulation.ask(1.0, waited_s=0.09)
+    assert "late" not in in_time.answer
+
+
 def test_same_inputs_in_flight_are_asked_once_and_then_cached() -> None:
     simulation = cluster(cache_bytes=10_000)
     replica = simulation.replica()

@@ -8,59 +8,26 @@ paths that are spelt in another way, and explains mistakes.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from typing import Final
 from urllib.parse import quote, unquote
 
-from clipper_frontend import health
 from clipper_frontend.query.bodies.answers import error_body, render_batch
 from clipper_frontend.query.bodies.refusals import BadRequest
 from clipper_frontend.query.bodies.requests import PredictRequest
-from clipper_frontend.query.feedback.handover import FEEDBACK_PATH
 from clipper_frontend.query.feedback.updates import UpdateHandler
-from clipper_frontend.query.http.exchange import Exchange
+from clipper_frontend.query.http import cors
+from clipper_frontend.query.http.cors import allow
+from clipper_frontend.query.http.exchange import JSON, RETRY_AFTER, Exchange
 from clipper_frontend.query.readiness import Readiness
+from clipper_frontend.query.rest.admin import AdminHandler
 from clipper_frontend.query.serving.application import Application
 from clipper_frontend.query.serving.routes import Routes
 from clipper_frontend.query.serving.selecting import Selecting
 from clipper_frontend.query.serving.serving import Serving
 
-_METRICS_PATH = health.METRICS_PATH.encode()
-_LIVE_PATH = health.LIVE_PATH.encode()
-_READY_PATH = health.READY_PATH.encode()
-_TEXT = b"text/plain; charset=utf-8"
-METRICS_CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
-
-
-class AdminHandler:
-    """The admin port: health and metrics, as in every process, and feedback from other query frontends."""
-
-    def __init__(self, readiness: Readiness, metrics: Callable[[], bytes], updates: UpdateHandler) -> None:
-        self._readiness = readiness
-        self._metrics = metrics
-        self._updates = updates
-
-    def handle(self, exchange: Exchange) -> None:
-        """Answer a request."""
-        if exchange.path == FEEDBACK_PATH and exchange.method == b"POST":
-            self._updates.handed_over(exchange)
-        elif exchange.method not in (b"GET", b"HEAD"):
-            cause = f"{exchange.path.decode(errors='replace')} is read with GET"
-            exchange.respond(405, error_body("Method not allowed", cause))
-        elif exchange.path == _METRICS_PATH:
-            exchange.respond(200, self._metrics(), METRICS_CONTENT_TYPE)
-        elif exchange.path == _LIVE_PATH:
-            _respond_health(exchange, None)
-        elif exchange.path == _READY_PATH:
-            _respond_health(exchange, self._readiness.not_ready(time.monotonic()))
-        elif exchange.path == b"/health/rpc":
-            _respond_health(exchange, self._readiness.not_ready_for_containers())
-        else:
-            cause = "here are /health/live, /health/ready, /health/rpc and /metrics"
-            exchange.respond(404, error_body("Unknown path", cause))
-
-    def offers(self, path: bytes) -> bool:
-        """Return whether the REST port answers this path too."""
-        return path == _METRICS_PATH or path.startswith(b"/health/")
+_NO_BODY: Final = b""
+_QUERIES: Final = allow("POST")
+_EVERYTHING: Final = allow("GET", "HEAD", "POST")
 
 
 class RestHandler:
@@ -88,14 +55,19 @@ class RestHandler:
         if exchange.method != b"POST":
             self._other(exchange)
         elif (application := routes.predict_paths.get(path)) is not None:
+            if application.cors_origins:
+                _let_page_read(application, exchange)
             self._predict(application, exchange)
         elif (application := routes.update_paths.get(path)) is not None:
+            if application.cors_origins:
+                _let_page_read(application, exchange)
             self._updates.update(application, exchange)
         else:
             self._other(exchange)
 
     def _predict(self, application: Application, exchange: Exchange) -> None:
         now = time.monotonic()
+        waited_s = now - exchange.arrived_at
         try:
             request = application.decoder.decode(exchange.body)
         except BadRequest as exc:
@@ -113,22 +85,28 @@ class RestHandler:
                 return
         elif not application.has_one_target:
             if request.is_batch:
-                self._select_each(application, request, exchange, now)
+                self._select_each(application, request, exchange, now, waited_s)
             else:
-                self._selecting.select(application, request.user, request.inputs[0], exchange, now)
+                self._selecting.select(application, request.user, request.inputs[0], exchange, now, waited_s)
             return
         inputs = request.inputs
         if not request.is_batch:
-            self._serving.submit(application, target, inputs[0], exchange, now)
+            self._serving.submit(application, target, inputs[0], exchange, now, None, waited_s)
         elif not inputs:
             exchange.respond(200, render_batch([]))
         else:
             batch = _BatchReply(exchange, len(inputs))
             for index, payload in enumerate(inputs):
-                self._serving.submit(application, target, payload, _BatchItem(batch, index), now)
+                item = _BatchItem(batch, index)
+                self._serving.submit(application, target, payload, item, now, None, waited_s)
 
     def _select_each(
-        self, application: Application, request: PredictRequest, exchange: Exchange, now: float
+        self,
+        application: Application,
+        request: PredictRequest,
+        exchange: Exchange,
+        now: float,
+        waited_s: float,
     ) -> None:
         """Answer each input of a batch by the models that the application's policy selects."""
         inputs, user = request.inputs, request.user
@@ -137,30 +115,47 @@ class RestHandler:
             return
         batch = _BatchReply(exchange, len(inputs))
         for index, payload in enumerate(inputs):
-            self._selecting.select(application, user, payload, _BatchItem(batch, index), now)
+            self._selecting.select(application, user, payload, _BatchItem(batch, index), now, waited_s)
 
     def _other(self, exchange: Exchange) -> None:
         if self._admin.offers(exchange.path):
             self._admin.handle(exchange)
-            return
+        elif exchange.path == b"*" and exchange.method == b"OPTIONS":
+            exchange.respond(200, _NO_BODY, JSON, _EVERYTHING)
+        elif not self._readiness.followed:
+            cause = "this query frontend has not read the registry yet: try again in a moment"
+            exchange.respond(503, error_body("Not ready", cause), JSON, RETRY_AFTER)
+        else:
+            self._other_of_application(exchange)
+
+    def _other_of_application(self, exchange: Exchange) -> None:
         name, _, verb = unquote(exchange.path.decode(errors="replace")).strip("/").rpartition("/")
         application = self._routes.applications.get(name)
-        if not self._readiness.followed:
-            cause = "this query frontend has not read the registry yet: try again in a moment"
-            exchange.respond(503, error_body("Not ready", cause))
-        elif verb not in ("predict", "update"):
+        if verb not in ("predict", "update"):
             cause = "queries go to POST /<application>/predict, feedback to POST /<application>/update"
             exchange.respond(404, error_body("Unknown path", cause))
-        elif application is None:
+            return
+        if application is None:
             cause = f"there is no application {name!r}: register it first, or look for a typing error"
             exchange.respond(404, error_body("Unknown application", cause))
+            return
+        if application.cors_origins:
+            _let_page_read(application, exchange)
+        if exchange.method == b"OPTIONS":
+            allowed = cors.preflight(application.cors_origins, exchange.head.origin)
+            exchange.respond(200, _NO_BODY, JSON, _QUERIES + allowed)
         elif exchange.method != b"POST":
             cause = f"/{quote(name)}/{verb} takes POST, not {exchange.method.decode(errors='replace')}"
-            exchange.respond(405, error_body("Method not allowed", cause))
+            exchange.respond(405, error_body("Method not allowed", cause), JSON, _QUERIES)
         elif verb == "predict":
             self._predict(application, exchange)
         else:
             self._updates.update(application, exchange)
+
+
+def _let_page_read(application: Application, exchange: Exchange) -> None:
+    if exchange.head.origin:
+        exchange.add_headers(cors.readable_by(application.cors_origins, exchange.head.origin))
 
 
 class _BatchReply:
@@ -208,7 +203,3 @@ def _unknown(application: Application, version: str) -> str:
         return f"version {version!r} was asked for, and application {application.name!r} has no linked model"
     # Clipper's clients compare this text.
     return f"Requested version: {version} does not exist for model: {application.model}"
-
-
-def _respond_health(exchange: Exchange, problem: str | None) -> None:
-    exchange.respond(200 if problem is None else 503, (problem or health.OK).encode(), _TEXT)
