@@ -162,9 +162,9 @@ class QueryFrontend(Process):
 class ManagementFrontend(Process):
     """A management frontend, which listens at `rest`, a `host:port`."""
 
-    def __init__(self, redis: str, *, cluster_name: str) -> None:
+    def __init__(self, redis: str, *, cluster_name: str, arguments: Sequence[str] = ()) -> None:
         command: list[str | Path] = [BIN / "clipper-management-frontend", "--redis", redis, "--port", "0"]
-        super().__init__("management frontend", [*command, "--cluster-name", cluster_name])
+        super().__init__("management frontend", [*command, "--cluster-name", cluster_name, *arguments])
 
     def wait_until_listening(self) -> None:
         """Return once the address is known."""

@@ -6,36 +6,35 @@ away.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from importlib import resources
 
 import msgspec
-from aiohttp import web
+from aiohttp import HttpVersion10, HttpVersion11, web
 from aiohttp.typedefs import Handler, Middleware
 
 from clipper_frontend import health
+from clipper_frontend.codings import MIN_COMPRESSED_BYTES, takes_gzip
 from clipper_frontend.errors import PolicyRefusal, RegistryRefusal, RegistryUnavailable
 from clipper_frontend.management.answers import Reply
 from clipper_frontend.management.bodies import BadBodyError, decode
 from clipper_frontend.management.calls import CALLS, Call
 from clipper_frontend.management.guard import Guard
 from clipper_frontend.management.metrics import CONTENT_TYPE, ManagementMetrics
+from clipper_frontend.management.reading import MAX_BODY_BYTES, RETRY_AFTER_S, BodyReader
 from clipper_frontend.management.state import ServingState
 
-#: The largest body of an admin call; names and default outputs are short.
-MAX_BODY_BYTES = 1024 * 1024
-RETRY_AFTER_S = 1
+_VERSIONS = (HttpVersion10, HttpVersion11)
 
 
 def make_rest_app(
-    state: ServingState, metrics: ManagementMetrics, guard: Guard, *, body_timeout_s: float
+    state: ServingState, metrics: ManagementMetrics, guard: Guard, reader: BodyReader
 ) -> web.Application:
     """Return the application of the REST port: every admin call, health and metrics."""
     app = make_admin_app(state, metrics)
     app.middlewares.append(_guarding(guard))
     for name, call in CALLS.items():
-        app.router.add_post(f"/admin/{name}", _handler(state, name, call, body_timeout_s))
+        app.router.add_post(f"/admin/{name}", _handler(state, name, call, reader))
     app.router.add_get("/admin/ping", _ping, allow_head=False)
     app.router.add_get("/admin/openapi.json", _openapi_handler(), allow_head=False)
     app.router.add_get("/admin/metrics", _metrics_handler(metrics), allow_head=False)
@@ -44,9 +43,7 @@ def make_rest_app(
 
 def make_admin_app(state: ServingState, metrics: ManagementMetrics) -> web.Application:
     """Return the application of the admin port: health and metrics only."""
-    app = web.Application(
-        middlewares=[_counting(state, metrics), _explaining], client_max_size=MAX_BODY_BYTES
-    )
+    app = web.Application(middlewares=[_counting(state, metrics), _compressing, _explaining, _speaking_http])
 
     async def live(_request: web.Request) -> web.Response:
         return web.Response(text=health.OK)
@@ -55,9 +52,11 @@ def make_admin_app(state: ServingState, metrics: ManagementMetrics) -> web.Appli
         reason = await state.why_not_ready()
         return web.Response(text=reason or health.OK, status=503 if reason else 200)
 
-    app.router.add_get(health.LIVE_PATH, live)
-    app.router.add_get(health.READY_PATH, ready)
-    app.router.add_get(health.METRICS_PATH, _metrics_handler(metrics))
+    # Some health checks add a slash.
+    for end in ("", "/"):
+        app.router.add_get(health.LIVE_PATH + end, live)
+        app.router.add_get(health.READY_PATH + end, ready)
+        app.router.add_get(health.METRICS_PATH + end, _metrics_handler(metrics))
     return app
 
 
@@ -81,9 +80,9 @@ def _metrics_handler(metrics: ManagementMetrics) -> Handler:
     return handle
 
 
-def _handler(state: ServingState, name: str, call: Call, body_timeout_s: float) -> Handler:
+def _handler(state: ServingState, name: str, call: Call, reader: BodyReader) -> Handler:
     async def handle(request: web.Request) -> web.Response:
-        body = decode(await _read_body(request, body_timeout_s), call.body_type)
+        body = decode(await reader.read(request), call.body_type)
         await state.wait_until_joined()
         answer = await call.run(state.store, body)
         if call.writes:
@@ -91,17 +90,6 @@ def _handler(state: ServingState, name: str, call: Call, body_timeout_s: float) 
         return _response(answer)
 
     return handle
-
-
-async def _read_body(request: web.Request, timeout_s: float) -> bytes:
-    try:
-        async with asyncio.timeout(timeout_s):
-            return await request.read()
-    except TimeoutError:
-        text = f"The body did not arrive within {timeout_s:g} s"
-        raise web.HTTPRequestTimeout(text=text, headers={"Connection": "close"}) from None
-    except web.RequestPayloadError as exc:
-        raise BadBodyError(f"The body cannot be read: {' '.join(str(exc).split())}") from None
 
 
 def _response(answer: Reply) -> web.Response:
@@ -157,9 +145,36 @@ async def _explaining(request: web.Request, handler: Handler) -> web.StreamRespo
         return web.Response(text=f"There is no {request.path}: admin calls are under /admin", status=404)
     except web.HTTPMethodNotAllowed as exc:
         allowed = ", ".join(sorted(exc.allowed_methods))
+        if request.method == "OPTIONS":
+            return web.Response(headers={"Allow": f"{allowed}, OPTIONS"})
         text = f"{request.path} does not take {request.method}: use {allowed}"
         return web.Response(text=text, status=405, headers={"Allow": allowed})
     except web.HTTPRequestEntityTooLarge:
         return web.Response(text=f"The body is larger than {MAX_BODY_BYTES} bytes", status=413)
     except web.HTTPException as exc:
         return web.Response(text=exc.text, status=exc.status, headers=exc.headers)
+
+
+@web.middleware
+async def _speaking_http(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse what the parser takes and this server does not: other versions, and HTTP/1.1 without a Host."""
+    if request.version not in _VERSIONS:
+        text = f"This server speaks HTTP/1.1 and HTTP/1.0, not HTTP/{'.'.join(map(str, request.version))}"
+        raise web.HTTPVersionNotSupported(text=text, headers={"Connection": "close"})
+    hosts = len(request.headers.getall("Host", ()))
+    if hosts > 1 or (request.version == HttpVersion11 and not hosts):
+        text = f"HTTP/1.1 wants one Host header, and there are {hosts}"
+        raise web.HTTPBadRequest(text=text, headers={"Connection": "close"})
+    return await handler(request)
+
+
+@web.middleware
+async def _compressing(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Compress a large answer for a client that takes it so."""
+    response = await handler(request)
+    if isinstance(response, web.Response) and (response.content_length or 0) >= MIN_COMPRESSED_BYTES:
+        response.headers["Vary"] = "Accept-Encoding"
+        accepted = ",".join(request.headers.getall("Accept-Encoding", ())).lower()
+        if takes_gzip(accepted.encode(errors="replace")):
+            response.enable_compression(web.ContentCoding.gzip)
+    return response

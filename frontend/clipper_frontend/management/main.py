@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from clipper_frontend.errors import ClusterMismatch
 from clipper_frontend.logs import configure_logging
 from clipper_frontend.management.guard import parse_hosts
-from clipper_frontend.management.server import ManagementSettings, serve
-from clipper_frontend.settings import CommonSettings, add_common_arguments, add_setting, port, seconds
+from clipper_frontend.management.server import DEFAULT_BODY_MEMORY_BYTES, ManagementSettings, serve
+from clipper_frontend.settings import CommonSettings, add_common_arguments, add_setting, count, port, seconds
 
 logger = logging.getLogger("clipper.management")
 
@@ -47,6 +47,13 @@ def parse_settings(argv: Sequence[str] | None = None) -> ManagementSettings:
         help="names by which the admin calls may be asked for, with commas, besides IP addresses, localhost, "
         "this host's name and *.consul; web pages of these hosts may make them",
     )
+    add_setting(
+        parser,
+        "--body-memory-bytes",
+        parse=count,
+        default=DEFAULT_BODY_MEMORY_BYTES,
+        help="memory for the bodies of all requests together",
+    )
     args = parser.parse_args(argv)
     try:
         return ManagementSettings(
@@ -54,6 +61,7 @@ def parse_settings(argv: Sequence[str] | None = None) -> ManagementSettings:
             port=args.port,
             body_timeout_s=args.body_timeout_s,
             allowed_hosts=parse_hosts(args.allowed_hosts),
+            body_memory_bytes=args.body_memory_bytes,
         )
     except ValueError as exc:
         parser.error(str(exc))

@@ -15,10 +15,12 @@ from dataclasses import dataclass
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from clipper_frontend.budget import BodyBudget
 from clipper_frontend.errors import RegistryUnavailable
 from clipper_frontend.management.guard import Guard
 from clipper_frontend.management.http import make_admin_app, make_rest_app
 from clipper_frontend.management.metrics import ManagementMetrics
+from clipper_frontend.management.reading import BodyReader
 from clipper_frontend.management.state import ServingState
 from clipper_frontend.registry.following.barrier import Barrier
 from clipper_frontend.registry.store import Store
@@ -30,6 +32,8 @@ logger = logging.getLogger("clipper.management")
 IDLE_TIMEOUT_S = 75.0
 #: Requests that are still in progress after the draining are given up soon.
 SHUTDOWN_TIMEOUT_S = 1.0
+#: Room for 64 of the largest bodies.
+DEFAULT_BODY_MEMORY_BYTES = 64 * 1024 * 1024
 FIRST_BACKOFF_S = 0.1
 MAX_BACKOFF_S = 2.0
 
@@ -43,6 +47,7 @@ class ManagementSettings:
     body_timeout_s: float = 60.0
     #: Names by which the admin calls are asked for, besides the host's own.
     allowed_hosts: tuple[str, ...] = ()
+    body_memory_bytes: int = DEFAULT_BODY_MEMORY_BYTES
 
 
 class _NoBadRequests(logging.Filter):
@@ -84,7 +89,8 @@ async def _listening(settings: ManagementSettings, state: ServingState) -> Async
     common, metrics = settings.common, ManagementMetrics()
     async with contextlib.AsyncExitStack() as stack:
         guard = Guard((common.host, socket.gethostname()), settings.allowed_hosts)
-        rest = make_rest_app(state, metrics, guard, body_timeout_s=settings.body_timeout_s)
+        reader = BodyReader(settings.body_timeout_s, BodyBudget(settings.body_memory_bytes))
+        rest = make_rest_app(state, metrics, guard, reader)
         runners = {"rest": await _open(stack, rest, common.host, settings.port)}
         if common.admin_port is not None:
             admin = make_admin_app(state, metrics)
@@ -104,7 +110,11 @@ async def _open(
 ) -> web.AppRunner:
     """Serve an application until the stack unwinds."""
     runner = web.AppRunner(
-        app, access_log=None, keepalive_timeout=IDLE_TIMEOUT_S, shutdown_timeout=SHUTDOWN_TIMEOUT_S
+        app,
+        access_log=None,
+        auto_decompress=False,  # BodyReader does, within its limits
+        keepalive_timeout=IDLE_TIMEOUT_S,
+        shutdown_timeout=SHUTDOWN_TIMEOUT_S,
     )
     stack.push_async_callback(runner.cleanup)
     await runner.setup()

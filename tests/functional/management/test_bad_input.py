@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
+import select
 import socket
+import struct
+import zlib
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from clipper_nomad.testing.rest import request
 from tests.functional.compatibility.letter_management_client import LetterManagementClient
-from tests.support.processes import ManagementFrontend
+from tests.support.frontends.redis_server import RedisServer
+from tests.support.processes import ManagementFrontend, eventually
 
 CALLS = [
     "add_app",
@@ -146,7 +152,7 @@ def test_a_chunked_body_over_the_limit_is_413(management: ManagementFrontend) ->
     host, _, port = management.rest.partition(":")
     with socket.create_connection((host, int(port)), timeout=10) as connection:
         connection.sendall(
-            b"POST /admin/get_application HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+            b"POST /admin/get_application HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
         )
         chunk = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
         for _ in range(17):
@@ -162,14 +168,121 @@ def test_a_compressed_body_counts_as_what_it_holds(client: LetterManagementClien
     assert client.post("get_all_models", gzip.compress(b"{}"), **{"Content-Encoding": "gzip"}).status == 200
 
 
+@pytest.mark.parametrize("coding", ["br", "zstd", "gzip, gzip", "x"])
+def test_other_codings_are_415_with_those_that_are_read(client: LetterManagementClient, coding: str) -> None:
+    reply = client.post("get_all_models", b"{}", **{"Content-Encoding": coding})
+    assert reply.status == 415
+    assert coding in reply.text
+
+
+def test_a_deflated_body_is_read(client: LetterManagementClient) -> None:
+    assert (
+        client.post("get_all_models", zlib.compress(b"{}"), **{"Content-Encoding": "deflate"}).status == 200
+    )
+    cut = gzip.compress(b"{}")[:-4]
+    reply = client.post("get_all_models", cut, **{"Content-Encoding": "gzip"})
+    assert (reply.status, "cut off" in reply.text) == (400, True)
+
+
+def ask_raw(management: ManagementFrontend, request_bytes: bytes) -> bytes:
+    """Send bytes and return the beginning of the answer."""
+    host, _, port = management.rest.partition(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(request_bytes)
+        return connection.recv(65536)
+
+
+def test_a_large_answer_is_compressed_for_a_client_that_takes_it(management: ManagementFrontend) -> None:
+    asked = b"GET /admin/openapi.json HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: %b\r\n\r\n"
+    assert b"Content-Encoding: gzip\r\n" in ask_raw(management, asked % b"gzip")
+    assert b"Content-Encoding:" not in ask_raw(management, asked % b"gzip;q=0, deflate")
+
+
+@pytest.mark.parametrize("version", [b"0.9", b"2.0", b"1.2"])
+def test_other_versions_of_http_are_refused(management: ManagementFrontend, version: bytes) -> None:
+    answer = ask_raw(management, b"GET /admin/ping HTTP/%b\r\nHost: localhost\r\n\r\n" % version)
+    assert answer.split()[1] in (b"505", b"400")
+    assert b"PONG" not in answer
+
+
+@pytest.mark.parametrize("digits", [b"0" * 5000 + b"2", b"9" * 5000])
+def test_a_length_of_thousands_of_digits_is_answered(management: ManagementFrontend, digits: bytes) -> None:
+    head = b"POST /admin/get_all_models HTTP/1.1\r\nHost: localhost\r\nContent-Length: %b\r\n\r\n{}" % digits
+    assert ask_raw(management, head).split()[1] in (b"200", b"400", b"413")
+    assert "Traceback" not in management.log
+
+
+def test_http_1_1_without_a_host_is_refused(management: ManagementFrontend) -> None:
+    assert ask_raw(management, b"GET /admin/ping HTTP/1.1\r\n\r\n").split()[1] == b"400"
+    assert ask_raw(management, b"GET /admin/ping HTTP/1.0\r\n\r\n").split()[1] == b"200"
+
+
+def test_methods_are_named_and_no_page_may_read(management: ManagementFrontend) -> None:
+    page = b"Host: localhost\r\nAccess-Control-Request-Method: POST\r\n\r\n"
+    answer = ask_raw(management, b"OPTIONS /admin/add_app HTTP/1.1\r\n" + page)
+    assert b"\r\nAllow: POST, OPTIONS\r\n" in answer
+    assert b"Access-Control" not in answer
+    answer = ask_raw(management, b"PUT /admin/add_app HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    assert (answer.split()[1], b"\r\nAllow: POST\r\n" in answer) == (b"405", True)
+
+
+@pytest.mark.parametrize("reset", [False, True])
+def test_a_client_that_goes_in_the_middle_of_a_body_leaves_no_trace(
+    management: ManagementFrontend, reset: bool
+) -> None:
+    host, _, port = management.rest.partition(":")
+    counted = "clipper_management_requests_total"
+    for sent in (b"{", b"x" * 200_000):
+        before = management_count(management, counted)
+        with socket.create_connection((host, int(port)), timeout=10) as connection:
+            head = b"POST /admin/delete_app HTTP/1.1\r\nHost: localhost\r\nContent-Length: 500000\r\n\r\n"
+            connection.sendall(head + sent)
+            if reset:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        eventually(lambda: management_count(management, counted) > before, "the request to end")  # noqa: B023
+    assert "Traceback" not in management.log
+    assert "Error handling request" not in management.log
+
+
+def management_count(management: ManagementFrontend, name: str) -> float:
+    """Return how many calls of delete_app have ended."""
+    text = request(management.rest, "GET", "/metrics")[1].decode()
+    lines = [line for line in text.splitlines() if line.startswith(name) and "delete_app" in line]
+    return sum(float(line.rpartition(" ")[2]) for line in lines)
+
+
+def test_bodies_that_together_are_too_large_are_503_with_a_time_to_come_back(
+    redis_server: RedisServer,
+) -> None:
+    arguments = ["--body-memory-bytes", "1500000"]
+    with ManagementFrontend(redis_server.address, cluster_name="tests", arguments=arguments) as frontend:
+        frontend.wait_until_listening()
+        host, _, port = frontend.rest.partition(":")
+        head = b"POST /admin/add_app HTTP/1.1\r\nHost: localhost\r\nContent-Length: 900000\r\n\r\n"
+        with contextlib.ExitStack() as stack:
+            sockets = [
+                stack.enter_context(socket.create_connection((host, int(port)), timeout=10)) for _ in range(2)
+            ]
+            for each in sockets:
+                each.sendall(head + b"x" * 800_000)
+            select.select(sockets, [], [], 10)
+            refused = [each for each in sockets if select.select([each], [], [], 0)[0]]
+            assert len(refused) == 1
+            answer = refused[0].recv(65536)
+            assert answer.startswith(b"HTTP/1.1 503 ")
+            assert b"\r\nRetry-After: 1\r\n" in answer
+        client = LetterManagementClient(frontend.rest)
+        eventually(lambda: client.post("get_all_models", b" " * 900_000 + b"{}").status == 200, "its memory")
+
+
 @pytest.mark.parametrize(
     "request_bytes",
     [
         b"\x00\x01\x02\r\n\r\n",
         b"GET\r\n\r\n",
-        b"POST /admin/add_app HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+        b"POST /admin/add_app HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n",
         b"POST /admin/add_app HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
-        b"GET /" + b"x" * 20_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /" + b"x" * 20_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
     ],
 )
 def test_malformed_http_is_400(management: ManagementFrontend, request_bytes: bytes) -> None:
@@ -186,7 +299,7 @@ def test_malformed_http_is_400(management: ManagementFrontend, request_bytes: by
 def test_a_body_that_never_comes_does_not_hold_up_others(management: ManagementFrontend) -> None:
     host, _, port = management.rest.partition(":")
     with socket.create_connection((host, int(port)), timeout=10) as slow:
-        slow.sendall(b"POST /admin/add_app HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{")
+        slow.sendall(b"POST /admin/add_app HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n{")
         assert LetterManagementClient(management.rest).get("/admin/ping").text == "PONG"
 
 
