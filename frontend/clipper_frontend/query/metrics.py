@@ -136,6 +136,9 @@ class _QueryCollector(Collector):
         )
         late = CounterMetricFamily("clipper_late_answers", "Answers later than their SLO", labels=_APP)
         bad = CounterMetricFamily("clipper_bad_requests", "Requests that were refused", labels=_APP)
+        abandoned = CounterMetricFamily(
+            "clipper_abandoned", "Queries whose client left before the answer", labels=_APP
+        )
         feedback = CounterMetricFamily("clipper_feedback", "Feedback received", labels=_APP)
         latency = HistogramMetricFamily(
             "clipper_query_latency_seconds", "From a complete request to its answer", labels=_APP
@@ -146,11 +149,12 @@ class _QueryCollector(Collector):
                 queries.add_metric([name], statistics.queries)
                 late.add_metric([name], statistics.late_answers)
                 bad.add_metric([name], statistics.bad_requests)
+                abandoned.add_metric([name], statistics.abandoned)
                 feedback.add_metric([name], statistics.feedback)
                 _add_histogram(latency, [name], statistics.latency)
                 for reason, count in statistics.defaults.items():
                     defaults.add_metric([name, reason], count)
-        yield from (queries, defaults, late, bad, feedback, latency)
+        yield from (queries, defaults, late, bad, abandoned, feedback, latency)
 
     def _of_arms(self) -> Iterator[Metric]:
         counters = {

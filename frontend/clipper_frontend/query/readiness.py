@@ -7,6 +7,8 @@ read.
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 from clipper_frontend import health
 from clipper_frontend.query.prediction.versions import Versions
 from clipper_frontend.registry.mirror import Mirror
@@ -49,13 +51,18 @@ class Readiness:
     def not_ready(self, now: float) -> str | None:
         """Return the reason why queries should not be sent here, or None."""
         problem = self.not_ready_for_containers()
-        if problem is None and self._expected:
-            self._expected = {key for key in self._expected if self._is_missing(key)}
-            if self._expected and now < self._wait_until:
-                missing = ", ".join(sorted(f"{name}:{version}" for name, version in self._expected))
-                return f"no replica has connected here yet of {missing}"
-            self._expected = set()
+        if problem is None and (missing := self.missing(now)):
+            names = ", ".join(sorted(f"{name}:{version}" for name, version in missing))
+            return f"no replica has connected here yet of {names}"
         return problem
+
+    def missing(self, now: float) -> Set[tuple[str, str]]:
+        """Return the model versions, by name and version, that it still waits for; none once it is ready."""
+        if self._expected:
+            self._expected = {key for key in self._expected if self._is_missing(key)}
+            if now >= self._wait_until:
+                self._expected = set()
+        return self._expected
 
     def _is_missing(self, key: tuple[str, str]) -> bool:
         version = self._versions.find(key)

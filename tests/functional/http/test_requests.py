@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from email.utils import parsedate_to_datetime
@@ -303,6 +304,56 @@ def test_client_that_has_sent_all_is_answered() -> None:
         assert (await client.response()).body == b"1"
         last = await client.response()
         assert (last.body, last.closes) == (b"2", True)
+        await client.closed()
+
+    handler = HoldingHandler()
+    run_edge(scenario, handler)
+
+
+class _Work:
+    """The work for an answer, which may be given up."""
+
+    def __init__(self) -> None:
+        self.abandoned = asyncio.Event()
+
+    def abandon(self) -> None:
+        self.abandoned.set()
+
+
+@pytest.mark.parametrize("leave", ["reset", "close"])
+def test_the_work_for_a_client_that_has_gone_is_given_up(leave: str) -> None:
+    async def scenario(edge: Edge) -> None:
+        client, staying = await edge.connect(), await edge.connect()
+        works = []
+        for each in (client, staying):
+            each.send(get("/"))
+            exchange = await handler.next()
+            exchange.work = _Work()
+            works.append(exchange.work)
+        client.reset() if leave == "reset" else client.writer.close()
+        await asyncio.wait_for(works[0].abandoned.wait(), 10)
+        assert not works[1].abandoned.is_set()
+        exchange.respond(200, b"stayed")
+        assert (await staying.response()).body == b"stayed"
+
+    handler = HoldingHandler()
+    run_edge(scenario, handler)
+
+
+def test_a_client_that_has_sent_all_and_reads_on_is_answered_however_late() -> None:
+    async def scenario(edge: Edge) -> None:
+        client = await edge.connect()
+        client.send(post("/a", b"x"), post("/b", b"y"))
+        client.writer.write_eof()
+        first, second = await handler.take(2)
+        first.work = work = _Work()
+        # It was asked whether it still reads, and has stayed.
+        assert await client.interim() == b"HTTP/1.1 100 Continue\r\n\r\n"
+        await asyncio.sleep(0)
+        assert not work.abandoned.is_set()
+        second.respond(200, b"2")
+        first.respond(200, b"1")
+        assert [(await client.response()).body for _ in range(2)] == [b"1", b"2"]
         await client.closed()
 
     handler = HoldingHandler()

@@ -104,6 +104,8 @@ class Client:
     async def _response(self, head_only: bool) -> Response:
         lines = (await self._reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines[1:-2])}
+        if lines[0].startswith("HTTP/1.1 100 "):
+            return await self._response(head_only)
         length = 0 if head_only else int(headers["content-length"])
         return Response(int(lines[0].split()[1]), headers, await self._reader.readexactly(length))
 

@@ -22,6 +22,7 @@ from clipper_frontend.query.prediction.predictions import Predictions
 from clipper_frontend.query.prediction.versions import Versions
 from clipper_frontend.query.rpc.sessions import Sessions
 from clipper_frontend.query.serving.application import Learners
+from clipper_frontend.query.serving.query import Work
 from clipper_frontend.query.serving.routes import Routes
 from clipper_frontend.query.serving.selecting import Selecting
 from clipper_frontend.query.serving.serving import Serving
@@ -39,6 +40,7 @@ class SimulatedReply:
         self._simulation = simulation
         self.asked_at = simulation.now
         self.answered_at: float | None = None
+        self.work: Work | None = None
         self.status = 0
         self.answer: dict[str, Any] = {}
 

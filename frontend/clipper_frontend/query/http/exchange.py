@@ -33,6 +33,13 @@ class Connection(Protocol):
         """Write the answer once those to earlier requests are written."""
 
 
+class Work(Protocol):
+    """The work for an answer."""
+
+    def abandon(self) -> None:
+        """Stop it: nobody waits for the answer any more."""
+
+
 class Answer(NamedTuple):
     """An answer; `headers` are lines that end in CR LF."""
 
@@ -63,6 +70,8 @@ class Exchange(msgspec.Struct, eq=False):
     headers: bytes = b""
     #: The bytes of the body that count among those of all bodies, until the request is answered.
     charge: int = 0
+    #: The work that the answer waits for; stopped if the client goes.
+    work: Work | None = None
     #: The answer while it waits for earlier ones.
     ready: Answer | None = None
 
@@ -70,6 +79,7 @@ class Exchange(msgspec.Struct, eq=False):
         """Answer the request. Only the first call counts; nothing is sent if the client has gone."""
         if not self.answered:
             self.answered = True
+            self.work = None  # it knows this exchange: no cycle may be left
             self.connection.deliver(self, status, body, content_type, headers)
 
     def add_headers(self, headers: bytes) -> None:

@@ -58,6 +58,7 @@ from typing import cast
 from clipper_frontend import codings
 from clipper_frontend.query.bodies.answers import error_body
 from clipper_frontend.query.http.connections import Connections
+from clipper_frontend.query.http.departures import DepartureWatch
 from clipper_frontend.query.http.exchange import JSON, Answer, Exchange, Handler
 from clipper_frontend.query.http.heads import Head
 from clipper_frontend.query.http.inflating import Inflating
@@ -141,6 +142,9 @@ class Pipeline(asyncio.Protocol):
         self._fast_path = False
         for exchange in (*self._pending, *self._backlog):
             self._release_body(exchange)
+            if exchange.work is not None:
+                exchange.work.abandon()
+                exchange.work = None
         self._pending.clear()
         self._backlog.clear()
         self._connections.discard(self)
@@ -151,7 +155,13 @@ class Pipeline(asyncio.Protocol):
             return False
         self._end()
         self._lingers = False
-        return bool(self._pending or self._backlog)
+        owes = bool(self._pending or self._backlog)
+        if self._pending and self._pending[0].head.version == b"1.1":
+            DepartureWatch(self._transport, self._owes_first_answer)
+        return owes
+
+    def _owes_first_answer(self) -> bool:
+        return not self.closed and bool(self._pending) and self._pending[0].ready is None
 
     def pause_writing(self) -> None:
         """Stop reading and handing out: the client does not read its answers."""

@@ -72,6 +72,12 @@ class Predictions:
             target.queue.push(prediction)
             self._needs_dispatch(target)
 
+    def abandoned(self, target: ServedVersion) -> None:
+        """Note that a waiter has left: before the next batch, what nobody waits for leaves the queue."""
+        if target.queue:
+            target.has_unwanted = True
+            self._needs_dispatch(target)
+
     def _needs_dispatch(self, version: ServedVersion) -> None:
         if not self._to_dispatch:
             self._wake()
@@ -163,7 +169,7 @@ class Predictions:
             self._retry(version, prediction, now)
 
     def _retry(self, version: ServedVersion, prediction: Prediction, now: float) -> None:
-        if prediction.deadline <= now:
+        if prediction.deadline <= now or not prediction.is_wanted():
             self._forget(prediction)
         elif prediction.sends < _MAX_SENDS:
             version.statistics.retries += 1

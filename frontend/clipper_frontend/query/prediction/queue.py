@@ -24,6 +24,9 @@ class Waiter(Protocol):
 
     deadline: float
 
+    def waits(self) -> bool:
+        """Return whether the output is still wanted."""
+
     def take(self, output: bytes, now: float) -> None:
         """Take the output, as JSON."""
 
@@ -47,6 +50,10 @@ class Prediction:
         self.deadline = deadline
         self.waiters = [waiter]
         self.sends = 0
+
+    def is_wanted(self) -> bool:
+        """Return whether any waiter is left."""
+        return any(waiter.waits() for waiter in self.waiters)
 
     def join(self, waiter: Waiter) -> None:
         """Add a waiter for the same input."""
@@ -108,6 +115,18 @@ class DeadlineQueue:
         dropped = items[self._head : end]
         self._head = end
         self._compact()
+        return dropped
+
+    def drop_unwanted(self) -> list[Prediction]:
+        """Remove and return the predictions that nobody waits for."""
+        kept: list[Prediction] = []
+        dropped: list[Prediction] = []
+        for prediction in self._items[self._head :]:
+            (kept if prediction.is_wanted() else dropped).append(prediction)
+        if dropped:
+            self._items = kept
+            self._deadlines = [prediction.order_by for prediction in kept]
+            self._head = 0
         return dropped
 
     def _compact(self) -> None:

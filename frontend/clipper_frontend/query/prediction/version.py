@@ -81,6 +81,7 @@ class ServedVersion:
         "batch_size",
         "cache_prefix",
         "cache_ttl_s",
+        "has_unwanted",
         "input_type",
         "label",
         "models_member",
@@ -105,6 +106,8 @@ class ServedVersion:
         self.cache_prefix: bytes | None = b""
         self.cache_ttl_s: float | None = None
         self.queue = DeadlineQueue()
+        #: Whether a client has gone since dispatch() last looked for predictions that nobody waits for.
+        self.has_unwanted = False
         self.replicas: list[Replica] = []
         self.statistics = VersionStatistics()
         self._round_inputs = 0
@@ -178,6 +181,8 @@ class ServedVersion:
         Returns the predictions dropped on the way because they could not be answered in time.
         """
         dropped = self.queue.drop_before(now)
+        if self.has_unwanted:
+            dropped += self._drop_unwanted()
         while self.queue:
             replica = self._free_replica()
             if replica is None:
@@ -191,12 +196,16 @@ class ServedVersion:
 
         Appends to `batches` and returns dropped predictions as dispatch() does.
         """
-        dropped: list[Prediction] = []
+        dropped = self._drop_unwanted() if self.has_unwanted else []
         if self.replicas == [replica]:
             while self.queue:
                 self._assign(replica, self._next_batch(replica, now, dropped), now, batches)
         self.remove(replica)
         return dropped
+
+    def _drop_unwanted(self) -> list[Prediction]:
+        self.has_unwanted = False
+        return self.queue.drop_unwanted()
 
     def _assign(
         self, replica: Replica, batch: list[Prediction], now: float, batches: list[OutgoingBatch]

@@ -8,6 +8,7 @@ paths that are spelt in another way, and explains mistakes.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from typing import Final
 from urllib.parse import quote, unquote
 
@@ -20,7 +21,9 @@ from clipper_frontend.query.http.cors import allow
 from clipper_frontend.query.http.exchange import JSON, RETRY_AFTER, Exchange
 from clipper_frontend.query.readiness import Readiness
 from clipper_frontend.query.rest.admin import AdminHandler
+from clipper_frontend.query.rest.starting import StartingQueries
 from clipper_frontend.query.serving.application import Application
+from clipper_frontend.query.serving.query import Work
 from clipper_frontend.query.serving.routes import Routes
 from clipper_frontend.query.serving.selecting import Selecting
 from clipper_frontend.query.serving.serving import Serving
@@ -48,6 +51,7 @@ class RestHandler:
         self._selecting = selecting
         self._readiness = readiness
         self._admin = admin
+        self._starting = StartingQueries(readiness, self._predict)
 
     def handle(self, exchange: Exchange) -> None:
         """Answer a request, now or once its predictions have come."""
@@ -57,6 +61,8 @@ class RestHandler:
         elif (application := routes.predict_paths.get(path)) is not None:
             if application.cors_origins:
                 _let_page_read(application, exchange)
+            if self._starting.active and self._starting.hold(application, exchange):
+                return
             self._predict(application, exchange)
         elif (application := routes.update_paths.get(path)) is not None:
             if application.cors_origins:
@@ -96,8 +102,7 @@ class RestHandler:
             exchange.respond(200, render_batch([]))
         else:
             batch = _BatchReply(exchange, len(inputs))
-            for index, payload in enumerate(inputs):
-                item = _BatchItem(batch, index)
+            for item, payload in zip(batch, inputs, strict=True):
                 self._serving.submit(application, target, payload, item, now, None, waited_s)
 
     def _select_each(
@@ -114,8 +119,8 @@ class RestHandler:
             exchange.respond(200, render_batch([]))
             return
         batch = _BatchReply(exchange, len(inputs))
-        for index, payload in enumerate(inputs):
-            self._selecting.select(application, user, payload, _BatchItem(batch, index), now, waited_s)
+        for item, payload in zip(batch, inputs, strict=True):
+            self._selecting.select(application, user, payload, item, now, waited_s)
 
     def _other(self, exchange: Exchange) -> None:
         if self._admin.offers(exchange.path):
@@ -148,7 +153,8 @@ class RestHandler:
             cause = f"/{quote(name)}/{verb} takes POST, not {exchange.method.decode(errors='replace')}"
             exchange.respond(405, error_body("Method not allowed", cause), JSON, _QUERIES)
         elif verb == "predict":
-            self._predict(application, exchange)
+            if not (self._starting.active and self._starting.hold(application, exchange)):
+                self._predict(application, exchange)
         else:
             self._updates.update(application, exchange)
 
@@ -161,13 +167,27 @@ def _let_page_read(application: Application, exchange: Exchange) -> None:
 class _BatchReply:
     """Collects the answers to the inputs of one request, in input order."""
 
-    __slots__ = ("_exchange", "_missing", "_parts", "_status")
+    __slots__ = ("_exchange", "_items", "_missing", "_parts", "_status")
 
     def __init__(self, exchange: Exchange, count: int) -> None:
         self._exchange = exchange
         self._parts = [b""] * count
         self._missing = count
         self._status = 200
+        self._items = tuple(_BatchItem(self, index) for index in range(count))
+        exchange.work = self
+
+    def __iter__(self) -> Iterator[_BatchItem]:
+        """Return the replies to its inputs, in their order."""
+        return iter(self._items)
+
+    def abandon(self) -> None:
+        """Stop the work for all inputs: the client has gone."""
+        items, self._items = self._items, ()
+        for item in items:
+            if item.work is not None:
+                item.work.abandon()
+                item.work = None
 
     def put(self, index: int, status: int, body: bytes) -> None:
         """Take the answer to one input. The whole request fails if one of its inputs fails."""
@@ -175,20 +195,23 @@ class _BatchReply:
         self._status = max(self._status, status)
         self._missing -= 1
         if not self._missing:
+            self._items = ()
             self._exchange.respond(self._status, render_batch(self._parts))
 
 
 class _BatchItem:
     """The reply to one input of a request with several."""
 
-    __slots__ = ("_batch", "_index")
+    __slots__ = ("_batch", "_index", "work")
 
     def __init__(self, batch: _BatchReply, index: int) -> None:
+        self.work: Work | None = None
         self._batch = batch
         self._index = index
 
     def respond(self, status: int, body: bytes) -> None:
         """Take the answer, once."""
+        self.work = None
         self._batch.put(self._index, status, body)
 
 

@@ -81,7 +81,7 @@ class Gathering(SelectedQuery):
     `complete` is called once, with the gathering and the time, when it waits for nothing more.
     """
 
-    __slots__ = ("_complete", "_failure", "_pending", "outputs")
+    __slots__ = ("_complete", "_failure", "_pending", "abandoned", "outputs")
 
     def __init__(
         self,
@@ -95,6 +95,7 @@ class Gathering(SelectedQuery):
     ) -> None:
         super().__init__(answering, application, None, query_id, arrived_at, reply, selected)
         self.outputs: Outputs = {}
+        self.abandoned = False
         self._complete = complete
         self._pending = len(self.selection.asked)
         self._failure: tuple[DefaultReason, str | None] | None = None
@@ -102,6 +103,12 @@ class Gathering(SelectedQuery):
     def expire(self, now: float) -> None:
         """Complete with the outputs that have come."""
         self._complete(self, now)
+
+    def abandon(self) -> None:
+        """Give up: the client has gone. Shadows are not waited for either."""
+        if self.deadline >= 0:
+            self.abandoned = True
+            self.answering.abandon(self, self.application.targets)
 
     def remember_default(self) -> None:
         """Remember the outputs that came, although they made no answer."""
@@ -173,6 +180,10 @@ class ArmWaiter:
         self.deadline = gathering.arrived_at + gathering.application.limit_s
         self._gathering = gathering
         self._index = index
+
+    def waits(self) -> bool:
+        """Return whether the model's output is still wanted."""
+        return self.deadline >= 0 and not self._gathering.abandoned
 
     def take(self, output: bytes, now: float) -> None:
         """Record the model's output."""

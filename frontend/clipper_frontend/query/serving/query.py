@@ -9,6 +9,7 @@ query.
 from __future__ import annotations
 
 import heapq
+from collections.abc import Iterable
 from typing import Protocol
 
 from clipper_frontend.query.bodies.answers import DefaultReason
@@ -23,13 +24,24 @@ class Answering(Protocol):
 
     def answer(self, query: Query, output: bytes, now: float) -> None: ...
 
+    def abandon(self, query: Query, targets: Iterable[ServedVersion | None]) -> None: ...
+
     def answer_default(
         self, query: Query, reason: DefaultReason, detail: str | None, now: float, members: bytes = b""
     ) -> None: ...
 
 
+class Work(Protocol):
+    """The work for an answer."""
+
+    def abandon(self) -> None:
+        """Stop it: nobody waits for the answer any more."""
+
+
 class Reply(Protocol):
-    """The place for the answer to one input of a request."""
+    """The place for the answer to one input of a request; `work` is set to what it waits for."""
+
+    work: Work | None
 
     def respond(self, status: int, body: bytes) -> None:
         """Take the answer, once."""
@@ -80,6 +92,15 @@ class Query:
         no_replica = self.target is not None and not self.target.replicas
         reason = DefaultReason.NO_REPLICA if no_replica else DefaultReason.TIMEOUT
         self.answering.answer_default(self, reason, None, now)
+
+    def waits(self) -> bool:
+        """Return whether an output is still wanted."""
+        return self.deadline >= 0
+
+    def abandon(self) -> None:
+        """Give up: the client has gone."""
+        if self.deadline >= 0:
+            self.answering.abandon(self, (self.target,))
 
     def remember_default(self) -> None:
         """Remember for feedback that no model answered; queries without a policy remember nothing."""

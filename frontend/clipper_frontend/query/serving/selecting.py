@@ -12,7 +12,7 @@ from collections.abc import Callable
 from clipper_frontend.query.bodies.answers import DefaultReason, render_answer, render_late_answer
 from clipper_frontend.query.serving.application import Application
 from clipper_frontend.query.serving.gathering import ArmWaiter, Gathering
-from clipper_frontend.query.serving.query import Reply
+from clipper_frontend.query.serving.query import Reply, Work
 from clipper_frontend.query.serving.serving import Serving
 from clipper_frontend.selection.contract import Outputs, Selection
 
@@ -122,6 +122,8 @@ class Selecting:
 
 
 class _NoClient:
+    work: Work | None = None
+
     def respond(self, status: int, body: bytes) -> None:
         raise AssertionError(f"unexpected answer without a client: {status} {body!r}")
 

@@ -6,7 +6,7 @@ through the query's reply. Models are asked through `predictions`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from clipper_frontend.query.bodies.answers import (
     DefaultReason,
@@ -89,8 +89,18 @@ class Serving:
         if query.deadline >= 0:
             self.keep_deadline(query)
 
+    def abandon(self, query: Query, targets: Iterable[ServedVersion | None]) -> None:
+        """Forget a query whose client has gone: it is not answered, and nothing is remembered."""
+        self.deadlines.remove(query)
+        query.deadline = -1.0
+        query.application.statistics.abandoned += 1
+        for target in targets:
+            if target is not None:
+                self.predictions.abandoned(target)
+
     def keep_deadline(self, query: Query) -> None:
-        """Answer a query at its deadline, unless it is answered before."""
+        """Answer a query at its deadline, unless it is answered before or its client goes."""
+        query.reply.work = query
         if self.deadlines.add(query):
             self._due_sooner()
 

@@ -34,10 +34,20 @@ class ArmStatistics:
 class ApplicationStatistics:
     """Counters of one application's queries."""
 
-    __slots__ = ("arms", "bad_requests", "defaults", "feedback", "late_answers", "latency", "queries")
+    __slots__ = (
+        "abandoned",
+        "arms",
+        "bad_requests",
+        "defaults",
+        "feedback",
+        "late_answers",
+        "latency",
+        "queries",
+    )
 
     def __init__(self) -> None:
         self.queries = 0
+        self.abandoned = 0
         self.late_answers = 0
         self.bad_requests = 0
         self.feedback = 0

@@ -206,6 +206,21 @@ def test_shadows_get_the_queries_and_are_never_waited_for() -> None:
     assert (arms["new"].chosen, arms["new"].shadowed, arms["old"].chosen) == (0, 1, 1)
 
 
+def test_nothing_is_learnt_or_run_for_a_client_that_has_gone() -> None:
+    policy = {"name": "shadow", "parameters": {"primary": "old"}}
+    simulation, notes = several(policy, "new", "old")
+    replicas = [simulation.replica(lambda n: 0.05, name=name, says=b"1") for name in ("old", "new")]
+    replies = [simulation.ask(1.0)]
+    simulation.run_until(0.01)
+    replies.append(simulation.ask(2.0))
+    for reply in replies:
+        assert reply.work is not None
+        reply.work.abandon()
+    simulation.run_until(0.3)
+    assert [len(replica.batches) for replica in replicas] == [1, 1]
+    assert (notes.outputs(), [reply.answered_at for reply in replies]) == ([], [None, None])
+
+
 def test_a_shadow_that_is_broken_changes_no_answer() -> None:
     policy = {"name": "shadow", "parameters": {"primary": "old"}}
     simulation, notes = several(policy, "new", "old", "gone")

@@ -115,6 +115,68 @@ def test_an_answer_that_is_late_says_so_whatever_it_is(on_default: OnDefault) ->
     assert "late" not in in_time.answer
 
 
+def abandon(reply: SimulatedReply) -> None:
+    """Let the client of a query go."""
+    assert reply.work is not None
+    reply.work.abandon()
+
+
+@pytest.mark.parametrize("policy", [None, {"name": "mean"}, {"name": "split"}])
+def test_queries_whose_client_has_gone_leave_the_queue_before_the_next_batch(
+    policy: dict[str, str] | None,
+) -> None:
+    simulation = cluster(slo_s=10.0, policy=policy)
+    replica = simulation.replica(lambda n: 1.0)
+    gone = [simulation.ask(float(n)) for n in range(20)]
+    simulation.run_until(0.5)
+    sent = sum(map(len, replica.batches))
+    assert sent < 20
+    living = simulation.ask(99.0)
+    for reply in gone:
+        abandon(reply)
+    simulation.run_until(9.0)
+    assert sum(map(len, replica.batches)) == sent + 1
+    assert living.answer["output"] == 99.0
+    assert all(reply.answered_at is None for reply in gone)
+    statistics = simulation.routes.applications["app"].statistics
+    assert (statistics.abandoned, statistics.defaults) == (20, {})
+
+
+def test_a_query_that_was_joined_is_run_for_those_who_still_wait() -> None:
+    simulation = cluster(slo_s=10.0, cache_bytes=10_000)
+    replica = simulation.replica(lambda n: 1.0)
+    simulation.ask(1.0)
+    simulation.run_until(0.5)
+    first, second = simulation.ask(2.0), simulation.ask(2.0)
+    abandon(first)
+    simulation.run_until(5.0)
+    assert (first.answered_at, second.answer["output"]) == (None, 2.0)
+    assert sum(map(len, replica.batches)) == 2
+
+
+def test_an_output_that_comes_for_a_client_that_has_gone_is_cached_for_the_next() -> None:
+    simulation = cluster(slo_s=10.0, cache_bytes=10_000)
+    simulation.replica(lambda n: 1.0)
+    gone = simulation.ask(1.0)
+    simulation.run_until(0.5)
+    abandon(gone)
+    simulation.run_until(2.0)
+    again = simulation.ask(1.0)
+    assert (gone.answered_at, again.latency_s, again.answer["output"]) == (None, 0.0, 1.0)
+
+
+def test_a_lost_replica_s_predictions_are_not_sent_again_for_nobody() -> None:
+    simulation = cluster(slo_s=10.0)
+    first, other = simulation.replica(lambda n: 1.0), None
+    gone = simulation.ask(1.0)
+    simulation.run_until(0.5)
+    abandon(gone)
+    other = simulation.replica(lambda n: 1.0)
+    first.alive = False
+    simulation.run_until(5.0)
+    assert (gone.answered_at, other.batches) == (None, [])
+
+
 def test_same_inputs_in_flight_are_asked_once_and_then_cached() -> None:
     simulation = cluster(cache_bytes=10_000)
     replica = simulation.replica()
