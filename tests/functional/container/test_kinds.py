@@ -120,6 +120,23 @@ def test_a_folder_of_clippers_admin_library_is_loaded(
     assert sys.path[-1] == str(clippers / "modules")
 
 
+def test_a_function_that_imports_clippers_admin_library_finds_its_metrics(clippers: Path) -> None:
+    """In a process of its own, since a process has the names of metrics for good."""
+
+    def predict(inputs: Any) -> list[str]:
+        import clipper_admin.metrics  # type: ignore[import-not-found]
+
+        try:
+            clipper_admin.metrics.report_metric("missing", 1)
+        except clipper_admin.ClipperException:
+            return ["refused" for _ in inputs]
+        return []
+
+    (clippers / "func.pkl").write_bytes(cloudpickle.dumps(predict, protocol=2))
+    process = served(clippers.parent, clippers)
+    assert (process.returncode, process.stdout) == (0, "['refused', 'refused']\n"), process.stderr
+
+
 @pytest.mark.parametrize(
     "pickled", [b"", b"\x80\x02ccloudpickle.cloudpickle\n_fill_function\n.", b"cmarshal\nloads\n(S'?'\ntR."]
 )
