@@ -1,7 +1,8 @@
 """Files that travel beside modules: the data of local packages, and what the user names.
 
-The data of a package are the files of its folder and of the folders below it that are no packages. Modules
-are not data: imports bring them. What is hidden, a cache or too large is left out, and reported.
+The data of a package are the files of its folder and of the folders below it that hold no modules: one with
+modules is a package of its own, whose data travel if it is imported. Modules are not data: imports bring
+them. What is hidden, a cache or too large is left out, and reported.
 """
 
 from __future__ import annotations
@@ -105,7 +106,7 @@ def _walk(
         elif entry.name in _CACHES:
             left_out[path] = CACHE
         elif entry.is_dir():
-            if enters_packages or not (entry / "__init__.py").exists():
+            if enters_packages or not any(entry.glob("*.py")):
                 yield from _walk(entry, prefix / entry.name, left_out, enters_packages=enters_packages)
         elif entry.is_file():
             yield path, entry

@@ -102,9 +102,12 @@ def test_a_folder_of_modules_without_init_brings_its_data_too(here: Path) -> Non
         "from pathlib import Path\n"
         "def read(xs):\n    return [Path(__file__).with_name('w.txt').read_text()]\n"
     )
-    write(here, {"clipper_test_ns/m.py": source, "clipper_test_ns/w.txt": "w"})
+    write(here, {"clipper_test_ns/m.py": source, "clipper_test_ns/w.txt": "w", "clipper_test_ns/d/e/f": ""})
+    write(here, {"clipper_test_ns/other/n.py": "", "clipper_test_ns/other/not_needed.txt": ""})
     read = importlib.import_module("clipper_test_ns.m").read
     assert serve(lambda xs: read(xs)) == ["w"]
+    names = list_packed(lambda xs: read(xs))
+    assert names == {f"clipper_test_ns/{name}" for name in ("m.py", "w.txt", "d/e/f")}
 
 
 def test_large_data_is_left_out_with_a_warning(
@@ -205,10 +208,10 @@ def test_a_module_that_is_imported_by_a_computed_name_travels_if_it_is_named(her
         return [importlib.import_module(f"clipper_test_plugins.{name}").WORD for name in names]
 
     assert serve(predict, modules=["clipper_test_plugins"]) == ["a", "b"]
+    assert "clipper_test_plugins/inner/words.txt" in list_packed(predict, modules=["clipper_test_plugins"])
     module = importlib.import_module("clipper_test_plugins.plugin_a")
     assert list_packed(predict, modules=[module]) == {
         "clipper_test_plugins/__init__.py",
-        "clipper_test_plugins/inner/words.txt",
         "clipper_test_plugins/plugin_a.py",
         "clipper_test_common.py",
     }
