@@ -107,6 +107,32 @@ def scale(factor, xs, missing=MISSING):
 
 predict = functools.partial(scale, 3)
 """
+IMPORTED = """
+import enum
+import re
+from collections import namedtuple
+from math import sqrt
+from operator import itemgetter
+
+import numpy as np
+from numpy import add, array, float64
+
+Point = namedtuple("Point", "x y")
+
+class Kind(enum.Enum):
+    SMALL = 1
+
+WEIGHTS = array([3.0])
+FIRST = itemgetter(0)
+DIGITS = re.compile("[0-9]")
+ZERO = float64(0)
+KIND = Kind.SMALL
+ORIGIN = Point(0, 0)
+
+def predict(xs):
+    assert KIND is Kind.SMALL and ORIGIN == Point(0, 0) and DIGITS.match("1")
+    return [float(add(FIRST(WEIGHTS), sqrt(x * x)) + ZERO) for x in xs]
+"""
 POOL = """
 import multiprocessing
 
@@ -154,6 +180,7 @@ def run(script: Path, *arguments: str, **environment: str) -> str:
         pytest.param(CACHE, [120, 130], id="lru_cache"),
         pytest.param(DISPATCH, [11, 12, "int", "other"], id="singledispatch and cached_property"),
         pytest.param(DECORATED, [3, 6], id="wraps, partial, NewType and a singleton"),
+        pytest.param(IMPORTED, [4, 5], id="names of packages, and values"),
     ],
 )
 def test_what_functools_makes_of_a_scripts_functions_travels(

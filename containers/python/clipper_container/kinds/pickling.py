@@ -71,13 +71,13 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
     def _reduce_named(self, obj: Any, name: str) -> Any:
         """Return how to make an object of the script anew, even if it reduces to its name."""
         reduced = obj.__reduce_ex__(self.proto)
-        if not isinstance(reduced, str) or getattr(obj, "__module__", MAIN) != MAIN:
+        if not isinstance(reduced, str) or pickle.whichmodule(obj, reduced) != MAIN:  # type: ignore[attr-defined]
             return reduced
         if reduced == name:
             self.main_names[name] = obj
         if type(obj).__name__ in _MADE_OF_NAME:
             return type(obj), (obj.__name__,)
-        return copyreg.__newobj__, (type(obj),), dict(vars(obj))  # type: ignore[attr-defined]
+        return copyreg.__newobj__, (type(obj),), dict(getattr(obj, "__dict__", {}))  # type: ignore[attr-defined]
 
 
 def dump_function(func: Callable[..., Any], file: IO[bytes], protocol: Optional[int] = None) -> None:
