@@ -57,6 +57,8 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             return self._reduce_callable(obj)
         if type(obj) is functools.cached_property:
             return _reduce_cached_property(obj)
+        if type(obj) is functools.singledispatchmethod:
+            return functools.singledispatchmethod, (obj.func,), *_registering(obj.dispatcher.registry)
         if name is not None and type(obj) not in self.dispatch_table:
             return self._reduce_named(obj, name)
         return super().reducer_override(obj)
@@ -170,8 +172,12 @@ def _reduce_cached_property(found: Any) -> Any:
 
 
 def _reduce_dispatching(func: Any) -> Any:
-    registry = dict(func.registry)
-    return functools.singledispatch, (registry[object],), registry, None, None, _register_all
+    return functools.singledispatch, (func.registry[object],), *_registering(func.registry)
+
+
+def _registering(registry: Mapping[type, object]) -> tuple[Any, ...]:
+    """Return the rest of how to make what has this registry: without its caches, which are weak."""
+    return dict(registry), None, None, _register_all
 
 
 def _make_registering() -> Callable[[Any, Any], None]:
