@@ -128,7 +128,7 @@ class DeploySpec:
 
 @dataclass(frozen=True)
 class UnusedImage:
-    """What was built for a model version that is neither registered nor deployed any more."""
+    """An image or archive of a model version that is neither registered nor deployed any more."""
 
     name: str
     size_bytes: int

@@ -14,7 +14,7 @@ Record = TypeVar("Record")
 
 
 class ConnectionState(Generic[Record]):
-    """Whether a manager is connected; `read` returns its cluster's record, None if there is none."""
+    """The state of a manager's connection; `read` returns its cluster's record, None if there is none."""
 
     def __init__(self, cluster_name: str, read: Callable[[], Record | None]) -> None:
         self._cluster_name = cluster_name

@@ -12,7 +12,7 @@ _LOOPBACK = "127.0.0.1"
 
 @dataclass(frozen=True)
 class ClusterOptions:
-    """What the command line was given about one cluster; see `ContainerManager.from_cli()`.
+    """The command line's options of one cluster; see `ContainerManager.from_cli()`.
 
     Only the cluster's name and `state_dir` are given for a cluster that runs already: a manager reads the
     addresses from where it keeps them. `replaces_taken_ports` lets a manager take free ports for those that

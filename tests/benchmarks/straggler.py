@@ -1,7 +1,7 @@
 """Clipper's figure of stragglers, redone: an ensemble that answers at the SLO without one, or waits for it.
 
-Owns the models: four that each tell an input's class and err in their own way, one of which pauses. What an
-answer should be is computed here from the same models.
+Four models classify inputs, each with errors of its own; one of them pauses. The expected answers are
+computed here from the same models.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ _PREFIX = "clipper"
 
 @dataclass(frozen=True)
 class ClusterRecord:
-    """How a cluster was started; its frontends carry the record in a label.
+    """The record of a cluster's start; its frontends carry it in a label.
 
     `redis_ip` is None if the cluster runs a Redis of its own.
     """

@@ -84,7 +84,7 @@ def _takes_old_keywords(settings: type[_T]) -> type[_T]:
 @_takes_old_keywords
 @dataclass(frozen=True)
 class NomadSettings:
-    """How jobs run on Nomad. Times are in seconds, memory in MiB, CPU in MHz.
+    """The settings of jobs on Nomad. Times are in seconds, memory in MiB, CPU in MHz.
 
     `driver` runs the tasks: DockerDriver(), or ExecDriver() and RawExecDriver() on nodes where this project
     is installed; then a model is an archive, written to `artifact_dir` and fetched by the nodes from

@@ -13,7 +13,7 @@ Check = Callable[[int, bytes], bool]
 
 
 class Owed(enum.Enum):
-    """What a server owes to one request."""
+    """The answer that a server owes to one request."""
 
     #: One answer, and the next request is read.
     ANSWER = "one answer"

@@ -17,7 +17,7 @@ _CURRENT, _SERVING = "CURRENT_MODEL_VERSION:", "SERVING_MODEL_VERSION:"
 
 @dataclass(frozen=True)
 class State:
-    """What is registered: the hashes of applications and versions, links, current and serving versions."""
+    """The registry: the hashes of applications and versions, links, current and serving versions."""
 
     applications: dict[str, dict[str, str]]
     versions: dict[str, dict[str, str]]

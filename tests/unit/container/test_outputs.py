@@ -84,14 +84,14 @@ class Named:
 
 
 class Modelled:
-    """What a pydantic model has."""
+    """A stand-in for a pydantic model."""
 
     def model_dump(self) -> dict[str, object]:
         return {"at": datetime.date(2024, 1, 2), "of": Point(1.0)}
 
 
 class OldModelled:
-    """What a model of pydantic 1 has."""
+    """A stand-in for a model of pydantic 1."""
 
     __fields_set__ = frozenset({"x"})
 
@@ -100,7 +100,7 @@ class OldModelled:
 
 
 class Frame:
-    """What a pandas DataFrame has."""
+    """A stand-in for a pandas DataFrame."""
 
     columns = ("a", 1)
 
@@ -110,7 +110,7 @@ class Frame:
 
 
 class Tensor:
-    """What TensorFlow's tensors have."""
+    """A stand-in for a TensorFlow tensor."""
 
     def __init__(self, values: object) -> None:
         self._values = np.asarray(values)
@@ -120,7 +120,7 @@ class Tensor:
 
 
 class NAType:
-    """What pandas' NA is."""
+    """A stand-in for pandas' NA."""
 
 
 MOMENT = datetime.datetime(2024, 2, 29, 12, 30, 0, 500, datetime.UTC)

@@ -33,7 +33,7 @@ MOVED = {
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """What is built, by the beginning and the end of its name."""
+    """The built distributions, by the beginning and the end of their names."""
     folder = tmp_path_factory.mktemp("distributions")
     for source in (REPOSITORY, REPOSITORY / RUNTIME):
         # With the backend of the dev group: an isolated build would download it.

@@ -18,5 +18,17 @@ def test_bounds_are_named_min_and_max() -> None:
     assert list(find_lines(r"_(MOST|LEAST|LARGEST|LONGEST)_", ".")) == []
 
 
+def test_docstrings_below_modules_begin_with_their_noun_too() -> None:
+    folders = ("clipper_nomad/cli", "clipper_nomad/demo", "clipper_nomad/images", "clipper_nomad/jobspecs")
+    shared = ("clipper_nomad/managers/docker", "clipper_nomad/managers/nomad", "clipper_nomad/operations")
+    pattern = r'^\s*"""(What|Which|Where|Whether|How|Who|Owns|Knows)\b'
+    assert list(find_lines(pattern, *folders, *shared, "clipper_nomad/testing", "tests")) == []
+
+
+def test_docstrings_do_not_list_what_a_module_owns_or_does_not_know() -> None:
+    folders = ("clipper_nomad/cli", "clipper_nomad/demo", "clipper_nomad/testing", "tests")
+    assert list(find_lines(r"^\s*(Owns|Knows (no|nothing|neither)) ", *folders)) == []
+
+
 def test_module_docstrings_begin_with_their_noun() -> None:
     assert list(find_module_docstrings(r"(What|Which|Where|Whether|How)\b", ".")) == []

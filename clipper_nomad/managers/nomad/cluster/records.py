@@ -32,7 +32,7 @@ HOST_VOLUME = "host volume "
 
 @dataclass(frozen=True)
 class ClusterRecord:
-    """How a cluster was started. Addresses are `host:port`, the query one with its path; None is none.
+    """The record of a cluster's start. Addresses are `host:port`, the query one with its path; None is none.
 
     `query_address` and `rpc_address` are the load balancer's. Containers start from `rpc_seeds`.
     """
