@@ -73,6 +73,8 @@ class Deployment:
                 model, "its function, its files, its packages or the options of its deployment differ"
             )
         logger.info("Model version %s is deployed already, and nothing differs", model)
+        if not registered.get("is_current_version"):
+            logger.warning("Model version %s is not current: set_model_version() makes it so", model)
 
     def _start(self, request: DeployRequest, image: str) -> None:
         model = request.model

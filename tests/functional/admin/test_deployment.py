@@ -96,6 +96,17 @@ def test_the_same_deployment_again_is_a_line_in_the_log(
     assert clipper.get_current_model_version("sum") == "1"
 
 
+def test_a_version_that_is_deployed_again_and_not_current_is_warned_of(
+    connected: Connected, caplog: pytest.LogCaptureFixture
+) -> None:
+    clipper, _ = connected
+    for version in (1, 2, 1):
+        clipper.deploy_model("sum", version, "doubles", "image")
+    (warning,) = [each.getMessage() for each in caplog.records if each.levelname == "WARNING"]
+    assert warning == "Model version sum:1 is not current: set_model_version() makes it so"
+    assert clipper.get_current_model_version("sum") == "2"
+
+
 @pytest.mark.parametrize(
     ("changed", "difference"),
     [
