@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import time
+from http.client import HTTPException
 from pathlib import Path
 
 from clipper_nomad.connection import ClipperConnection
 from clipper_nomad.errors import ClipperException
 from clipper_nomad.managers.local import leftovers
-from clipper_nomad.testing.rest import predict
+from clipper_nomad.testing.rest import RefusedError, predict
 from clipper_nomad.testing.waiting import eventually
 from tests.support.hostile.counts import Counts
 from tests.support.hostile.served import sums
@@ -102,7 +103,7 @@ class Victims:
             connected = self._connection.get_all_model_replicas()
             strays = len(self.cluster.live_processes()) - len(kept) - 1
             answer = predict(self.query, APP, input=[1.0, 0.5])
-        except (ClipperException, OSError) as error:
+        except (ClipperException, RefusedError, OSError, HTTPException) as error:
             return str(error)
         if unready or len(connected) != _REPLICAS or strays or answer["default"]:
             return f"unready {unready}, connected {connected}, strays {strays}, {answer}"
