@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from supervisor.states import ProcessStates
 from supervisor.xmlrpc import Faults
 
 from clipper_nomad.managers import health
@@ -21,6 +22,8 @@ from clipper_nomad.managers.local import frontends, leftovers
 from clipper_nomad.managers.local.redis_server import RedisServer
 from clipper_nomad.managers.local.state import StateDirectory
 from clipper_nomad.managers.local.supervisor import Supervisor
+
+_RUNNING, _STOPPED = ProcessStates.RUNNING, ProcessStates.STOPPED
 
 
 class Interrupts:
@@ -72,7 +75,7 @@ class FakeSupervisord:
         self.is_alive = False
         self.pid = 0
         self.directory = Path()
-        #: By program: its process name, its id, its configuration.
+        #: By program: its process name, its id (0 once it is stopped), its configuration.
         self.kept: dict[str, tuple[str, int, str]] = {}
         self._configured: dict[str, str] = {}
 
@@ -110,7 +113,7 @@ class FakeSupervisord:
         self.kept = {name: each for name, each in self.kept.items() if each[1] not in pids}
 
     def _unready_reason(self, port: int) -> str:
-        runs = self.is_alive and any(str(port) in text for _, _, text in self.kept.values())
+        runs = self.is_alive and any(pid and str(port) in text for _, pid, text in self.kept.values())
         return "" if runs else "nothing listens"
 
     # The methods' names are supervisord's, in small letters.
@@ -123,7 +126,13 @@ class FakeSupervisord:
 
     def get_all_process_info(self) -> list[dict[str, object]]:
         return [
-            {"group": name, "name": process, "pid": pid, "spawnerr": ""}
+            {
+                "group": name,
+                "name": process,
+                "pid": pid,
+                "spawnerr": "",
+                "state": _RUNNING if pid else _STOPPED,
+            }
             for name, (process, pid, _) in self.kept.items()
         ]
 
@@ -140,6 +149,8 @@ class FakeSupervisord:
     def stop_process_group(self, name: str, _wait: bool) -> None:
         if name not in self.kept:
             raise xmlrpc.client.Fault(Faults.BAD_NAME, name)
+        process, _, text = self.kept[name]
+        self.kept[name] = process, 0, text
 
     def remove_process_group(self, name: str) -> None:
         del self.kept[name]

@@ -81,6 +81,7 @@ class Frontends:
         If that fails, what was started for it is stopped, and what was rolled is as it was.
         """
         require_compatible(wanted, before, self._state.cluster_name, _FIXED)
+        self._supervisor.forget_stopped({*self._wanted_names(before), programs.STAND_IN}, even_ending=True)
         # A stand-in that is left may have the only listening socket: what is missing takes it from there.
         self._remove_surplus(before, spared=[programs.STAND_IN])
         after = _with_frontends(replace(wanted, models=before.models), before.frontends)
@@ -115,9 +116,11 @@ class Frontends:
 
     def _remove_surplus(self, record: ClusterRecord, spared: Collection[str] = ()) -> None:
         """Remove what the record does not want: surplus frontends, and what an interrupted call left."""
-        wanted = {*programs.frontend_programs(self._state, record), programs.REDIS, *spared}
-        wanted |= {program.name for program in replica_programs(self._state, record)}
-        self._supervisor.remove(self._supervisor.processes().keys() - wanted)
+        self._supervisor.remove(self._supervisor.processes().keys() - {*self._wanted_names(record), *spared})
+
+    def _wanted_names(self, record: ClusterRecord) -> set[str]:
+        replicas = {program.name for program in replica_programs(self._state, record)}
+        return {*programs.frontend_programs(self._state, record), programs.REDIS} | replicas
 
     def _add_missing_replicas(self, record: ClusterRecord, kept: Collection[str]) -> None:
         replicas = replica_programs(self._state, record)

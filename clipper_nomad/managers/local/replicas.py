@@ -70,6 +70,7 @@ class Replicas:
         """Start the wanted replicas of a version that do not run; return the programs that are too many."""
         found = record.find(model)
         wanted = _programs_of(self._state, record, found) if found else []
+        self._supervisor.forget_stopped([program.name for program in wanted], even_ending=False)
         kept = self.kept_of([model])
         self._supervisor.add([program for program in wanted if program.name not in kept])
         return kept - {program.name for program in wanted}

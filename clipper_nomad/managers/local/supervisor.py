@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from supervisor.states import ProcessStates
 from supervisor.xmlrpc import Faults, SupervisorTransport
 
 from clipper_nomad.errors import ContainerManagerError
@@ -34,15 +35,20 @@ _POLL_S = 0.05
 _START_TIMEOUT_S = 30
 _SHUTDOWN_TIMEOUT_S = 45.0
 _HISTORY_BYTES = 1_000_000
+_STOPPED = (ProcessStates.STOPPED, ProcessStates.STOPPING)
 
 
 @dataclass(frozen=True)
 class ProcessStatus:
-    """A process as supervisord sees it: its id (0 while there is none), and its last error, if any."""
+    """A process as supervisord sees it: its id (0 while there is none), and its last error, if any.
+
+    One that `is_stopped` was asked to end, and may still drain; or it was not started yet.
+    """
 
     process_name: str
     pid: int
     error: str
+    is_stopped: bool
 
     def is_of(self, program: Program) -> bool:
         """Return whether the process was started from exactly this program."""
@@ -143,6 +149,14 @@ class Supervisor:
         # The rest of a process's group (a model's workers) ends with it.
         leftovers.end(leftovers.find_groups(self._state.path, groups), patience_s=0)
 
+    def forget_stopped(self, names: Collection[str], *, even_ending: bool) -> None:
+        """Remove those programs that an interrupted removal has stopped: nothing would start them again.
+
+        With `even_ending` also those that still drain, which is awaited.
+        """
+        stopped = {name: each for name, each in self.processes().items() if each.is_stopped}
+        self.remove([name for name in names if name in stopped and (even_ending or not stopped[name].pid)])
+
     def _is_removed(self, name: str) -> bool:
         """Ask a program to stop; forget it and return True if it has stopped."""
         with self._proxy() as proxy:
@@ -159,7 +173,10 @@ class Supervisor:
     def processes(self) -> dict[str, ProcessStatus]:
         """Return the processes that supervisord keeps, by program name."""
         rows: list[dict[str, Any]] = self._call("getAllProcessInfo")
-        return {row["group"]: ProcessStatus(row["name"], row["pid"], row["spawnerr"]) for row in rows}
+        return {
+            row["group"]: ProcessStatus(row["name"], row["pid"], row["spawnerr"], row["state"] in _STOPPED)
+            for row in rows
+        }
 
     def exit_history(self, status: ProcessStatus) -> ExitHistory:
         """Return a process's unasked ends since its program was added, from supervisord's log."""
