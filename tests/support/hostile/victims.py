@@ -14,11 +14,11 @@ from clipper_nomad.managers.local import leftovers
 from clipper_nomad.testing.rest import RefusedError, predict
 from clipper_nomad.testing.waiting import eventually
 from tests.support.hostile.counts import Counts
+from tests.support.hostile.families import SUPERVISORD, find_all, find_strays
 from tests.support.hostile.served import sums
 from tests.support.local_clusters import LocalCluster, build_model
 
 APP = "app"
-SUPERVISORD = "supervisord"
 #: Longer than any stop of a process here.
 SLO_S = 3.0
 _FRONTENDS, _REPLICAS = 2, 2
@@ -40,8 +40,9 @@ class Victims:
         self._connection.deploy_model("sums", 1, "doubles", image, num_replicas=_REPLICAS)
         self._connection.register_application(APP, "doubles", "null", round(SLO_S * 1e6))
         self._connection.link_model_to_app(APP, "sums")
-        self.names = sorted(self.cluster.processes())
+        self._programs = sorted(self.cluster.processes())
         self._await_health("the start")
+        self.names = sorted(self._pids().keys() - {SUPERVISORD})
 
     def kill(self, name: str) -> None:
         """Kill a process, and wait until all is well again."""
@@ -56,14 +57,13 @@ class Victims:
             self._compare(before, name)
 
     def stop(self, name: str) -> None:
-        """Stop a process for a while, and wait until all is well again."""
+        """Stop a process for a while: all go on."""
         before = self._pids()
         self._counts.cases += 1
         os.kill(before[name], signal.SIGSTOP)
         # The time for which it is stopped is what is tested.
         time.sleep(_STOPPED_S)
         os.kill(before[name], signal.SIGCONT)
-        self._await_health(f"stopping {name}")
         self._compare(before, "")
 
     def memory_mb(self) -> float:
@@ -75,15 +75,14 @@ class Victims:
         )
 
     def _pids(self) -> dict[str, int]:
-        kept = {name: each.pid for name, each in self.cluster.processes().items()}
-        (supervisord,) = set(self.cluster.live_processes()) - set(kept.values())
-        return {**kept, SUPERVISORD: supervisord}
+        return find_all(self.cluster)
 
     def _compare(self, before: dict[str, int], victim: str) -> None:
         """Count processes that were started again though another was the victim."""
         after = self._pids()
-        for name in before.keys() - {victim}:
-            if before[name] != after.get(name):
+        for name in before:
+            # A program and its children end together.
+            if before[name] != after.get(name) and name.partition("/")[0] != victim.partition("/")[0]:
                 self._counts.restarted(f"{name}, when {victim or 'a process'} was the victim")
 
     def _await_health(self, what: str) -> None:
@@ -97,11 +96,11 @@ class Victims:
         try:
             processes = self.cluster.processes()
             kept = {each.pid for each in processes.values()}
-            if sorted(processes) != self.names or not all(kept):
+            if sorted(processes) != self._programs or not all(kept):
                 return f"processes are {processes}"
-            unready = [name for name in self.names if name != "redis" and not self._is_ready(name)]
+            unready = [name for name in self._programs if name != "redis" and not self._is_ready(name)]
             connected = self._connection.get_all_model_replicas()
-            strays = len(self.cluster.live_processes()) - len(kept) - 1
+            strays = find_strays(self.cluster)
             answer = predict(self.query, APP, input=[1.0, 0.5])
         except (ClipperException, RefusedError, OSError, HTTPException) as error:
             return str(error)
