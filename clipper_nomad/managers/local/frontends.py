@@ -15,7 +15,8 @@ from clipper_nomad.errors import ContainerManagerError
 from clipper_nomad.managers import health, messages, ports
 from clipper_nomad.managers.compatibility import require_compatible
 from clipper_nomad.managers.forwarding import forwarded_settings
-from clipper_nomad.managers.local import leftovers, logs, programs
+from clipper_nomad.managers.local import addresses, leftovers, logs, programs
+from clipper_nomad.managers.local.orphans import find_orphans
 from clipper_nomad.managers.local.programs import Program
 from clipper_nomad.managers.local.redis_server import find_redis_server, prepare_state
 from clipper_nomad.managers.local.replicas import give_new_ports, replica_programs
@@ -27,6 +28,8 @@ from clipper_nomad.managers.waiting import wait_until
 _READY_TIMEOUT_S = 120.0
 _LOG_LINES = 20
 _LEFTOVER_PATIENCE_S = 10.0
+#: As long as supervisord gives a process.
+_DRAIN_PATIENCE_S = 40.0
 #: What no roll can change, by the manager's arguments.
 _FIXED = {
     name: name for name in ("host", "query_port", "management_port", "rpc_port", "redis_ip", "redis_port")
@@ -48,8 +51,8 @@ class Frontends:
         try:
             # They are left by a cluster whose supervisord or whose start was killed.
             leftovers.end(leftovers.find(self._state.path), patience_s=_LEFTOVER_PATIENCE_S)
-            ports.require_free(_ports_of_missing(wanted, ()))
-            record = _with_frontends(wanted, ())
+            ports.require_free(addresses.ports_of_missing(wanted, ()))
+            record = addresses.with_frontends(wanted, ())
             record = replace(record, models=give_new_ports(record, before.models if before else ()))
             self._state.create()
             self._state.write(record)
@@ -75,6 +78,16 @@ class Frontends:
             self._state.write(before)
         self._state.remove(keep_state=before is not None)
 
+    def take_over(self, wanted: ClusterRecord, before: ClusterRecord) -> None:
+        """Bring a cluster whose supervisord was killed, and whose processes serve on, under a new one.
+
+        They are replaced one after another, so that no query is lost.
+        """
+        require_compatible(wanted, before, self._state.cluster_name, _FIXED)
+        logs.remove(self._state.logs_dir, ["supervisord"])
+        self._supervisor.start([], forwarded_settings(has_own_redis=wanted.redis_ip is None))
+        self.update(wanted, before)
+
     def update(self, wanted: ClusterRecord, before: ClusterRecord) -> None:
         """Bring a running cluster into the wanted form: start what is missing, then roll what differs.
 
@@ -84,27 +97,65 @@ class Frontends:
         self._supervisor.forget_stopped({*self._wanted_names(before), programs.STAND_IN}, even_ending=True)
         # A stand-in that is left may have the only listening socket: what is missing takes it from there.
         self._remove_surplus(before, spared=[programs.STAND_IN])
-        after = _with_frontends(replace(wanted, models=before.models), before.frontends)
         kept = self._supervisor.processes()
-        ports.require_free(_ports_of_missing(after, kept))
+        orphans = find_orphans(self._state, before, kept)
+        after = addresses.with_frontends(replace(wanted, models=before.models), before.frontends)
+        after = self._replace_orphaned_replicas(before, after, orphans)
+        ports.require_free(addresses.ports_of_missing(after, {*kept, *orphans}))
         wanted_programs = programs.frontend_programs(self._state, after)
-        missing = {name: each for name, each in wanted_programs.items() if name not in kept}
-        missing |= self._missing_redis(after, kept)
+        missing = {
+            name: each for name, each in wanted_programs.items() if name not in kept and name not in orphans
+        }
+        missing |= self._missing_redis(after, {*kept, *orphans})
         outdated = [
-            name for name, each in wanted_programs.items() if name in kept and not kept[name].is_of(each)
+            name
+            for name, each in wanted_programs.items()
+            if name in orphans or (name in kept and not kept[name].is_of(each))
         ]
         try:
             self._supervisor.add(missing.values())
-            self._add_missing_replicas(after, kept)
+            self._add_missing_replicas(after)
             self._wait_ready(after, missing.keys())
-            self._roll(before, after, outdated)
+            self._roll(before, after, outdated, orphans)
         except BaseException:
             self._supervisor.remove(missing.keys())
-            self._restore(before, outdated)
+            self._restore(before, _ended(outdated, orphans))
             raise
         self._state.write(after)
+        self._end_orphans(after, orphans)
         self._remove_surplus(after)
         self._wait_ready(after, wanted_programs.keys())
+
+    def _replace_orphaned_replicas(
+        self, before: ClusterRecord, after: ClusterRecord, orphans: Mapping[str, int]
+    ) -> ClusterRecord:
+        """Start replicas beside those that are orphans, on other ports, and wait until they are ready."""
+        if not any(each.name in orphans for each in replica_programs(self._state, after)):
+            return after
+        models = give_new_ports(after, after.models)
+        renewed = replace(after, models=models)
+        started = [each for each in replica_programs(self._state, renewed) if each.name in orphans]
+        self._state.write(replace(before, models=models))
+        self._supervisor.add(started)
+        admin_ports = [int(each.environment["CLIPPER_ADMIN_PORT"]) for each in started]
+        wait_until(
+            lambda: next(
+                filter(None, (health.unready_reason("127.0.0.1", port) for port in admin_ports)), ""
+            ),
+            lambda: None,
+            _READY_TIMEOUT_S,
+        )
+        return renewed
+
+    def _end_orphans(self, record: ClusterRecord, orphans: Mapping[str, int]) -> None:
+        """End the orphans that are replaced by now, and replace Redis, without which frontends serve on."""
+        replicas = [pid for name, pid in orphans.items() if programs.is_replica(name)]
+        leftovers.end(replicas, patience_s=_DRAIN_PATIENCE_S)
+        if programs.REDIS in orphans:
+            leftovers.end([orphans[programs.REDIS]], patience_s=_DRAIN_PATIENCE_S)
+            redis = self._missing_redis(record, ())
+            self._supervisor.add(redis.values())
+            self._wait_ready(record, [programs.MANAGEMENT_FRONTEND])
 
     def _missing_redis(self, record: ClusterRecord, kept: Collection[str]) -> dict[str, Program]:
         """Return the program of the cluster's own Redis, which can read the state, unless that is kept."""
@@ -122,22 +173,29 @@ class Frontends:
         replicas = {program.name for program in replica_programs(self._state, record)}
         return {*programs.frontend_programs(self._state, record), programs.REDIS} | replicas
 
-    def _add_missing_replicas(self, record: ClusterRecord, kept: Collection[str]) -> None:
-        replicas = replica_programs(self._state, record)
+    def _add_missing_replicas(self, record: ClusterRecord) -> None:
+        replicas, kept = replica_programs(self._state, record), self._supervisor.processes()
         self._supervisor.add([program for program in replicas if program.name not in kept])
 
-    def _roll(self, before: ClusterRecord, after: ClusterRecord, outdated: Collection[str]) -> None:
+    def _roll(
+        self,
+        before: ClusterRecord,
+        after: ClusterRecord,
+        outdated: Collection[str],
+        orphans: Mapping[str, int],
+    ) -> None:
         """Replace frontends, one after another, by those of the record `after`, or put all back."""
         new = programs.frontend_programs(self._state, after)
         queries = [name for name in outdated if name != programs.MANAGEMENT_FRONTEND]
         with self._stand_in(after) if queries else contextlib.nullcontext():
             try:
                 for name in outdated:
+                    leftovers.end([orphans[name]] if name in orphans else [], patience_s=_DRAIN_PATIENCE_S)
                     self._replace([name], new)
                     self._wait_ready(after, [name])
             except BaseException:
                 # Before the stand-in leaves, so that it answers until the old ones do.
-                restored = self._restore(before, outdated)
+                restored = self._restore(before, _ended(outdated, orphans))
                 with contextlib.suppress(ContainerManagerError):
                     self._wait_ready(before, restored)
                 raise
@@ -173,7 +231,7 @@ class Frontends:
         self, record: ClusterRecord, names: Collection[str], more_ports: Mapping[str, int] | None = None
     ) -> None:
         """Wait for the frontends in `names`. Raises ContainerManagerError if one ends or is late."""
-        known_ports = _health_ports(record) | dict(more_ports or {})
+        known_ports = addresses.health_ports_of(record) | dict(more_ports or {})
         health_ports = {name: port for name, port in known_ports.items() if name in names}
         unready = {}
 
@@ -209,45 +267,6 @@ class Frontends:
         return messages.describe_log(logs.tail(self._state.logs_dir / f"{name}.log", _LOG_LINES))
 
 
-def _health_ports(record: ClusterRecord) -> dict[str, int]:
-    """Return the port of each frontend's own health check (several share the query port)."""
-    found = {programs.MANAGEMENT_FRONTEND: record.management_port}
-    return found | {programs.query_frontend_name(each.index): each.admin_port for each in record.frontends}
-
-
-def _with_frontends(record: ClusterRecord, existing: tuple[FrontendRecord, ...]) -> ClusterRecord:
-    """Return the record with as many frontends as its spec wants, the existing ones first."""
-    wanted = record.spec.num_query_frontends
-    kept = existing[:wanted]
-    new_indices = range(len(kept), wanted)
-    admin_ports = ports.choose_free(record.host, len(new_indices), _all_ports(record, wanted))
-    new = [
-        FrontendRecord(index, record.rpc_port + index, port)
-        for index, port in zip(new_indices, admin_ports, strict=True)
-    ]
-    return replace(record, frontends=(*kept, *new))
-
-
-def _all_ports(record: ClusterRecord, num_frontends: int) -> set[int]:
-    rpc_ports = range(record.rpc_port, record.rpc_port + num_frontends)
-    return {record.query_port, record.management_port, record.redis_port, *rpc_ports}
-
-
-def _ports_of_missing(record: ClusterRecord, kept: Collection[str]) -> list[tuple[str, int, str]]:
-    """Return the ports that the caller chose, with their settings, of the programs that are not kept."""
-    found = []
-    query_frontends = [
-        programs.query_frontend_name(index) for index in range(record.spec.num_query_frontends)
-    ]
-    for index, name in enumerate(query_frontends):
-        if name not in kept:
-            found.append(
-                (record.host, record.rpc_port + index, "rpc_port" + (f" + {index}" if index else ""))
-            )
-    if not set(query_frontends) & set(kept):
-        found.append((record.host, record.query_port, "query_port"))
-    if programs.MANAGEMENT_FRONTEND not in kept:
-        found.append((record.host, record.management_port, "management_port"))
-    if programs.REDIS not in kept and record.redis_ip is None:
-        found.append((programs.REDIS_HOST, record.redis_port, "redis_port"))
-    return found
+def _ended(names: Iterable[str], orphans: Mapping[str, int]) -> list[str]:
+    """Return the programs without those that still run as orphans."""
+    return [name for name in names if name not in orphans or not leftovers.is_alive(orphans[name])]

@@ -34,7 +34,7 @@ def find(cluster_path: Path) -> list[int]:
 
 def find_groups(cluster_path: Path, groups: Collection[int]) -> list[int]:
     """Return the cluster's processes that belong to one of the process groups."""
-    return [pid for pid in find(cluster_path) if _group(pid) in groups]
+    return [pid for pid in find(cluster_path) if group_of(pid) in groups]
 
 
 def end(pids: Collection[int], *, patience_s: float) -> None:
@@ -77,7 +77,8 @@ def _belongs(pid: int, cluster_path: Path) -> bool:
         return False
 
 
-def _group(pid: int) -> int | None:
+def group_of(pid: int) -> int | None:
+    """Return the process group of a process, None if it is gone."""
     try:
         return os.getpgid(pid)
     except ProcessLookupError:

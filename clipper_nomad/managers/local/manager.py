@@ -109,6 +109,8 @@ class LocalContainerManager(ContainerManager):
             wanted = _settle(self._wanted, spec, before)
             if before and self._supervisor.is_running():
                 self._frontends.update(wanted, before)
+            elif before and leftovers.find(self._state.path):
+                self._frontends.take_over(wanted, before)
             else:
                 self._frontends.start(wanted, before)
         self._connection.is_connected = True
@@ -120,6 +122,8 @@ class LocalContainerManager(ContainerManager):
                 self.cluster_name, f"in {self._state.path.parent}", "cluster_name and state_dir"
             )
         if not self._supervisor.is_running():
+            if leftovers.find(self._state.path):
+                raise _not_supervised(self.cluster_name)
             raise messages.not_running(self.cluster_name)
         self._connection.is_connected = True
 
@@ -277,6 +281,15 @@ class LocalContainerManager(ContainerManager):
         patience_s = _END_PATIENCE_S if graceful or keep_state else 0
         leftovers.end(leftovers.find(self._state.path), patience_s=patience_s)
         self._supervisor.remove_socket_directory()
+
+
+def _not_supervised(cluster_name: str) -> ContainerManagerError:
+    return ContainerManagerError(
+        f"Cannot connect to cluster {cluster_name!r}: its processes run and answer queries, but the "
+        "supervisord that kept them was killed, so nothing starts again what ends. start_clipper() or "
+        "`clipper-nomad start` replaces them one after another without losing a query; `clipper-nomad stop` "
+        "ends them."
+    )
 
 
 def _settle(wanted: ClusterRecord, spec: ClusterSpec, before: ClusterRecord | None) -> ClusterRecord:

@@ -91,7 +91,9 @@ class Supervisor:
 
         `settings` are the only CLIPPER_ variables in the environment of the processes.
         """
-        shutil.rmtree(self._directory, ignore_errors=True)
+        # Not the whole directory: processes that serve on without supervisord have sockets there.
+        shutil.rmtree(self._programs_dir, ignore_errors=True)
+        self._socket_path.unlink(missing_ok=True)
         private_files.make_directory(self._programs_dir)
         self._make_socket_directory()
         for program in programs:

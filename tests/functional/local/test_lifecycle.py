@@ -198,10 +198,11 @@ def test_a_cluster_whose_supervisor_was_killed_is_started_again(cluster: LocalCl
     (supervisord,) = set(cluster.live_processes()) - set(orphans)
     os.kill(supervisord, signal.SIGKILL)
     eventually(lambda: not is_alive(supervisord), "supervisord is gone")
-    with pytest.raises(ContainerManagerError, match=r"does not run.*start_clipper\(\) brings it back"):
+    with pytest.raises(ContainerManagerError, match=r"supervisord that kept them was killed.*start_clipper"):
         cluster.make_manager().connect()
     cluster.make_manager().start_clipper(ClusterSpec())
     assert cluster.is_ready("query-frontend-0")
+    assert cluster.processes().keys() == {"redis", "management-frontend", "query-frontend-0"}
     assert not [pid for pid in orphans if is_alive(pid)]
 
 

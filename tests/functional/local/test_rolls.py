@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from clipper_nomad.connection import ClipperConnection
 from clipper_nomad.errors import ContainerManagerError
 from clipper_nomad.managers.local.frontends import Frontends
+from clipper_nomad.managers.local.supervisor import Supervisor
 from tests.support.frontends.load import SteadyLoad
 from tests.support.local_clusters import LocalCluster
 from tests.support.rolls import require_lossless_rolls, serve
@@ -43,6 +47,26 @@ async def test_a_roll_that_fails_under_load_loses_nothing(
         assert load.lost == []
         assert load.defaults == []
         assert b"33554432" in read_command_line(cluster.pid("query-frontend-0"))
+
+
+async def test_a_start_after_supervisord_was_killed_under_load_loses_nothing(tmp_path: Path) -> None:
+    with LocalCluster(tmp_path / "state") as cluster:
+        connection = serve(cluster, tmp_path / "model")
+        before = {each.pid for each in cluster.processes().values()}
+        supervisord = Supervisor(cluster.state)._call("getPID")
+        async with SteadyLoad(connection.get_query_addr(), connections=8) as load:
+            await load.more(200)
+            os.kill(supervisord, signal.SIGKILL)
+            await load.more(200)
+            again = ClipperConnection(cluster.make_manager())
+            await asyncio.to_thread(again.start_clipper)
+            await load.more(200)
+        assert load.lost == []
+        assert load.defaults == []
+        names = {"redis", "management-frontend", "query-frontend-0", "model.sums.1.0"}
+        assert cluster.processes().keys() == names
+        assert not before & set(cluster.live_processes())
+        assert again.get_all_apps() == ["app"]
 
 
 def read_command_line(pid: int) -> bytes:
