@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gzip
 import json
 import re
 import time
+import zlib
 from collections.abc import Sequence
 
 from tests.support.hostile.counts import Counts
@@ -17,6 +19,7 @@ ANSWER_WITHIN_S = 20.0
 _STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-5][0-9][0-9]) [\x20-\x7e]*")
 _HEADER = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([\t\x20-\x7e\x80-\xff]*)")
 _UNAVAILABLE = 503
+_OTHER_VERSION = 505
 
 
 class MalformedError(Exception):
@@ -48,6 +51,11 @@ class Answers:
             body = await self._reader.readexactly(int(headers[b"content-length"]))
         except asyncio.IncompleteReadError as error:
             raise MalformedError(f"the body ended at {len(error.partial)} bytes") from None
+        if headers.get(b"content-encoding") == b"gzip":  # as some requests allow
+            try:
+                body = gzip.decompress(body)
+            except (OSError, EOFError, zlib.error):
+                raise MalformedError(f"{body[:100]!r} is no gzip") from None
         return status, headers, body
 
 
@@ -70,7 +78,7 @@ def _explain(request: Request, status: int, headers: dict[bytes, bytes], body: b
             return f"{status} has {body[:100]!r}, which is no JSON"
     if status >= 500 and not _is_documented(status, headers, body):
         return f"{status} {body[:200]!r}"
-    if request.owed is Owed.REFUSAL and not 400 <= status < 500:
+    if request.owed is Owed.REFUSAL and not (400 <= status < 500 or status == _OTHER_VERSION):
         return f"{status} instead of a refusal"
     if request.check is not None and not request.check(status, body):
         return f"{status} {body[:200]!r} is not the answer"
@@ -78,7 +86,9 @@ def _explain(request: Request, status: int, headers: dict[bytes, bytes], body: b
 
 
 def _is_documented(status: int, headers: dict[bytes, bytes], body: bytes) -> bool:
-    """Return whether a 503 says why, or when to come again."""
+    """Return whether a 503 says why, or when to come again; or a 505 which versions are spoken."""
+    if status == _OTHER_VERSION:
+        return b"HTTP/1.1 and HTTP/1.0" in body
     return status == _UNAVAILABLE and (b"retry-after" in headers or b'"default_reason"' in body)
 
 

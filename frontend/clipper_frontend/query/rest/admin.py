@@ -18,7 +18,7 @@ _LIVE_PATH: Final = health.LIVE_PATH.encode()
 _READY_PATH: Final = health.READY_PATH.encode()
 _RPC_PATH: Final = b"/health/rpc"
 _READ_PATHS: Final = frozenset({_METRICS_PATH, _LIVE_PATH, _READY_PATH, _RPC_PATH})
-_TEXT: Final = b"text/plain; charset=utf-8"
+TEXT: Final = b"text/plain; charset=utf-8"
 METRICS_CONTENT_TYPE: Final = b"text/plain; version=0.0.4; charset=utf-8"
 _AS_IT_IS: Final = b"Vary: Accept-Encoding\r\n"
 _GZIP: Final = b"Content-Encoding: gzip\r\n" + _AS_IT_IS
@@ -50,7 +50,7 @@ class AdminHandler:
             cause = "here are /health/live, /health/ready, /health/rpc and /metrics"
             exchange.respond(404, error_body("Unknown path", cause))
         elif exchange.method == b"OPTIONS":
-            exchange.respond(200, b"", _TEXT, _READS)
+            exchange.respond(200, b"", TEXT, _READS)
         elif exchange.method not in (b"GET", b"HEAD"):
             cause = f"{path.decode()} is read with GET"
             exchange.respond(405, error_body("Method not allowed", cause), JSON, _READS)
@@ -77,7 +77,7 @@ class AdminHandler:
         if exchange.method == b"POST":
             self._updates.handed_over(exchange)
         elif exchange.method == b"OPTIONS":
-            exchange.respond(200, b"", _TEXT, _WRITES)
+            exchange.respond(200, b"", TEXT, _WRITES)
         else:
             cause = f"{FEEDBACK_PATH.decode()} takes POST"
             exchange.respond(405, error_body("Method not allowed", cause), JSON, _WRITES)
@@ -89,4 +89,4 @@ def _plain(path: bytes) -> bytes:
 
 
 def _respond_health(exchange: Exchange, problem: str | None) -> None:
-    exchange.respond(200 if problem is None else 503, (problem or health.OK).encode(), _TEXT)
+    exchange.respond(200 if problem is None else 503, (problem or health.OK).encode(), TEXT)

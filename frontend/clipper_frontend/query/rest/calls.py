@@ -20,7 +20,7 @@ from clipper_frontend.query.http import cors
 from clipper_frontend.query.http.cors import allow
 from clipper_frontend.query.http.exchange import JSON, RETRY_AFTER, Exchange
 from clipper_frontend.query.readiness import Readiness
-from clipper_frontend.query.rest.admin import AdminHandler
+from clipper_frontend.query.rest.admin import TEXT, AdminHandler
 from clipper_frontend.query.rest.starting import StartingQueries
 from clipper_frontend.query.serving.application import Application
 from clipper_frontend.query.serving.query import Work
@@ -126,7 +126,7 @@ class RestHandler:
         if self._admin.offers(exchange.path):
             self._admin.handle(exchange)
         elif exchange.path == b"*" and exchange.method == b"OPTIONS":
-            exchange.respond(200, _NO_BODY, JSON, _EVERYTHING)
+            exchange.respond(200, _NO_BODY, TEXT, _EVERYTHING)
         elif not self._readiness.followed:
             cause = "this query frontend has not read the registry yet: try again in a moment"
             exchange.respond(503, error_body("Not ready", cause), JSON, RETRY_AFTER)
@@ -148,7 +148,7 @@ class RestHandler:
             _let_page_read(application, exchange)
         if exchange.method == b"OPTIONS":
             allowed = cors.preflight(application.cors_origins, exchange.head.origin)
-            exchange.respond(200, _NO_BODY, JSON, _QUERIES + allowed)
+            exchange.respond(200, _NO_BODY, TEXT, _QUERIES + allowed)
         elif exchange.method != b"POST":
             cause = f"/{quote(name)}/{verb} takes POST, not {exchange.method.decode(errors='replace')}"
             exchange.respond(405, error_body("Method not allowed", cause), JSON, _QUERIES)
