@@ -65,5 +65,14 @@ def test_what_comes_while_the_loop_is_busy_has_arrived_before() -> None:
     assert max(_lateness(0.1, 0.3, two_clients=False)) > 0.08
 
 
+async def test_what_is_read_late_in_a_turn_has_arrived_at_its_beginning() -> None:
+    clock, began_s = ArrivalClock(), time.monotonic() - 0.1
+    turns_s = iter([began_s - 0.001, began_s, began_s])
+    clock._loop_time = turns_s.__next__
+    transport = asyncio.Transport()
+    clock.arrival(transport)
+    assert [clock.arrival(transport) for _ in range(2)] == [began_s, began_s]
+
+
 def test_what_is_read_at_once_has_arrived_now() -> None:
     assert max(_lateness(0.0, 0.05, two_clients=False)) < 0.05
