@@ -5,6 +5,7 @@ A manager adds what only it knows: the place of its clusters, the log's lines.
 
 from __future__ import annotations
 
+import re
 import signal
 from collections.abc import Mapping
 
@@ -14,6 +15,10 @@ from clipper_nomad.types import ModelVersion
 
 #: A process that signal n killed has the exit status 128 + n.
 _SIGNALS_FROM = 128
+#: What the model runtime logs when a replica has ended without being asked to.
+_ENDS = re.compile(
+    r"ERROR clipper\.container (the replica's process .*|the model has been running one batch .*)"
+)
 
 
 def describe_log(lines: str) -> str:
@@ -49,6 +54,12 @@ def describe_exit(status: int) -> str:
         return f"{text} ({signal.Signals(status - _SIGNALS_FROM).name})" if status > _SIGNALS_FROM else text
     except ValueError:
         return text
+
+
+def find_end(log: str) -> str:
+    """Return how a replica ended last, which its runtime reports in its log; empty if it did not."""
+    found = _ENDS.findall(log)
+    return str(found[-1]) if found else ""
 
 
 def replica_of(model: ModelVersion, index: int | str) -> str:

@@ -62,6 +62,19 @@ def loading_for_ever() -> Model:
     return Endless()
 
 
+def crashing_at_load() -> Model:
+    """Return a model whose process dies of a fault in compiled code when the function is loaded."""
+
+    class Crashing:
+        def __reduce__(self) -> Any:
+            return exec, ("import ctypes; ctypes.string_at(0)",)
+
+        def __call__(self, _inputs: Any) -> list[str]:
+            return []
+
+    return Crashing()
+
+
 def failing_at_load() -> Model:
     """Return a model whose function cannot be loaded: "weights are missing"."""
 

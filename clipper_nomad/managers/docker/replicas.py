@@ -24,6 +24,7 @@ from clipper_nomad.managers.undo import Undo
 from clipper_nomad.types import DeploySpec, ModelVersion
 
 _LOG_LINES = 20
+_SEARCHED_LINES = 1000
 
 
 class Replicas:
@@ -109,9 +110,14 @@ class Replicas:
                 )
 
     def last_ends(self) -> dict[ModelVersion, str]:
-        """Return how a replica of each version ended last; once it runs again, only its log has the cause."""
+        """Return how a replica of each version ended last without being asked to."""
         ended = [each for each in self._find() if _is_replica(each) and each.has_ended()]
-        return {_model_of(each): each.describe_end() for each in ended}
+        return {_model_of(each): self._describe_end(each) for each in ended}
+
+    def _describe_end(self, container: Container) -> str:
+        # The engine forgets how a container ended when it starts it again; the container's log does not.
+        log = self._engine.logs(container, _SEARCHED_LINES) if container.is_running else ""
+        return messages.find_end(log) or container.describe_end()
 
     def tail_logs(self, model: ModelVersion, lines: int) -> str:
         """Return the last lines of each replica's log, with a heading for each if there are several."""

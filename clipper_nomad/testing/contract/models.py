@@ -13,7 +13,7 @@ from clipper_nomad.connection import ClipperConnection
 from clipper_nomad.errors import BuildError, ClipperException, ContainerManagerError, DeploymentError
 from clipper_nomad.managers.base import ContainerManager
 from clipper_nomad.testing.harness import Build, Harness
-from clipper_nomad.testing.models import constant, failing_at_load, row_sums
+from clipper_nomad.testing.models import constant, crashing_at_load, failing_at_load, row_sums
 from clipper_nomad.testing.waiting import eventually
 from clipper_nomad.types import DeploySpec, Device, ModelVersion
 
@@ -156,6 +156,23 @@ def test_a_replica_that_keeps_failing_is_reported_with_its_log_and_can_be_deploy
     eventually(lambda: connection.get_all_model_replicas() == ["sums:1:0"], "the mended version is ready")
     manager.check_replicas(SUMS)
     assert "weights are missing" not in manager.tail_logs(SUMS)
+
+
+def test_how_a_replica_was_killed_is_reported(manager: ContainerManager, build: Build) -> None:
+    manager.deploy(DeploySpec(SUMS, "doubles", build(manager, crashing_at_load())))
+    killed = "killed by signal 11 (SIGSEGV)"
+
+    def is_reported() -> bool:
+        try:
+            manager.check_replicas(SUMS)
+        except DeploymentError as error:
+            return killed in error.msg
+        return False
+
+    eventually(is_reported, "the end is reported")
+    assert killed in manager.tail_logs(SUMS, 1000)
+    # A manager that cannot know has none.
+    assert "SIGSEGV" in manager.get_last_ends().get(SUMS, "SIGSEGV")
 
 
 def test_a_replica_that_ended_once_is_not_failing(

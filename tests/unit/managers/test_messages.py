@@ -32,3 +32,12 @@ def test_the_log_in_an_error_steers_no_terminal() -> None:
 )
 def test_an_exit_status_names_the_signal_that_it_stands_for(status: int, words: str) -> None:
     assert messages.describe_exit(status) == words
+
+
+def test_the_last_end_is_found_in_a_replicas_log() -> None:
+    first = "2026-01-01T00:00:00.000Z ERROR clipper.container the replica's process was killed by signal 6"
+    last = "2026-01-01T00:00:01.000Z ERROR clipper.container the model has been running one batch for 60.1 s"
+    other = "2026-01-01T00:00:02.000Z ERROR clipper.container the model failed: ValueError"
+    assert messages.find_end(f"{first}\n{last}\n{other}\n").startswith("the model has been running one batch")
+    assert messages.find_end(first).endswith("killed by signal 6")
+    assert messages.find_end(other) == ""
