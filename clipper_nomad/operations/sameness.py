@@ -6,7 +6,7 @@ What was not asked for is not compared: the weights that links have set, a polic
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from clipper_nomad.errors import ManagementError
@@ -25,12 +25,20 @@ def require_same_application(wanted: Application, registered: Record) -> None:
         "slo_micros": (registered.get("latency_slo_micros"), wanted.slo_micros),
         "on_default": (registered.get("on_default"), wanted.on_default),
         **_policies(wanted.policy, registered.get("policy_config")),
+        **_origins(wanted.cors_origins, registered.get("cors_origins", ())),
     }
     if found := _describe(differences):
         raise ManagementError(
             f"Application {wanted.name} is registered already, and {found}. Unregister it first with "
             "unregister_application(), change its policy with set_policy(), or use another name."
         )
+
+
+def _origins(wanted: Sequence[str], registered: Sequence[str]) -> dict[str, tuple[Any, Any]]:
+    """Return the origins of web pages, if any were asked for; the registry has them in lower case."""
+    if not wanted:
+        return {}
+    return {"cors_origins": (sorted(registered), sorted({origin.lower() for origin in wanted}))}
 
 
 def require_same_model(wanted: ModelRegistration, registered: Record, *, with_image: bool = True) -> None:
