@@ -117,6 +117,14 @@ class ClipperConnection:
         kept = "its state is kept" if keep_state else "what its own Redis held is gone"
         logger.info("Stopped cluster %s: %s", self.cm.cluster_name, kept)
 
+    def restore_registry(self) -> str:
+        """Put back what the query frontends know of a registry that Redis has lost; return who did it.
+
+        Applications, links, models and their versions come back; what the new registry has under these names
+        stays. What policies have learnt is lost. Raises ManagementError if no query frontend knows one.
+        """
+        return self._cluster.management.restore_registry()
+
     def get_query_addr(self) -> str:
         """Return the address of queries: `host:port`, followed by a path if the cluster has one."""
         return self._cluster.manager.get_query_address()

@@ -161,6 +161,14 @@ class ManagementClient:
         """Return the live query frontends."""
         return [_read_frontend(record) for record in self._ask_list("get_all_query_frontends", verbose=True)]
 
+    def get_registry(self) -> Record:
+        """Return whether Redis has lost the registry, and which query frontends follow a lost one."""
+        return self._ask_record("get_registry")
+
+    def restore_registry(self) -> str:
+        """Have a query frontend put back the registry that Redis lost, and return which one did."""
+        return self._post("restore_registry").text
+
     def _ask_list(self, call: str, **body: object) -> list[Any]:
         answer = self._ask(call, body)
         if not isinstance(answer, list):

@@ -9,10 +9,11 @@ import typer
 
 from clipper_nomad import names
 from clipper_nomad.cli.listings import list_apps, list_frontends, list_models
-from clipper_nomad.cli.output import AsJson, console, print_json, print_table, progress, say
+from clipper_nomad.cli.output import AsJson, console, print_json, print_table, progress, say, say_warning
 from clipper_nomad.cli.session import management_of, session_of
 from clipper_nomad.connection import ClipperConnection
 from clipper_nomad.errors import ContainerManagerError
+from clipper_nomad.management import ManagementClient
 
 
 def add_to(app: typer.Typer) -> None:
@@ -72,6 +73,7 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
         "management_address": connection.cm.get_management_address(),
         "metric_address": connection.get_metric_addr(),
     }
+    _warn_of_lost_registry(management)
     frontends = list_frontends(management)
     models = list_models(connection, management)
     apps = list_apps(connection)
@@ -104,6 +106,15 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
 
 def _columns(records: list[dict[str, Any]], *fields: str) -> tuple[list[str], list[list[object]]]:
     return [name.replace("_", " ") for name in fields], [[each[name] for name in fields] for each in records]
+
+
+def _warn_of_lost_registry(management: ManagementClient) -> None:
+    followers = management.get_registry().get("followers_of_lost")
+    if followers:
+        say_warning(
+            f"Redis has lost the registry that these query frontends follow: {', '.join(followers)}. "
+            "`clipper-nomad registry restore` puts it back."
+        )
 
 
 def logs(

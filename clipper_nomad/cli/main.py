@@ -12,7 +12,17 @@ from typing import Annotated
 
 import typer
 
-from clipper_nomad.cli import apps, cluster, demonstration, environment, images, jobspecs, models, query
+from clipper_nomad.cli import (
+    apps,
+    cluster,
+    demonstration,
+    environment,
+    images,
+    jobspecs,
+    models,
+    query,
+    registry,
+)
 from clipper_nomad.cli.output import say_error, say_warning
 from clipper_nomad.cli.session import Session
 from clipper_nomad.errors import ClipperException
@@ -31,6 +41,7 @@ app = typer.Typer(
 app.add_typer(apps.app, name="apps")
 app.add_typer(models.app, name="models")
 app.add_typer(images.app, name="images")
+app.add_typer(registry.app, name="registry")
 cluster.add_to(app)
 query.add_to(app)
 demonstration.add_to(app)

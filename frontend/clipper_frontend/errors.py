@@ -3,6 +3,7 @@
 FrontendError
 ├── RegistryRefusal        the registry cannot carry out a call; the text is for the user
 ├── RegistryUnavailable    Redis gave no answer; a write may or may not have been made
+│   └── RegistryReplaced   Redis holds another registry than the one that was joined
 ├── ClusterMismatch        the Redis belongs to another cluster
 ├── UnreadableRecord       a value in Redis is not one that this project writes
 ├── PolicyRefusal          a selection policy cannot have its configuration; the text is for the user
@@ -22,6 +23,10 @@ class RegistryRefusal(FrontendError):  # noqa: N818 - named for what happened
 
 class RegistryUnavailable(FrontendError):  # noqa: N818 - named for what happened
     """Redis cannot be reached, or did not answer in time."""
+
+
+class RegistryReplaced(RegistryUnavailable):
+    """Redis holds another registry than the one that this process joined: the old one was lost."""
 
 
 class ClusterMismatch(FrontendError):  # noqa: N818 - named for what happened

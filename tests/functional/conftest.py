@@ -14,6 +14,7 @@ from tests.support.frontends.redis_server import Certificate, RedisServer
 from tests.support.processes import ManagementFrontend
 
 CLUSTER_NAME = "tests"
+_METADATA_DB = 6
 
 RedisFactory = Callable[..., RedisServer]
 
@@ -27,9 +28,14 @@ def shared_redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Re
 
 @pytest.fixture
 def redis_server(shared_redis_server: RedisServer) -> RedisServer:
-    """The shared Redis, empty."""
-    with shared_redis_server.client() as client:
-        client.flushall()
+    """The shared Redis, empty; to the frontends on it, it is the same registry still."""
+    with shared_redis_server.client(_METADATA_DB) as client:
+        epochs = client.smembers("REGISTRY_EPOCHS")
+        with client.pipeline() as together:
+            together.flushall()
+            if epochs:
+                together.sadd("REGISTRY_EPOCHS", *epochs)
+            together.execute()
     return shared_redis_server
 
 

@@ -22,6 +22,7 @@ from clipper_frontend.management.metrics import ManagementMetrics
 from clipper_frontend.query.feedback.guesses import Guesses
 from clipper_frontend.query.http.connections import Connections
 from clipper_frontend.query.metrics import metrics_source
+from clipper_frontend.query.readiness import Readiness
 from tests.support.paths import REPOSITORY
 from tests.unit.query.simulation import Simulation
 
@@ -56,7 +57,12 @@ def query_frontend_metrics() -> list[Described]:
     connections = Connections()
     connections.refused_total[413] += 1
     source = metrics_source(
-        simulation.routes, simulation.serving, simulation.sessions, connections, Guesses(lambda: 0.0)
+        simulation.routes,
+        simulation.serving,
+        simulation.sessions,
+        connections,
+        Guesses(lambda: 0.0),
+        Readiness(simulation.mirror, simulation.routes.versions),
     )
     return _describe(source())
 

@@ -159,6 +159,13 @@ class QueryFrontend(msgspec.Struct):
         )
 
 
+class Registry(msgspec.Struct):
+    """Whether Redis holds the registry that is followed, and which query frontends follow a lost one."""
+
+    is_followed: bool
+    followers_of_lost: list[str]
+
+
 class ArmState(msgspec.Struct):
     """An arm's share of the queries, how often it was measured, and its mean loss from 0 to 1."""
 

@@ -130,6 +130,10 @@ class GetState(msgspec.Struct):
     uid: int
 
 
+class Nothing(msgspec.Struct):
+    """Body of get_registry and restore_registry."""
+
+
 def decode(body: bytes, body_type: type[_T]) -> _T:
     """Read a body, or raise BadBodyError."""
     try:

@@ -14,7 +14,7 @@ import msgspec
 
 from clipper_container.input_types import InputType
 from clipper_frontend.errors import RegistryRefusal
-from clipper_frontend.management import answers, bodies, policies
+from clipper_frontend.management import answers, bodies, policies, registries
 from clipper_frontend.management.answers import Reply
 from clipper_frontend.registry.keys import ReplicaKey
 from clipper_frontend.registry.names import shown_versions
@@ -211,6 +211,8 @@ CALLS: Mapping[str, Call] = {
     "get_container": Call(bodies.NamedReplica, get_container),
     "get_all_containers": Call(bodies.Listing, get_all_containers),
     "get_all_query_frontends": Call(bodies.Listing, get_all_query_frontends),
+    "get_registry": Call(bodies.Nothing, registries.get_registry),
+    "restore_registry": Call(bodies.Nothing, registries.restore_registry, writes=True),
 }
 
 

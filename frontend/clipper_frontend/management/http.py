@@ -50,7 +50,8 @@ def make_admin_app(state: ServingState, metrics: ManagementMetrics) -> web.Appli
 
     async def ready(_request: web.Request) -> web.Response:
         reason = await state.why_not_ready()
-        return web.Response(text=reason or health.OK, status=503 if reason else 200)
+        ok = f"{health.OK}: {health.REPLACED}" if not reason and await state.is_replaced() else health.OK
+        return web.Response(text=reason or ok, status=503 if reason else 200)
 
     # Some health checks add a slash.
     for end in ("", "/"):

@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import Iterator
 
 from clipper_frontend import health
-from clipper_frontend.errors import RegistryUnavailable
+from clipper_frontend.errors import RegistryReplaced, RegistryUnavailable
 from clipper_frontend.registry.following.barrier import Barrier
 from clipper_frontend.registry.store import Store
 
@@ -61,6 +61,16 @@ class ServingState:
                 await self.joined.wait()
         except TimeoutError:
             raise RegistryUnavailable(self.waiting_for) from None
+
+    async def is_replaced(self) -> bool:
+        """Return whether Redis holds another registry than the one that was joined."""
+        try:
+            await self.store.check_epoch()
+        except RegistryReplaced:
+            return True
+        except RegistryUnavailable:
+            pass
+        return False
 
     async def why_not_ready(self) -> str | None:
         """Return why no traffic should be sent here, or None if it should."""

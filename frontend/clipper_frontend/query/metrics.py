@@ -18,6 +18,7 @@ from clipper_frontend import codings
 from clipper_frontend.query.feedback.guesses import Guesses
 from clipper_frontend.query.http.connections import Connections
 from clipper_frontend.query.prediction.statistics import Histogram
+from clipper_frontend.query.readiness import Readiness
 from clipper_frontend.query.rpc.sessions import Sessions
 from clipper_frontend.query.serving.routes import Routes
 from clipper_frontend.query.serving.serving import Serving
@@ -33,11 +34,16 @@ _MAX_CREDIT_S = 0.05
 
 
 def metrics_source(
-    routes: Routes, serving: Serving, sessions: Sessions, connections: Connections, guesses: Guesses
+    routes: Routes,
+    serving: Serving,
+    sessions: Sessions,
+    connections: Connections,
+    guesses: Guesses,
+    readiness: Readiness,
 ) -> MetricsText:
     """Return the text of all metrics, in Prometheus's format."""
     registry = CollectorRegistry()
-    registry.register(_QueryCollector(routes, serving, sessions, connections, guesses))
+    registry.register(_QueryCollector(routes, serving, sessions, connections, guesses, readiness))
     return MetricsText(lambda: generate_latest(registry))
 
 
@@ -78,7 +84,9 @@ class _QueryCollector(Collector):
         sessions: Sessions,
         connections: Connections,
         guesses: Guesses,
+        readiness: Readiness,
     ) -> None:
+        self._readiness = readiness
         self._guesses = guesses
         self._connections = connections
         self._routes = routes
@@ -118,6 +126,11 @@ class _QueryCollector(Collector):
             self._sessions.strangers.dropped_messages,
         )
 
+        yield GaugeMetricFamily(
+            "clipper_registry_replaced",
+            "1 while Redis holds another registry than the one that is followed",
+            float(self._readiness.replaced),
+        )
         yield CounterMetricFamily(
             "clipper_wrong_query_ids", "Feedback with a query id that was never given", self._guesses.total
         )

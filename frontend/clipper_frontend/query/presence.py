@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from clipper_container.wire import V3, V4
-from clipper_frontend.errors import RegistryUnavailable
+from clipper_frontend.errors import RegistryReplaced, RegistryUnavailable
 from clipper_frontend.query.prediction.replica import Replica
 from clipper_frontend.query.prediction.version import ServedVersion
 from clipper_frontend.query.serving.query_ids import QueryIds
@@ -103,12 +103,22 @@ class Presence:
                 self._away = True
                 self._announced = False
                 self._registered.clear()
+                if isinstance(exc, RegistryReplaced):
+                    await self._claim_numbers()
             except Exception:
                 logger.exception("could not update the registry")
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(FRONTEND_RENEWAL_INTERVAL_S):
                     await self._changed.wait()
             self._changed.clear()
+
+    async def _claim_numbers(self) -> None:
+        """Keep this frontend's numbers in a registry that it does not follow; put its own back if asked."""
+        store, frontend_id = self._store, self._record.id
+        with contextlib.suppress(RegistryUnavailable):
+            wanted = await store.claim_numbers(store.cluster_name, frontend_id, self._query_ids.numbers)
+            if wanted and await store.restore(store.cluster_name, frontend_id, self._mirror):
+                logger.warning("put the registry back that Redis had lost")
 
     async def _publish(self) -> None:
         if self._query_ids.wants_number():

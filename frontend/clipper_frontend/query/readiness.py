@@ -27,9 +27,12 @@ class Readiness:
         self._wait_until = 0.0
         self.followed = False
         self.draining = False
+        #: Whether Redis holds another registry than the one that is followed.
+        self.replaced = False
 
     def registry_followed(self, now: float) -> None:
         """Note that the registry was read in full; the first time decides which replicas to wait for."""
+        self.replaced = False
         if not self.followed:
             self.followed = True
             self._wait_until = now + _REPLICA_WAIT_S
@@ -39,6 +42,11 @@ class Readiness:
                 for key in live
                 if self._mirror.current_version(key.model_name) == key.model_version
             }
+
+    @property
+    def notice(self) -> str:
+        """Return what an operator should know though queries are served; empty if there is nothing."""
+        return health.REPLACED if self.replaced else ""
 
     def not_ready_for_containers(self) -> str | None:
         """Return the reason why containers should not be sent here, or None."""

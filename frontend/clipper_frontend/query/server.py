@@ -114,7 +114,7 @@ class QueryFrontend:
                     self._store, self._record(admin), self._query_ids, self._mirror, self._sessions.replicas
                 )
                 self._feedback.start()
-                self._follower.start()
+                self._follower.start(self._store.epoch)
                 self._presence.start()
                 self._accepting = asyncio.create_task(self._accept_taken(), name="accepting")
                 await stop.wait()
@@ -126,7 +126,12 @@ class QueryFrontend:
         common = self._settings.common
         updates = self._feedback.handler(self._selecting, self._mirror, self._query_ids)
         metrics = metrics_source(
-            self._routes, self._serving, self._sessions, self._connections, self._feedback.guesses
+            self._routes,
+            self._serving,
+            self._sessions,
+            self._connections,
+            self._feedback.guesses,
+            self._readiness,
         )
         admin = AdminHandler(self._readiness, metrics, updates)
         rest = RestHandler(self._routes, self._serving, self._selecting, self._readiness, admin, updates)
@@ -280,6 +285,12 @@ class QueryFrontend:
         self._publish_peers()
         if self._presence is not None:
             self._presence.forget()
+
+    def registry_replaced(self) -> None:
+        """Serve on from what is known, and claim this frontend's numbers."""
+        self._readiness.replaced = True
+        if self._presence is not None:
+            self._presence.wake()
 
     def _publish_peers(self) -> None:
         peers = {frontend.id: frontend.rpc_address for frontend in self._mirror.frontends.values()}

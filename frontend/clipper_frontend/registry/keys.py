@@ -7,6 +7,8 @@ first are this project's additions.
     db 3  <model>,<version>,<replica>              SERVING_MODEL_VERSION:<model>
     db 4  QUERY_FRONTEND:<frontend id>             FIRST_READY:<model>:<version>
           QUERY_FRONTEND_NUMBER                    CLUSTER_NAME
+          QUERY_FRONTEND_CLAIM:<frontend id>       REGISTRY_EPOCHS
+                                                   RESTORE_REGISTRY
     db 5  <application>
     db 7  <application>                      db 1  see selection
 
@@ -36,6 +38,7 @@ class Database(enum.IntEnum):
 FOLLOWED = tuple(database for database in Database if database is not Database.SELECTION_STATE)
 
 CLUSTER_NAME = "CLUSTER_NAME"
+EPOCHS = "REGISTRY_EPOCHS"
 CURRENT_PREFIX = "CURRENT_MODEL_VERSION:"
 SERVING_PREFIX = "SERVING_MODEL_VERSION:"
 FIRST_READY_PREFIX = "FIRST_READY:"

@@ -57,6 +57,8 @@ class Mirror:
         #: The same records by each number that query ids of that frontend begin with.
         self.frontends_by_number: dict[int, FrontendRecord] = {}
         self.replicas: dict[ReplicaKey, bool] = {}
+        #: The epochs of this registry, and of those that were put back into it.
+        self.epochs: frozenset[str] = frozenset()
 
     def is_registered(self, model_name: str, model_version: str) -> bool:
         """Return whether this version is registered."""
@@ -146,6 +148,9 @@ class Mirror:
         changes.model(version_key.model_name, _put(self.models, version_key, model))
 
     def _apply_metadata(self, key: str, value: Value, changes: _Collector) -> None:
+        if key == keys.EPOCHS:
+            self.epochs = value if isinstance(value, frozenset) else frozenset()
+            return
         version = value if isinstance(value, str) else None
         for prefix, versions in (
             (keys.CURRENT_PREFIX, self.current_versions),

@@ -1,7 +1,7 @@
 """The registry's Lua scripts, each of which makes one change or one reading atomically, and their running.
 
-A script is the files of scripts/lib, in order, followed by its own file. Its refusals and values are
-translated, and its time is limited.
+A script is the files of scripts/lib, in order, followed by its own file; those about a registry that Redis
+lost are in scripts/lost. Its refusals and values are translated, and its time is limited.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError, ResponseError
 
-from clipper_frontend.errors import RegistryRefusal
+from clipper_frontend.errors import RegistryRefusal, RegistryReplaced
 from clipper_frontend.registry.connection import translated
 from clipper_frontend.registry.keys import Database
 from clipper_frontend.registry.mirror import Entry, Value
@@ -26,8 +26,15 @@ CALL_TIMEOUT_S = 2.5
 
 #: The files of scripts/lib. A Lua function must stand before its callers: all the others call `registry`, and
 #: none of them calls another.
-_LIBRARY = ("registry", "frontends", "promotion", "replicas", "states", "values")
+_LIBRARY = ("registry", "epochs", "frontends", "promotion", "replicas", "states", "values")
 _REFUSED = "REFUSED "
+_REPLACED = "REPLACED"
+
+
+REPLACED_TEXT = (
+    "Redis holds another registry than the one that was followed, which was lost: `clipper-nomad registry "
+    "restore` puts back what the query frontends know of it; frontends that are restarted follow the new one"
+)
 
 
 def flattened(values: Mapping[str, str]) -> list[str]:
@@ -36,22 +43,38 @@ def flattened(values: Mapping[str, str]) -> list[str]:
 
 
 class Scripts:
-    """Runs scripts by name over one client."""
+    """Runs scripts by name over one client.
+
+    With the `epoch` of the registry that was joined, they raise RegistryReplaced if Redis holds another one.
+    """
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
+        self.epoch: str | None = None
         #: redis-py leaves this method untyped.
         self._command: Callable[..., Awaitable[Any]] = redis.execute_command
 
     async def run(self, name: str, *arguments: str | int) -> Any:
         """Run a script and return its reply.
 
-        Raises RegistryRefusal with the script's text, and RegistryUnavailable if Redis gives no answer.
+        Raises RegistryRefusal with the script's text, RegistryReplaced, and RegistryUnavailable if Redis
+        gives no answer.
         """
+        return await self._run(name, arguments, self.epoch)
+
+    async def run_on_any(self, name: str, *arguments: str | int) -> Any:
+        """Run a script on whichever registry Redis holds."""
+        return await self._run(name, arguments, None)
+
+    async def check_epoch(self) -> None:
+        """Raise RegistryReplaced if Redis holds another registry than the one that was joined."""
+        await self.run("lost/check_epoch")
+
+    async def _run(self, name: str, arguments: Sequence[str | int], epoch: str | None) -> Any:
         try:
-            with translated(name.replace("_", " ")):
+            with translated(name.rpartition("/")[2].replace("_", " ")):
                 async with asyncio.timeout(CALL_TIMEOUT_S):
-                    return await self._evaluate(name, arguments)
+                    return await self._evaluate(name, arguments, () if epoch is None else (epoch,))
         except _RefusedError as exc:
             raise RegistryRefusal(str(exc)) from None
 
@@ -80,14 +103,16 @@ class Scripts:
             async with asyncio.timeout(CALL_TIMEOUT_S):
                 await self._command("PING")
 
-    async def _evaluate(self, name: str, arguments: Sequence[str | int]) -> Any:
+    async def _evaluate(self, name: str, arguments: Sequence[str | int], keys: Sequence[str]) -> Any:
         text, digest = _load(name)
         try:
             try:
-                return await self._command("EVALSHA", digest, 0, *arguments)
+                return await self._command("EVALSHA", digest, len(keys), *keys, *arguments)
             except NoScriptError:
-                return await self._command("EVAL", text, 0, *arguments)
+                return await self._command("EVAL", text, len(keys), *keys, *arguments)
         except ResponseError as exc:
+            if str(exc) == _REPLACED:
+                raise RegistryReplaced(REPLACED_TEXT) from None
             if str(exc).startswith(_REFUSED):
                 raise _RefusedError(str(exc).removeprefix(_REFUSED)) from exc
             raise

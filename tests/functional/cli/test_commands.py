@@ -162,6 +162,11 @@ def test_policies_are_set_and_shown(cli: CommandLine) -> None:
     cli.run("apps", "delete", "choosing")
 
 
+def test_a_registry_that_was_not_lost_is_not_put_back(cli: CommandLine) -> None:
+    refused = cli.run("registry", "restore", code=1)
+    assert "there is nothing to put back" in refused.stderr
+
+
 def test_logs_are_shown_or_saved(cli: CommandLine, tmp_path: Path) -> None:
     assert "sums:1" in cli.run("logs", "sums:1").stdout
     paths = cli.json("logs", "--to", str(tmp_path))

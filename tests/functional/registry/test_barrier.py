@@ -33,6 +33,9 @@ class Deaf:
     def registry_changed(self, changes: Changes) -> None:
         """Ignore this: tests look at the mirror only."""
 
+    def registry_replaced(self) -> None:
+        """Ignore this: tests look at the mirror only."""
+
     def registry_followed(self) -> None:
         """Ignore this: tests look at the mirror only."""
 

@@ -41,6 +41,10 @@ class Listener:
         self.notices.append("followed")
         self._told.set()
 
+    def registry_replaced(self) -> None:
+        self.notices.append("replaced")
+        self._told.set()
+
     async def until(self, condition: Callable[[], bool]) -> None:
         """Return when `condition` holds; it is checked at each change, and periodically for a lost link."""
         async with asyncio.timeout(WAIT_S):

@@ -63,6 +63,7 @@ ADDED = {
     "set_policy": "app_name, policy",
     "get_policy_state": "app_name, user_id=None",
     "purge_cache": "name, version=None",
+    "restore_registry": "",
     "prune_models": "",
 }
 

@@ -8,6 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from clipper_frontend.query.feedback.guesses import Guesses
 from clipper_frontend.query.metrics import metrics_source
+from clipper_frontend.query.readiness import Readiness
 from tests.unit.query.simulation import Simulation
 
 
@@ -19,7 +20,10 @@ def test_a_label_shows_no_control_character_and_no_mark_of_direction() -> None:
         simulation.routes.applications[name].statistics.queries = 1
     connections: Any = _NoConnections()
     guesses = Guesses(lambda: 0.0)
-    source = metrics_source(simulation.routes, simulation.serving, simulation.sessions, connections, guesses)
+    readiness = Readiness(simulation.mirror, simulation.routes.versions)
+    source = metrics_source(
+        simulation.routes, simulation.serving, simulation.sessions, connections, guesses, readiness
+    )
     text = source().decode()
     assert all(line.isprintable() for line in text.splitlines())
     families = {family.name: family for family in text_string_to_metric_families(text)}

@@ -69,7 +69,8 @@ class AdminHandler:
         elif path == _LIVE_PATH:
             _respond_health(exchange, None)
         elif path == _READY_PATH:
-            _respond_health(exchange, self._readiness.not_ready(time.monotonic()))
+            problem = self._readiness.not_ready(time.monotonic())
+            _respond_health(exchange, problem, self._readiness.notice)
         else:
             _respond_health(exchange, self._readiness.not_ready_for_containers())
 
@@ -88,5 +89,6 @@ def _plain(path: bytes) -> bytes:
     return path[:-1] if len(path) > 1 and path.endswith(b"/") else path
 
 
-def _respond_health(exchange: Exchange, problem: str | None) -> None:
-    exchange.respond(200 if problem is None else 503, (problem or health.OK).encode(), TEXT)
+def _respond_health(exchange: Exchange, problem: str | None, notice: str = "") -> None:
+    ok = f"{health.OK}: {notice}" if notice else health.OK
+    exchange.respond(200 if problem is None else 503, (problem or ok).encode(), TEXT)

@@ -9,7 +9,7 @@ import asyncio
 import logging
 from typing import Protocol
 
-from clipper_frontend.errors import RegistryUnavailable
+from clipper_frontend.errors import RegistryReplaced, RegistryUnavailable
 from clipper_frontend.registry.connection import RedisSettings, connect
 from clipper_frontend.registry.following.subscription import Heard, Subscription
 from clipper_frontend.registry.frontends import Frontends
@@ -36,6 +36,9 @@ class RegistryListener(Protocol):
     def registry_followed(self) -> None:
         """The mirror is complete, and is followed from now on."""
 
+    def registry_replaced(self) -> None:
+        """Redis holds another registry, which is not taken over."""
+
 
 class Follower:
     """Follows one Redis from start() to close().
@@ -59,8 +62,9 @@ class Follower:
         self._backoff_s = FIRST_BACKOFF_S
         self._last_trouble = ""
 
-    def start(self) -> None:
-        """Begin to follow, in a task of its own."""
+    def start(self, epoch: str | None = None) -> None:
+        """Begin to follow, in a task of its own: with the epoch of a joined registry that one alone."""
+        self._frontends.epoch = epoch
         self._task = asyncio.create_task(self._run(), name="registry-follower")
 
     async def close(self) -> None:
@@ -73,6 +77,9 @@ class Follower:
         while True:
             try:
                 await self._follow()
+            except RegistryReplaced as exc:
+                self._lose(str(exc))
+                self._listener.registry_replaced()
             except RegistryUnavailable as exc:
                 self._lose(str(exc))
             except Exception as exc:  # the root of this task: it starts again, and reads everything
@@ -109,6 +116,9 @@ class Follower:
         self._notify(self.mirror.adopt(fresh))
 
     async def _take_over(self, heard: Heard) -> None:
+        if not heard.touched and self._frontends.epoch is not None:
+            # Redis was silent for a while, or somebody waits for what was read before.
+            await self._frontends.check_epoch()
         self._notify(self.mirror.apply(await self._frontends.read(sorted(heard.touched))))
         if self._frontend_id is not None:
             await self._acknowledge(heard.tokens, self._frontend_id)
