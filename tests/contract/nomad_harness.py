@@ -91,11 +91,13 @@ class NomadHarness:
         )
 
     def connect_script(self) -> str:
-        place = self.place
+        address, ports = self.place.address, self.place.plan.ports
         return (
-            "from clipper_nomad import NomadContainerManager\n"
-            f"nomad = '{place.address}:{place.plan.ports.nomad_http}'\n"
-            f"manager = NomadContainerManager(nomad, cluster_name={self.cluster_name!r})\n"
+            "from clipper_nomad.managers.nomad import ConsulAccess, ConsulDNS, NomadContainerManager\n"
+            # Another port than Consul's own: else the address of Nomad would be enough.
+            f"dns = ConsulDNS(access=ConsulAccess({address!r}, {ports.consul_http}))\n"
+            f"nomad = '{address}:{ports.nomad_http}'\n"
+            f"manager = NomadContainerManager(nomad, dns, cluster_name={self.cluster_name!r})\n"
             "manager.connect()\n"
         )
 
