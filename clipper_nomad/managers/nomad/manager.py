@@ -276,6 +276,7 @@ class NomadContainerManager(ContainerManager):
     def render(self, spec: ClusterSpec, models: Iterable[DeploySpec] = ()) -> dict[str, str]:
         """Return the jobspecs that would be submitted, by file name. Registers nothing."""
         definitions = self._definitions(self._wanted)
+        spec = spec.over(None)
         images = self._task_sources.of_components(spec)
         jobs: list[AnyJob] = [
             definitions.management_frontend(images),
