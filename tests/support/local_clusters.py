@@ -26,8 +26,7 @@ class LocalCluster:
     def __init__(self, state_root: Path) -> None:
         self.state_root = state_root
         self.state = StateDirectory(state_root, CLUSTER_NAME)
-        ports = choose_free("127.0.0.1", len(_SETTINGS) + _MAX_FRONTENDS)
-        self.ports = dict(zip(_SETTINGS, ports, strict=False))
+        self.ports = dict(zip(_SETTINGS, _choose_ports(), strict=False))
 
     def __enter__(self) -> Self:
         return self
@@ -60,6 +59,15 @@ class LocalCluster:
             prefix = f"model.{each.model.name}.{each.model.version}"
             ports |= {f"{prefix}.{replica.index}": replica.admin_port for replica in each.replicas}
         return not health.unready_reason("127.0.0.1", ports[name])
+
+
+def _choose_ports() -> list[int]:
+    """Return free ports, of which those behind the last setting's follow it one by one."""
+    while True:
+        ports = choose_free("127.0.0.1", len(_SETTINGS) + _MAX_FRONTENDS)
+        rpc_ports = ports[len(_SETTINGS) - 1 :]
+        if rpc_ports == list(range(rpc_ports[0], rpc_ports[0] + len(rpc_ports))):
+            return ports
 
 
 def build_model(manager: LocalContainerManager, folder: Path, function: Model, *packages: str) -> str:
