@@ -25,7 +25,7 @@ from tests.support.processes import Process, eventually
 _TIMEOUT_S = 10
 #: A cluster beside the others, for a test that kills all of it.
 CRASHING = ClusterPlan(
-    "crashing", ports=Ports().moved(2000, (30000, 31999)), devices=0, denied_drivers=("docker",)
+    "crashing", ports=Ports().moved(3000, (19000, 19999)), devices=0, denied_drivers=("docker",)
 )
 # Kills all agents while a job runs; then its own process is killed too.
 _CRASH = """
