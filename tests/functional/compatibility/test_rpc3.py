@@ -154,12 +154,24 @@ def test_containers_of_other_languages_serve(cluster: Cluster, client: LetterCli
         container.send_multipart(first)
         assert container.recv_multipart() == [b"", u32(3), u32(2), u32(0)]
         cluster.wait_until_known(cluster.frontend, "app")
-        answered = pool.submit(client.predict, "app", [1.0])
-        while not container.poll(100) and answered.done():  # its version is not the serving one yet
-            answered = pool.submit(client.predict, "app", [1.0])
-        message_id = container.recv_multipart()[3]
+        answered = pool.submit(_ask_until_served, client)
+        message_id = _receive_request(container)[3]
         container.send_multipart([b"", u32(1), message_id, u64(16), u64(1) + u64(3), b"7.5"])
-        assert answered.result()["output"] == 7.5
+        assert answered.result() == 7.5
+
+
+def _ask_until_served(client: LetterClient) -> Any:
+    """Return the first output that is no default: a version serves a moment after its replica is ready."""
+    while (answer := client.predict("app", [1.0]))["default"]:
+        pass
+    return answer["output"]
+
+
+def _receive_request(container: zmq.Socket[bytes]) -> list[bytes]:
+    """Return the next message that is no heartbeat."""
+    while (frames := container.recv_multipart())[2] != u32(1):
+        pass
+    return frames
 
 
 def u64(value: int) -> bytes:
