@@ -14,7 +14,7 @@ from tests.support.hostile.control import Client, controlled, until
 from tests.support.hostile.counts import Counts
 from tests.support.hostile.registry import METADATA, REPLICAS, Registry
 from tests.support.hostile.rogues import Rogues
-from tests.support.hostile.rpc_grammar import ROGUE_MODEL, u32
+from tests.support.hostile.rpc_grammar import ROGUE_MODEL, metadata, u32
 from tests.support.hostile.served import Served
 
 PARALLEL = 10
@@ -53,6 +53,7 @@ async def test_peers(served: Served, counts: Counts, rogue_app: str) -> None:
     with served.watch(counts):
         async with controlled(served, counts):
             floods = [rogues.flood(frames, FLOOD) for frames in ([b"", u32(2)], [u32(2)])]
+            floods += [rogues.flood(metadata(4, f"large-{i}", name=f"{i}" * (16 << 20)), 1) for i in range(6)]
             client = Client(served.query, rogue_app, counts, is_answered)
             asking = [client.ask(budget.is_left) for _ in range(2)]
             await asyncio.gather(*(misbehave() for _ in range(PARALLEL)), *floods, *asking)
