@@ -57,7 +57,7 @@ class ProcessStatus:
 
 @dataclass(frozen=True)
 class ExitHistory:
-    """How often a process ended unasked, how it ended last, and whether it ever counted as started."""
+    """The ends of a process: how many were unasked, the last one, and whether it ever counted as started."""
 
     count: int
     last: str

@@ -160,7 +160,7 @@ class QueryFrontend(msgspec.Struct):
 
 
 class Registry(msgspec.Struct):
-    """Whether Redis holds the registry that is followed, and which query frontends follow a lost one."""
+    """The state of the registry: whether Redis holds the one that is followed, and who follows a lost one."""
 
     is_followed: bool
     followers_of_lost: list[str]
@@ -175,7 +175,7 @@ class ArmState(msgspec.Struct):
 
 
 class PolicyState(msgspec.Struct):
-    """What an application's policy has learnt, for all users or for one; counts are discounted by age."""
+    """The state of an application's policy, for all users or for one; counts are discounted by age."""
 
     application: str
     policy: str

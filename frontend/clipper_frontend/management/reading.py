@@ -42,7 +42,7 @@ class BodyReader:
 
 
 class _Charge:
-    """What one body takes of the budget."""
+    """The share of the budget that one body takes."""
 
     def __init__(self, budget: BodyBudget) -> None:
         self._budget = budget

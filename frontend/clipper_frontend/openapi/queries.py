@@ -71,7 +71,7 @@ class Refusal(msgspec.Struct):
 
 
 class FeedbackResult(enum.Enum):
-    """Whether feedback was counted: once per query, while the query is remembered."""
+    """The outcome of feedback: it counts once per query, while the query is remembered."""
 
     ACCEPTED = "accepted"
     DUPLICATE = "duplicate"

@@ -113,7 +113,7 @@ class Policy(Protocol):
 
     @property
     def learns(self) -> bool:
-        """Whether counters change the selection or the combination."""
+        """Return whether counters change the selection or the combination."""
 
     def selector(self, counters: Counters) -> Selector:
         """Return the selector for these counters, which are discounted sums of integers."""

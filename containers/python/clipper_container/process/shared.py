@@ -19,7 +19,7 @@ _IDLE = float("nan")
 
 
 class Shared:
-    """What a replica lets its watcher know. One is made before the fork, and both sides use it."""
+    """The state that a replica shares with its watcher: made before the fork, and used by both sides."""
 
     def __init__(self) -> None:
         # Aligned numbers of 8 bytes are written and read whole.

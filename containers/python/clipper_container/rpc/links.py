@@ -28,7 +28,7 @@ class State(enum.Enum):
 
 
 class Outcome(enum.Enum):
-    """What the owner of a session must do about a message."""
+    """The actions that a message asks of the owner of a session."""
 
     #: The frontend has given its id and waits for the metadata: send it, or close a duplicate session.
     OFFERED = enum.auto()

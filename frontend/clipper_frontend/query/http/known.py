@@ -14,7 +14,7 @@ _MAX_KNOWN: Final = 1024
 
 
 class KnownRequest(NamedTuple):
-    """What the parser made of a head: a request with a body of `body_bytes` that keeps its connection."""
+    """The parser's result for a head: a request with a body of `body_bytes` that keeps its connection."""
 
     method: bytes
     path: bytes
