@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,19 +11,12 @@ import pytest
 from clipper_nomad.errors import BuildError, ClipperWarning
 from clipper_nomad.managers.local import LocalContainerManager
 from clipper_nomad.managers.local.bundles import read_bundle
-from clipper_nomad.types import BuildSpec, ClusterSpec, DeploySpec, ModelVersion
+from clipper_nomad.types import BuildSpec, DeploySpec, ModelVersion
 from tests.support.local_clusters import LocalCluster, build_model
 from tests.support.models import Model
 from tests.support.processes import eventually
 
 MODEL = ModelVersion("m", "1")
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
-    with LocalCluster(tmp_path_factory.mktemp("state")) as made:
-        made.make_manager().start_clipper(ClusterSpec())
-        yield made
 
 
 @pytest.fixture

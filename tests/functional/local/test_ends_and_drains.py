@@ -11,28 +11,13 @@ import pytest
 
 from clipper_nomad.errors import ContainerManagerError, DeploymentError
 from clipper_nomad.managers.local import LocalContainerManager
-from clipper_nomad.types import ClusterSpec, DeploySpec, ModelVersion
+from clipper_nomad.types import DeploySpec, ModelVersion
 from tests.support.local_clusters import LocalCluster, build_model
 from tests.support.models import row_sums
 from tests.support.processes import eventually
 
 SLOW = ModelVersion("slow", "1")
 OTHER = ModelVersion("other", "1")
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
-    with LocalCluster(tmp_path_factory.mktemp("state")) as made:
-        made.make_manager().start_clipper(ClusterSpec())
-        yield made
-
-
-@pytest.fixture
-def manager(cluster: LocalCluster) -> Iterator[LocalContainerManager]:
-    made = cluster.make_manager()
-    made.connect()
-    yield made
-    made.stop_models(list(made.get_replicas()))
 
 
 def loaded_by(code: str) -> Any:

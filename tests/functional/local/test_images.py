@@ -12,17 +12,9 @@ import pytest
 from clipper_nomad.connection import ClipperConnection
 from clipper_nomad.errors import ContainerManagerError
 from clipper_nomad.managers.local import LocalContainerManager
-from clipper_nomad.types import ClusterSpec
 from tests.support.local_clusters import CLUSTER_NAME, LocalCluster, build_model
 from tests.support.models import constant, row_sums
 from tests.support.processes import BIN
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
-    with LocalCluster(tmp_path_factory.mktemp("state")) as made:
-        made.make_manager().start_clipper(ClusterSpec())
-        yield made
 
 
 @pytest.fixture

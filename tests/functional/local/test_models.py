@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,27 +13,12 @@ import pytest
 from clipper_nomad.errors import ClipperWarning, ContainerManagerError
 from clipper_nomad.managers.local import LocalContainerManager
 from clipper_nomad.managers.local.leftovers import is_alive
-from clipper_nomad.types import ClusterSpec, DeploySpec, Device, ModelVersion, Resources
+from clipper_nomad.types import DeploySpec, Device, ModelVersion, Resources
 from tests.support.local_clusters import LocalCluster, build_model
 from tests.support.models import row_sums
 from tests.support.processes import eventually
 
 SUMS = ModelVersion("sums", "1")
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
-    with LocalCluster(tmp_path_factory.mktemp("state")) as made:
-        made.make_manager().start_clipper(ClusterSpec())
-        yield made
-
-
-@pytest.fixture
-def manager(cluster: LocalCluster) -> Iterator[LocalContainerManager]:
-    made = cluster.make_manager()
-    made.connect()
-    yield made
-    made.stop_models(list(made.get_replicas()))
 
 
 @pytest.fixture
