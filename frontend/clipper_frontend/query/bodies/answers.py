@@ -58,7 +58,9 @@ def output_json(output: bytes) -> bytes:
         text = output.decode()
     except UnicodeDecodeError:
         return _encode(output.decode(errors="replace"))
-    if not _is_json(output):
+    try:
+        _decode_raw(output)
+    except (msgspec.DecodeError, RecursionError):
         whole = without_halves(output)
         if whole is output or not _is_json(whole):
             return _encode(text)

@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-#: Delays of less than this are those of any event loop. In seconds.
-_NEGLIGIBLE_S: Final = 0.002
+#: Less than this since an arrival is the delay of any event loop, and no waiting. In seconds.
+NEGLIGIBLE_S: Final = 0.002
 #: If the loop has not looked for this long, it may have been busy, and the kernel is asked since when bytes
 #: wait. It is not asked more often, since a question costs 3 µs.
 _LONG_TURN_S: Final = 0.020
@@ -34,11 +34,10 @@ class ArrivalClock:
         self._was_away = False
 
     def arrival(self, transport: asyncio.Transport) -> float:
-        """Return since when what was just read from a connection could be read."""
+        """Return since when what was just read from a connection could be read, up to NEGLIGIBLE_S more."""
         loop_time = self._loop_time
         if loop_time is None:
             loop_time = self._loop_time = asyncio.get_running_loop().time
-        now = time.monotonic()
         # uvloop's time is the monotonic clock's at the last look at the sockets.
         turn_s = loop_time()
         if turn_s != self._turn_s:
@@ -46,8 +45,9 @@ class ArrivalClock:
             self._turn_s = turn_s
         if self._was_away:
             age_s = _age_of_last_data(transport)
+            now = time.monotonic()
             return now - age_s if age_s > _TICK_S else now
-        return turn_s if now - turn_s > _NEGLIGIBLE_S else now
+        return turn_s
 
 
 def _age_of_last_data(transport: asyncio.Transport) -> float:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 from clipper_frontend.query.http.heads import Head
 
@@ -13,7 +15,7 @@ _MAX_BODY_BYTES: Final = 64 * 1024
 _MAX_KNOWN: Final = 1024
 
 
-class KnownRequest(NamedTuple):
+class KnownRequest(msgspec.Struct, frozen=True, gc=False):
     """The parser's result for a head: a request with a body of `body_bytes` that keeps its connection."""
 
     method: bytes

@@ -167,7 +167,24 @@ class HttpProtocol(Pipeline):
                 if end > 4 and self._receive_whole(head, data):
                     return
             elif known.body_bytes == len(data) - end:
-                self._receive_known(known, data[end:])
+                self._phase = IDLE
+                self._active = True
+                exchange = Exchange(
+                    self,
+                    known.method,
+                    known.path,
+                    data[end:],
+                    True,
+                    known.head,
+                    self._arrived_at,
+                    False,
+                    known.plain,
+                )
+                if len(self._pending) < self._max_pipelined:
+                    self._pending.append(exchange)
+                    self._answer(exchange)
+                else:
+                    self._submit(exchange)
                 return
         self._receive(data)
 
@@ -182,17 +199,6 @@ class HttpProtocol(Pipeline):
             self._on_timeout()
 
     # Requests.
-
-    def _receive_known(self, known: KnownRequest, body: bytes) -> None:
-        self._phase = IDLE
-        self._active = True
-        exchange = Exchange(
-            self, known.method, known.path, body, True, known.head, self._arrived_at, plain=known.plain
-        )
-        if len(self._pending) < self._max_pipelined:
-            self._hand_over(exchange)
-        else:
-            self._submit(exchange)
 
     def _receive_whole(self, head: bytes, data: bytes) -> bool:
         """Take a segment that is one request; return False, and do nothing, if it is not just that."""
@@ -372,7 +378,7 @@ class HttpProtocol(Pipeline):
             self._bodies.add(len(body) - self._charge)
             exchange.charge, self._charge = len(body), 0
             exchange.plain = False
-        if keep_alive and not facts.is_chunked and facts.content_length == len(body):
+        if keep_alive and not facts.is_chunked and not facts.coding and facts.content_length == len(body):
             known = KnownRequest(method, self._known_path, facts, len(body), method != b"HEAD")
             self._known.add(bytes(self._head), known)
         return exchange

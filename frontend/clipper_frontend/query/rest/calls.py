@@ -17,6 +17,7 @@ from clipper_frontend.query.bodies.refusals import BadRequest
 from clipper_frontend.query.bodies.requests import PredictRequest
 from clipper_frontend.query.feedback.updates import UpdateHandler
 from clipper_frontend.query.http import cors
+from clipper_frontend.query.http.arrivals import NEGLIGIBLE_S
 from clipper_frontend.query.http.cors import allow
 from clipper_frontend.query.http.exchange import JSON, RETRY_AFTER, Exchange
 from clipper_frontend.query.readiness import Readiness
@@ -52,6 +53,7 @@ class RestHandler:
         self._readiness = readiness
         self._admin = admin
         self._starting = StartingQueries(readiness, self._predict)
+        self._take = self._take_at_start
 
     def handle(self, exchange: Exchange) -> None:
         """Answer a request, now or once its predictions have come."""
@@ -61,9 +63,7 @@ class RestHandler:
         elif (application := routes.predict_paths.get(path)) is not None:
             if application.cors_origins:
                 _let_page_read(application, exchange)
-            if self._starting.active and self._starting.hold(application, exchange):
-                return
-            self._predict(application, exchange)
+            self._take(application, exchange)
         elif (application := routes.update_paths.get(path)) is not None:
             if application.cors_origins:
                 _let_page_read(application, exchange)
@@ -71,9 +71,18 @@ class RestHandler:
         else:
             self._other(exchange)
 
+    def _take_at_start(self, application: Application, exchange: Exchange) -> None:
+        """Answer a query, or hold it while replicas are missing; once there are all, hold none any more."""
+        if not self._starting.hold(application, exchange):
+            self._predict(application, exchange)
+        if not self._starting.active:
+            self._take = self._predict
+
     def _predict(self, application: Application, exchange: Exchange) -> None:
         now = time.monotonic()
         waited_s = now - exchange.arrived_at
+        if waited_s < NEGLIGIBLE_S:
+            waited_s = 0.0
         try:
             request = application.decoder.decode(exchange.body)
         except BadRequest as exc:

@@ -52,9 +52,10 @@ class Serving:
         If a policy `selected` the target, the answer is remembered for feedback. The query could have been
         read `waited_s` ago, and its time began then.
         """
-        arrived_at = now - waited_s
-        application.statistics.queries += 1
+        statistics = application.statistics
+        statistics.queries += 1
         query_id = self.next_query_id()
+        arrived_at = now - waited_s if waited_s else now
         if target is None:
             query = (
                 Query(self, application, None, query_id, arrived_at, now, reply)
@@ -67,10 +68,10 @@ class Serving:
             return
         key, output = self.predictions.find(target, payload, now)
         if output is not None:
-            application.statistics.latency.observe(waited_s)
+            statistics.latency.observe(waited_s)
             render = render_answer
-            if waited_s > application.late_s:
-                application.statistics.late_answers += 1
+            if waited_s and waited_s > application.late_s:
+                statistics.late_answers += 1
                 render = render_late_answer
             reply.respond(200, render(query_id, output, target.models_member))
             if selected is not None and application.learner is not None:
@@ -82,7 +83,7 @@ class Serving:
             query = Query(self, application, target, query_id, arrived_at, deadline, reply)
         else:
             query = SelectedQuery(self, application, target, query_id, arrived_at, reply, selected)
-        if waited_s > application.limit_s:
+        if waited_s and waited_s > application.limit_s:
             query.miss(DefaultReason.TIMEOUT, None, now)
         else:
             self.predictions.ask(target, key, payload, query, now)
