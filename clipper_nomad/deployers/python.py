@@ -8,9 +8,9 @@ from types import ModuleType
 from typing import Any, Unpack
 
 from clipper_nomad.connection import ClipperConnection
-from clipper_nomad.deployers.callables import check_callable
-from clipper_nomad.deployers.closure import packed_closure
 from clipper_nomad.deployers.endpoint import check_endpoint, open_endpoint
+from clipper_nomad.deployers.packing.callables import check_callable
+from clipper_nomad.deployers.packing.closure import packed_closure
 from clipper_nomad.operations.requests import check_options
 from clipper_nomad.types import DeployOptions
 

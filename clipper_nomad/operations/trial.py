@@ -17,8 +17,8 @@ from clipper_container.conversion import convert_inputs
 from clipper_container.input_types import InputType
 from clipper_container.kinds.pickling import copy_function
 from clipper_container.outputs import OutputCountError, OutputError, encode_outputs
-from clipper_nomad.deployers.callables import check_callable
-from clipper_nomad.deployers.references import find_references
+from clipper_nomad.deployers.packing.callables import check_callable
+from clipper_nomad.deployers.packing.references import find_references
 from clipper_nomad.errors import ClipperException
 
 _KEYS = ("input", "input_batch")

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from clipper_container.kinds.closure import save_closure
-from clipper_nomad.deployers.closure import packed_closure
+from clipper_nomad.deployers.packing.closure import packed_closure
 from clipper_nomad.errors import BuildError
 from clipper_nomad.images import ImageSettings, build_model_image
 from clipper_nomad.images.clippers import find_clippers_python

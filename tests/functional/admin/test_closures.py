@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from clipper_nomad.deployers.closure import packed_closure
+from clipper_nomad.deployers.packing.closure import packed_closure
 from clipper_nomad.errors import ClipperException
 
 SCRIPT = """
@@ -22,7 +22,7 @@ import numpy as np
 
 from beside import double
 from part.scale import Scaler
-from clipper_nomad.deployers.closure import packed_closure
+from clipper_nomad.deployers.packing.closure import packed_closure
 
 OFFSET = 1
 

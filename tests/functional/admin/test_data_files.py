@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from clipper_nomad.deployers import data_files
-from clipper_nomad.deployers.closure import packed_closure
+from clipper_nomad.deployers.packing import data_files
+from clipper_nomad.deployers.packing.closure import packed_closure
 from clipper_nomad.errors import ClipperException
 
 PACKAGE = {
@@ -152,7 +152,7 @@ def test_a_script_and_its_modules_find_named_files_beside_them(here: Path) -> No
 import sys
 import clipper_test_beside
 from pathlib import Path
-from clipper_nomad.deployers.closure import packed_closure
+from clipper_nomad.deployers.packing.closure import packed_closure
 
 def predict(xs):
     return [clipper_test_beside.read(), Path(__file__).with_name("v.txt").read_text()]

@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-from clipper_nomad.deployers.closure import packed_closure
+from clipper_nomad.deployers.packing.closure import packed_closure
 from clipper_nomad.errors import ClipperWarning
 
 SOURCE = '''

@@ -18,7 +18,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from clipper_nomad import __version__
-from clipper_nomad.deployers.imports import find_imports
+from clipper_nomad.deployers.packing.imports import find_imports
 from clipper_nomad.errors import BuildError
 from clipper_nomad.images import COMPONENTS, ImageSettings
 from clipper_nomad.images.components import component_files

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from clipper_nomad.deployers.modules import collect_modules
+from clipper_nomad.deployers.packing.modules import collect_modules
 
 
 @pytest.fixture
@@ -137,8 +137,8 @@ import sys
 
 import clipper_test_helper
 from clipper_test_package.scale import Scaler
-from clipper_nomad.deployers.modules import collect_modules
-from clipper_nomad.deployers.references import find_references
+from clipper_nomad.deployers.packing.modules import collect_modules
+from clipper_nomad.deployers.packing.references import find_references
 
 class Model:
     def __init__(self):

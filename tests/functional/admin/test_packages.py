@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LinearRegression
 
-from clipper_nomad.deployers.closure import packed_closure
-from clipper_nomad.deployers.packages import add_recorded_packages
+from clipper_nomad.deployers.packing.closure import packed_closure
+from clipper_nomad.deployers.packing.packages import add_recorded_packages
 from clipper_nomad.errors import ClipperWarning
 
 CLOUDPICKLE = f"cloudpickle=={version('cloudpickle')}"

@@ -12,7 +12,7 @@ import pytest
 PACK = """
 import shutil
 import sys
-from clipper_nomad.deployers.closure import packed_closure
+from clipper_nomad.deployers.packing.closure import packed_closure
 with packed_closure(predict) as packed:
     shutil.copytree(packed.folder, sys.argv[1])
 """

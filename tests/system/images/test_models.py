@@ -16,7 +16,7 @@ import sklearn
 from sklearn.linear_model import LinearRegression
 
 from clipper_container.kinds.closure import save_closure
-from clipper_nomad.deployers.closure import packed_closure
+from clipper_nomad.deployers.packing.closure import packed_closure
 from clipper_nomad.errors import BuildError, ContainerManagerError
 from clipper_nomad.images import ImageSettings, build_model_image
 from clipper_nomad.images.clippers import find_saved_by

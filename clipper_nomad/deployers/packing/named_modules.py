@@ -7,7 +7,7 @@ from importlib.machinery import SOURCE_SUFFIXES
 from pathlib import Path
 from types import ModuleType
 
-from clipper_nomad.deployers.modules import find_module
+from clipper_nomad.deployers.packing.modules import find_module
 from clipper_nomad.errors import ClipperException
 
 

@@ -11,8 +11,8 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from clipper_container.kinds.pickling import Pickler
-from clipper_nomad.deployers.faults import explain_fault
-from clipper_nomad.deployers.imports import find_imports_in_code
+from clipper_nomad.deployers.packing.faults import explain_fault
+from clipper_nomad.deployers.packing.imports import find_imports_in_code
 from clipper_nomad.errors import ClipperException
 
 

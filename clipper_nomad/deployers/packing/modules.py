@@ -17,7 +17,7 @@ from importlib.machinery import EXTENSION_SUFFIXES, SOURCE_SUFFIXES, ModuleSpec
 from importlib.metadata import PackageNotFoundError, distribution, packages_distributions
 from pathlib import Path, PurePosixPath
 
-from clipper_nomad.deployers.imports import find_imports
+from clipper_nomad.deployers.packing.imports import find_imports
 
 _OURS = frozenset({"clipper_nomad", "clipper_frontend", "clipper_container"})
 _INSTALLED_FOLDERS = frozenset({"site-packages", "dist-packages"})

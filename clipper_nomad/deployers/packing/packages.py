@@ -18,7 +18,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
 
-from clipper_nomad.deployers.modules import find_module
+from clipper_nomad.deployers.packing.modules import find_module
 from clipper_nomad.errors import ClipperWarning
 
 #: The runtime comes with the image; the rest of the project is not for models.

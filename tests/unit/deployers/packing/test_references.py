@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from clipper_container.kinds.pickling import copy_function
-from clipper_nomad.deployers.references import find_references
+from clipper_nomad.deployers.packing.references import find_references
 from clipper_nomad.errors import ClipperException
 
 

@@ -15,7 +15,7 @@ from importlib.metadata import packages_distributions
 from types import CodeType, FunctionType, GeneratorType, MethodType
 from typing import Any
 
-from clipper_nomad.deployers.callables import describe_callable
+from clipper_nomad.deployers.packing.callables import describe_callable
 
 Parts = Iterator[tuple[str, object]]
 TryPickling = Callable[[object], Exception | None]

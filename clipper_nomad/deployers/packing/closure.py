@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from clipper_container.kinds.closure import CLIPPERS_PROTOCOL, Content, save_closure
-from clipper_nomad.deployers.callables import check_callable
-from clipper_nomad.deployers.data_files import (
+from clipper_nomad.deployers.packing.callables import check_callable
+from clipper_nomad.deployers.packing.data_files import (
     LARGE,
     MAX_ALL_BYTES,
     MAX_FILE_BYTES,
@@ -21,11 +21,11 @@ from clipper_nomad.deployers.data_files import (
     find_named_files,
     find_package_data,
 )
-from clipper_nomad.deployers.edits import warn_edited
-from clipper_nomad.deployers.modules import Modules, collect_modules
-from clipper_nomad.deployers.named_modules import find_named_modules
-from clipper_nomad.deployers.packages import add_recorded_packages
-from clipper_nomad.deployers.references import find_references
+from clipper_nomad.deployers.packing.edits import warn_edited
+from clipper_nomad.deployers.packing.modules import Modules, collect_modules
+from clipper_nomad.deployers.packing.named_modules import find_named_modules
+from clipper_nomad.deployers.packing.packages import add_recorded_packages
+from clipper_nomad.deployers.packing.references import find_references
 from clipper_nomad.images.clippers import find_clippers_python
 
 logger = logging.getLogger("clipper")

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LinearRegression
 
-from clipper_nomad.deployers.callables import check_callable
+from clipper_nomad.deployers.packing.callables import check_callable
 from clipper_nomad.errors import ClipperException
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from clipper_nomad.deployers.imports import find_imports, find_imports_in_code
+from clipper_nomad.deployers.packing.imports import find_imports, find_imports_in_code
 
 SOURCE = b"""
 import a, b.c as d
