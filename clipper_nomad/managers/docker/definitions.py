@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import msgspec
 
+from clipper_container.threads import CPU_LIMIT
 from clipper_nomad.errors import ClipperWarning, ContainerManagerError
 from clipper_nomad.managers.docker import labels
 from clipper_nomad.managers.docker.labels import ClusterRecord, ModelRecord
@@ -189,6 +190,8 @@ def replica(cluster_name: str, record: ClusterRecord, model: ModelRecord, index:
         "CLIPPER_EXIT_WHEN_HUNG": "1",
         "CLIPPER_DRAIN_TIMEOUT_S": str(DRAIN_TIMEOUT_S),
     }
+    if model.resources.cpu is not None:
+        environment[CPU_LIMIT] = f"{model.resources.cpu:g}"
     return Definition(
         labels.replica_name(cluster_name, model.model, index),
         model.image_id,

@@ -316,7 +316,8 @@ def _warn_meaningless(**given: str | None) -> None:
 def _warn_unlimited(resources: Resources) -> None:
     if resources != Resources():
         warnings.warn(
-            "resources are ignored: the local manager limits neither CPU nor memory",
+            "resources limit nothing here: the local manager limits neither CPU nor memory; cpu only "
+            "sets how many threads a replica computes with",
             ClipperWarning,
             stacklevel=4,
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
+from clipper_container.threads import CPU_LIMIT
 from clipper_nomad.errors import DeploymentError
 from clipper_nomad.managers import health, messages, ports
 from clipper_nomad.managers.dns_names import require_model_names
@@ -45,7 +46,10 @@ class Replicas:
 
     def deploy(self, record: ClusterRecord, spec: DeploySpec) -> None:
         """Start the replicas of a version that can be deployed."""
-        model = ModelRecord(spec.model, spec.input_type, spec.image, environment=spec.environment)
+        # Replicas without a limit share this machine, so each computes with one thread.
+        limit = {CPU_LIMIT: f"{spec.resources.cpu or 1:g}"}
+        environment = {**spec.environment, **limit}
+        model = ModelRecord(spec.model, spec.input_type, spec.image, environment=environment)
         model = replace(model, replicas=_with_replicas(record, model, spec.num_replicas))
         started = _programs_of(self._state, record, model)
         logs.remove(self._state.logs_dir, [program.name for program in started])

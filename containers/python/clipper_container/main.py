@@ -12,6 +12,7 @@ imported there.
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 from typing import Optional
@@ -21,6 +22,7 @@ from clipper_container.process.replica import become_replica, empty_stdin
 from clipper_container.process.shared import Shared
 from clipper_container.process.watcher import Limits, run_watched
 from clipper_container.settings import Settings, SettingsError, log_level, model_path
+from clipper_container.threads import limit_threads
 
 EXIT_WRONG_SETTINGS = 2
 
@@ -40,6 +42,9 @@ def main(arguments: Optional[list[str]] = None) -> int:
         print(f"clipper-container: {exc}", file=sys.stderr)
         return EXIT_WRONG_SETTINGS
     empty_stdin()
+    # Before NumPy or a framework is imported, which read it then.
+    threads = limit_threads(os.environ)
+    logging.getLogger("clipper.container").info("%s", threads)
     return _check() if settings is None else _run(settings)
 
 

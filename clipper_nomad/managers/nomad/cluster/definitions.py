@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from clipper_container.threads import CPU_LIMIT
 from clipper_nomad.jobspecs import (
     HostVolume,
     Location,
@@ -121,12 +122,16 @@ class Definitions:
             version=self.record.version,
             location=self.location,
             scheduling=self.settings.scheduling.with_more(self.settings.model_scheduling),
-            task=self._task(source, resources, _seed_environment(self.record), spec.environment),
+            task=self._task(source, resources, self._replica_environment(resources), spec.environment),
             timings=self.settings.timings,
             model=spec.model,
             input_type=spec.input_type,
             count=spec.num_replicas,
         )
+
+    def _replica_environment(self, resources: TaskResources) -> dict[str, str]:
+        cores = resources.cpu_mhz / self.settings.cpu_mhz_per_core
+        return {**_seed_environment(self.record), CPU_LIMIT: f"{cores:g}"}
 
     def _task(
         self,

@@ -87,7 +87,7 @@ def test_containers_of_rpc_version_3_know_fabio_alone() -> None:
 
 def test_without_fabio_there_is_the_name_alone() -> None:
     environment = model(replace(WITHOUT_FABIO, dns_server=None)).task.environment
-    assert dict(environment) == {"CLIPPER_RPC_ADDRESS": SRV}
+    assert dict(environment) == {"CLIPPER_RPC_ADDRESS": SRV, "CLIPPER_CPU_LIMIT": "0.5"}
 
 
 def test_where_only_the_proxy_can_be_reached_containers_are_told() -> None:
