@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any, TypeAlias, TypedDict
 
 #: A selection policy as the management frontend reads it: its name, or an object with its configuration.
@@ -97,6 +98,21 @@ class DeployOptions(TypedDict, total=False):
     sample_input: object
     output_type: str
     cache_ttl_s: float | None
+
+
+class FrameworkOptions(DeployOptions, total=False):
+    """The options of a framework's deployer, beside those of DeployOptions.
+
+    With `warm_up`, by default, each replica's model answers the sample input, or zeros of the shape that the
+    model declares, before the replica is ready; else loading is all that is asked. `device` is `auto` (CUDA
+    where there is one), `cpu` or `cuda`. `modules` and `files` travel with the function: see
+    deploy_python_closure().
+    """
+
+    warm_up: bool
+    device: str
+    files: Iterable[str | Path]
+    modules: Iterable[str | ModuleType]
 
 
 @dataclass(frozen=True)

@@ -107,11 +107,12 @@ def make_deploy_request(
     )
 
 
-def check_options(options: Mapping[str, object]) -> None:
-    """Raise TypeError for an option that is not one of DeployOptions."""
+def check_options(options: Mapping[str, object], more: Iterable[str] = ()) -> None:
+    """Raise TypeError for an option that is not one of DeployOptions; `more` are those of the deployer."""
     for name in options:
         if name not in _OPTIONS:
-            raise TypeError(f"{name!r} is not an option of a deployment: use one of {', '.join(_OPTIONS)}.")
+            known = ", ".join((*_OPTIONS, *more))
+            raise TypeError(f"{name!r} is not an option of a deployment: use one of {known}.")
 
 
 def make_build_spec(

@@ -16,8 +16,11 @@ from clipper_nomad.errors import ClipperException
 _CONTRACT = "A model is called with one argument, the batch of inputs, and returns a list of as many outputs"
 
 
-def check_callable(func: Callable[..., Any]) -> None:
-    """Raise ClipperException if `func` cannot be a model."""
+def check_callable(func: Callable[..., Any], before: tuple[str, ...] = ()) -> None:
+    """Raise ClipperException if `func` cannot be a model.
+
+    `before` names the arguments that it gets before the batch, such as `model`.
+    """
     if not callable(func):
         raise ClipperException(
             f"The model is {func!r}, which is not callable: pass a function, a bound method or the like."
@@ -29,7 +32,7 @@ def check_callable(func: Callable[..., Any]) -> None:
         )
     what = describe_callable(func)
     _refuse_kind(func, what)
-    _refuse_signature(func, what)
+    _refuse_signature(func, what, before)
 
 
 def _refuse_kind(func: Callable[..., Any], what: str) -> None:
@@ -51,8 +54,8 @@ def _refuse_kind(func: Callable[..., Any], what: str) -> None:
         )
 
 
-def _refuse_signature(func: Callable[..., Any], what: str) -> None:
-    """Refuse what cannot be called with one argument. A decorator's own signature counts."""
+def _refuse_signature(func: Callable[..., Any], what: str, before: tuple[str, ...]) -> None:
+    """Refuse what cannot be called with a batch. A decorator's own signature counts."""
     called: Any = func.__wrapped__ if _is_cache(func) else func  # type: ignore[attr-defined]
     try:
         signature = inspect.signature(called, follow_wrapped=False)
@@ -62,12 +65,28 @@ def _refuse_signature(func: Callable[..., Any], what: str) -> None:
     parameters = [each.replace(annotation=each.empty) for each in signature.parameters.values()]
     signature = signature.replace(parameters=parameters, return_annotation=signature.empty)
     try:
-        signature.bind(None)
+        signature.bind(*before, None)
     except TypeError as exc:
         raise ClipperException(
-            f"{what}{signature} cannot be called with one argument ({exc}). {_CONTRACT}: "
+            f"{what}{signature} {_fault(before)} ({exc}). {_contract(before)}: "
             "fix other arguments with functools.partial, or give them defaults."
         ) from None
+
+
+def _fault(before: tuple[str, ...]) -> str:
+    return f"cannot be called with {_arguments(before)}" if before else "cannot be called with one argument"
+
+
+def _arguments(before: tuple[str, ...]) -> str:
+    return f"({', '.join((*before, 'inputs'))})"
+
+
+def _contract(before: tuple[str, ...]) -> str:
+    if not before:
+        return _CONTRACT
+    return (
+        f"The function is called as func{_arguments(before)} and returns a list of an output for each input"
+    )
 
 
 def _find_called(func: Any) -> Any:

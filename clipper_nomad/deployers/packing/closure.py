@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clipper_container.kinds.closure import CLIPPERS_PROTOCOL, Content, save_closure
+from clipper_container.kinds.closure import CLIPPERS_PROTOCOL, Content, save_pickled
 from clipper_nomad.deployers.packing.callables import check_callable
 from clipper_nomad.deployers.packing.data_files import (
     LARGE,
@@ -64,16 +64,35 @@ def packed_closure(
     Raises ClipperException if `func` cannot be a model, or cannot be pickled, or what is named is not there.
     """
     check_callable(func)
+    with tempfile.TemporaryDirectory(prefix="clipper-closure-") as folder:
+        packages = pack(
+            func, Path(folder), pkgs_to_install, base_image=base_image, files=files, modules=modules
+        )
+        yield PackedClosure(Path(folder), packages)
+
+
+def pack(
+    obj: Any,
+    folder: Path,
+    pkgs_to_install: Iterable[str] | None = None,
+    *,
+    base_image: str = "default",
+    files: Iterable[str | Path] = (),
+    modules: Iterable[object] = (),
+) -> Iterable[str] | None:
+    """Write a function, or what else travels by pickle, into `folder`; return the packages to install.
+
+    The arguments and the errors are those of packed_closure().
+    """
     named = find_named_files(files)
-    found = collect_modules(find_references(func) | find_named_modules(modules))
+    found = collect_modules(find_references(obj) | find_named_modules(modules))
     warn_edited(found.names)
     is_clippers = find_clippers_python(base_image) is not None
     packages = pkgs_to_install if is_clippers else add_recorded_packages(found.others, pkgs_to_install)
     contents: dict[str, Content] = {**found.files, **_find_data(found, named.left_out), **named.found}
-    with tempfile.TemporaryDirectory(prefix="clipper-closure-") as folder:
-        protocol = CLIPPERS_PROTOCOL if is_clippers else None
-        save_closure(func, Path(folder), contents, files=sorted(named.found), protocol=protocol)
-        yield PackedClosure(Path(folder), packages)
+    protocol = CLIPPERS_PROTOCOL if is_clippers else None
+    save_pickled(obj, folder, contents, files=sorted(named.found), protocol=protocol)
+    return packages
 
 
 def _find_data(modules: Modules, left_out: Mapping[str, str]) -> Mapping[str, Path]:

@@ -16,7 +16,7 @@ from clipper_nomad.deployers.packing.imports import find_imports_in_code
 from clipper_nomad.errors import ClipperException
 
 
-def find_references(func: Callable[..., Any]) -> set[str]:
+def find_references(func: Any) -> set[str]:
     """Return the names of the modules that the pickle of `func` refers to or that its functions import.
 
     Raises ClipperException, naming the object at fault as its author does, if it cannot be pickled.

@@ -10,7 +10,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Union
+from typing import Any, Optional, Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,18 @@ class ModelLoadError(Exception):
 
 
 class Model(abc.ABC):
-    """A loaded model. One thread at a time calls it, always the same one."""
+    """A loaded model. One thread at a time calls it, always the same one.
+
+    Before the replica is ready, the model answers the sample input, or zeros of `input_length`, in batches of
+    `warm_up_sizes`.
+    """
+
+    warm_up_sizes: tuple[int, ...] = (1,)
+
+    @property
+    def input_length(self) -> Optional[int]:
+        """Return how many numbers an input has, if the model itself declares it and may be asked early."""
+        return None
 
     @classmethod
     @abc.abstractmethod

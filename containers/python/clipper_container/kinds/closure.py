@@ -80,6 +80,13 @@ def load_names(directory: Path) -> dict[str, Any]:
     return _load(directory, read_manifest(directory))[1]
 
 
+def load_pickled(directory: Path) -> Any:
+    """Return what save_pickled() was given, with its modules on sys.path. Raises as ClosureModel.load()."""
+    loaded, names = _load(directory, read_manifest(directory))
+    install_names(names)
+    return loaded
+
+
 def save_closure(
     func: Callable[..., Any],
     directory: Path,
@@ -88,15 +95,27 @@ def save_closure(
     files: Sequence[str] = (),
     protocol: Optional[int] = None,
 ) -> None:
-    """Write `func` into `directory`, which is created if it is missing.
-
-    `modules` maps relative paths (`beside.py`, `package/part.py`) to contents, data files among them; `files`
-    are those of its paths that the user named. Raises TypeError if `func` cannot be called or pickled,
-    ValueError for a path that leaves the directory.
-    """
+    """Write `func` into `directory`. Raises TypeError if it cannot be called, and as save_pickled()."""
     if not callable(func):
         raise TypeError(f"a model needs a function, not {type(func).__name__} {func!r:.80}")
-    pickled = _pickle(func, protocol)
+    save_pickled(func, directory, modules, files=files, protocol=protocol)
+
+
+def save_pickled(
+    obj: Any,
+    directory: Path,
+    modules: Mapping[str, Content] = _NOTHING,
+    *,
+    files: Sequence[str] = (),
+    protocol: Optional[int] = None,
+) -> None:
+    """Write a function, or what else travels by pickle, into `directory`, which is made if it is missing.
+
+    `modules` maps relative paths (`beside.py`, `package/part.py`) to contents, data files among them; `files`
+    are those of its paths that the user named. Raises TypeError if `obj` cannot be pickled, ValueError for a
+    path that leaves the directory.
+    """
+    pickled = _pickle(obj, protocol)
     targets = {directory / _MODULES_NAME / _relative(path): content for path, content in modules.items()}
     directory.mkdir(parents=True, exist_ok=True)
     for target, content in targets.items():
@@ -109,7 +128,7 @@ def save_closure(
     write_manifest(directory, KIND, {"format": FORMAT, **_versions(), "files": list(files)})
 
 
-def _pickle(func: Callable[..., Any], protocol: Optional[int]) -> bytes:
+def _pickle(func: Any, protocol: Optional[int]) -> bytes:
     file = io.BytesIO()
     try:
         dump_function(func, file, protocol)

@@ -19,7 +19,10 @@ from clipper_container.model import Model, ModelLoadError
 ENTRY_POINT_GROUP = "clipper_container.kinds"
 
 #: The built-in kinds: name, module and class.
-KINDS: Mapping[str, str] = {"python-closure": "clipper_container.kinds.closure:ClosureModel"}
+KINDS: Mapping[str, str] = {
+    "python-closure": "clipper_container.kinds.closure:ClosureModel",
+    "onnx": "clipper_container.kinds.frameworks.onnx:OnnxModel",
+}
 
 
 def load_model(directory: Path) -> Model:

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import gc
 import logging
-import math
 import platform
 import time
 from pathlib import Path
-from typing import Optional
 
 from clipper_container.kinds.closure import ClosureMismatch
 from clipper_container.kinds.loading import load_model
@@ -24,8 +22,8 @@ from clipper_container.process.shared import Shared
 from clipper_container.rpc.wakeup import Wakeup
 from clipper_container.serving.runner import Runner
 from clipper_container.serving.runtime import Runtime
+from clipper_container.serving.warming import warm_up
 from clipper_container.settings import Settings
-from clipper_container.wire import STATUS_OK
 
 _LOG = logging.getLogger("clipper.container")
 EXIT_LOAD_FAILED = 1
@@ -66,8 +64,10 @@ def _serve(settings: Settings, shared: Shared) -> None:
     _LOG.info("listening: admin=%s", admin.address)
     # Before the model's own metrics, whose names must not take these.
     metrics = ModelMetrics(settings.model_name, settings.model_version)
-    runner = Runner(_load(settings.model_path), settings.input_type, time.monotonic, shared)
-    _try_sample(runner, settings.sample_input)
+    model = _load(settings.model_path)
+    runner = Runner(model, settings.input_type, time.monotonic, shared)
+    if not warm_up(runner, model, settings):
+        raise _ExitError(EXIT_LOAD_FAILED)
     # All objects of now, the model's among them, live as long as the process: the collector can skip them.
     gc.collect()
     gc.freeze()
@@ -89,18 +89,6 @@ def _serve(settings: Settings, shared: Shared) -> None:
     wakeup.close()
     admin.close()
     _LOG.info("stopped")
-
-
-def _try_sample(runner: Runner, sample: Optional[bytes]) -> None:
-    """Let the model answer the sample input; a model that cannot must not become ready."""
-    if sample is None:
-        return
-    started_at = time.monotonic()
-    result = runner.run([sample], math.inf)
-    if result.statuses != bytes([STATUS_OK]):
-        _LOG.error("the model failed on the sample input: %s", result.outputs[0].decode(errors="replace"))
-        raise _ExitError(EXIT_LOAD_FAILED)
-    _LOG.info("the model answered the sample input in %.3f s", time.monotonic() - started_at)
 
 
 def _listen(settings: Settings, health: Health) -> AdminServer:
