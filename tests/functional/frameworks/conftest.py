@@ -1,4 +1,4 @@
-"""Fixtures of the frameworks' tests: the environment of a class, and what its case saw."""
+"""Fixtures of the frameworks' tests: the environment of a class, and the record of its case."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def python(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 def seen(
     request: pytest.FixtureRequest, python: FrameworkEnvironment, tmp_path_factory: pytest.TempPathFactory
 ) -> Seen:
-    """What the case of this class saw in a cluster of its own."""
+    """The record of this class's case, in a cluster of its own."""
     with LocalCluster(tmp_path_factory.mktemp("state")) as cluster:
         cluster.make_manager().start_clipper(ClusterSpec())
         return run_case(python, request.cls.case, cluster.state_root)

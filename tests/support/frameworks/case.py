@@ -49,7 +49,7 @@ class Case:
 
 @dataclass
 class Seen:
-    """What a case saw. Differences are relative, the largest of all rows."""
+    """The record of a case. Differences are relative, the largest of all rows."""
 
     difference: float = -1.0
     mismatches: list[str] = field(default_factory=list)

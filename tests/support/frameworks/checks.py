@@ -1,4 +1,4 @@
-"""What holds for the model of every framework, through a real local cluster."""
+"""The checks that hold for the model of every framework, through a real local cluster."""
 
 from __future__ import annotations
 
