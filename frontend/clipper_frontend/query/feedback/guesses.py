@@ -11,11 +11,11 @@ import ipaddress
 from collections.abc import Callable
 from typing import Final
 
+from clipper_frontend.allowances import Allowances
+
 #: A peer may guess so often at once, and so often a second from then on.
 MAX_AT_ONCE: Final = 30.0
 _MAX_PER_S: Final = 1.0
-#: So many peers are remembered; the one that began first is forgotten first.
-_MAX_PEERS: Final = 1_000
 #: Who has an IPv6 address has the others of its network, too.
 _NETWORK_BITS: Final = 64
 
@@ -25,27 +25,19 @@ class Guesses:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._left: dict[str, tuple[float, float]] = {}
+        self._allowances: Allowances[str] = Allowances(MAX_AT_ONCE, _MAX_PER_S)
         self.total = 0
+
+    def __len__(self) -> int:
+        return len(self._allowances)
 
     def note(self, peer: str) -> None:
         """Count a wrong id of a peer, given by its IP address."""
-        network = _network_of(peer)
-        left = self._allowance(network) - 1.0
-        if network not in self._left and len(self._left) >= _MAX_PEERS:
-            del self._left[next(iter(self._left))]
-        self._left[network] = (max(0.0, left), self._clock())
+        self._allowances.spend(_network_of(peer), self._clock())
 
     def slows(self, peer: Callable[[], str]) -> bool:
         """Return whether a peer has guessed too often to be heard now; it is asked for only if any has."""
-        return bool(self._left) and self._allowance(_network_of(peer())) < 1.0
-
-    def _allowance(self, network: str) -> float:
-        left, since = self._left.get(network, (MAX_AT_ONCE, 0.0))
-        allowance = left + (self._clock() - since) * _MAX_PER_S
-        if allowance >= MAX_AT_ONCE:
-            self._left.pop(network, None)
-        return min(allowance, MAX_AT_ONCE)
+        return bool(self._allowances) and not self._allowances.allows(_network_of(peer()), self._clock())
 
 
 def _network_of(peer: str) -> str:

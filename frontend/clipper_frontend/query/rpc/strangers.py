@@ -8,71 +8,47 @@ from __future__ import annotations
 
 from typing import Final
 
+from clipper_frontend.allowances import Allowances
+
 #: A stranger may send this many messages at once, and so many a second from then on.
 _MAX_AT_ONCE: Final = 20.0
 _MAX_PER_S: Final = 5.0
 #: The largest introduction: names of 255 bytes each, and a few numbers.
 _MAX_FRAMES: Final = 12
 _MAX_BYTES: Final = 8 * 1024
-#: So many peers are remembered; the one heard of first is forgotten first.
-_MAX_PEERS: Final = 1_000
+#: The log lines about one peer, and about all peers together, in each interval.
 _LOG_INTERVAL_S: Final = 60.0
-#: The log lines about all peers together, in each interval.
-_MAX_LINES: Final = 100
-
-
-class _Peer:
-    __slots__ = ("allowance", "heard_at", "logged_at")
-
-    def __init__(self, now: float) -> None:
-        self.allowance = _MAX_AT_ONCE
-        self.heard_at = now
-        self.logged_at = float("-inf")
+_MAX_LINES_OF_A_PEER: Final = 1.0
+_MAX_LINES: Final = 100.0
 
 
 class Strangers:
-    """The peers that misbehaved or introduced themselves lately, by the routing id of their connection."""
+    """What each peer has left of what it may send and have logged, by the routing id of its connection."""
 
     def __init__(self) -> None:
-        self._peers: dict[bytes, _Peer] = {}
-        self._lines = 0
-        self._lines_since = float("-inf")
+        self._messages: Allowances[bytes] = Allowances(_MAX_AT_ONCE, _MAX_PER_S)
+        self._lines: Allowances[bytes] = Allowances(
+            _MAX_LINES_OF_A_PEER, _MAX_LINES_OF_A_PEER / _LOG_INTERVAL_S
+        )
+        self._lines_of_all: Allowances[None] = Allowances(_MAX_LINES, _MAX_LINES / _LOG_INTERVAL_S)
         self.dropped_messages = 0
 
     def __len__(self) -> int:
-        return len(self._peers)
+        return max(len(self._messages), len(self._lines))
 
     def admits(self, identity: bytes, now: float) -> bool:
         """Return whether another message of this stranger is looked at, and count it."""
-        peer = self._peer(identity, now)
-        peer.allowance = min(_MAX_AT_ONCE, peer.allowance + (now - peer.heard_at) * _MAX_PER_S)
-        peer.heard_at = now
-        if peer.allowance < 1.0:
-            self.dropped_messages += 1
-            return False
-        peer.allowance -= 1.0
-        return True
+        admitted = self._messages.spend(identity, now)
+        self.dropped_messages += not admitted
+        return admitted
 
     def may_log(self, identity: bytes, now: float) -> bool:
         """Return whether a line about this peer may be logged: one a minute, and not too many of all."""
-        peer = self._peer(identity, now)
-        if now - peer.logged_at < _LOG_INTERVAL_S:
-            return False
-        if now - self._lines_since >= _LOG_INTERVAL_S:
-            self._lines, self._lines_since = 0, now
-        if self._lines >= _MAX_LINES:
-            return False
-        self._lines += 1
-        peer.logged_at = now
-        return True
-
-    def _peer(self, identity: bytes, now: float) -> _Peer:
-        peer = self._peers.get(identity)
-        if peer is None:
-            if len(self._peers) >= _MAX_PEERS:
-                del self._peers[next(iter(self._peers))]
-            peer = self._peers[identity] = _Peer(now)
-        return peer
+        return (
+            self._lines.allows(identity, now)
+            and self._lines_of_all.spend(None, now)
+            and self._lines.spend(identity, now)
+        )
 
 
 def is_introduction(frames: list[bytes]) -> bool:

@@ -62,4 +62,4 @@ def test_many_peers_take_bounded_memory(clock: Clock) -> None:
     guesses = Guesses(clock)
     for number in range(10_000):
         guesses.note(str(number))
-    assert len(guesses._left) == 1000
+    assert len(guesses) == 1000
