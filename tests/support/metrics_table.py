@@ -21,7 +21,7 @@ from clipper_container.wire import STATUS_MODEL_ERROR, STATUS_TOO_LATE
 from clipper_frontend.management.metrics import ManagementMetrics
 from clipper_frontend.query.feedback.guesses import Guesses
 from clipper_frontend.query.http.connections import Connections
-from clipper_frontend.query.metrics import metrics_source
+from clipper_frontend.query.metrics import QueryCollector, metrics_source
 from clipper_frontend.query.readiness import Readiness
 from tests.support.paths import REPOSITORY
 from tests.unit.query.simulation import Simulation
@@ -56,7 +56,7 @@ def query_frontend_metrics() -> list[Described]:
     simulation.run_until(2.0)
     connections = Connections()
     connections.refused_total[413] += 1
-    source = metrics_source(
+    collector = QueryCollector(
         simulation.routes,
         simulation.serving,
         simulation.sessions,
@@ -64,7 +64,7 @@ def query_frontend_metrics() -> list[Described]:
         Guesses(lambda: 0.0),
         Readiness(simulation.mirror, simulation.routes.versions),
     )
-    return _describe(source())
+    return _describe(metrics_source(collector)())
 
 
 def management_frontend_metrics() -> list[Described]:

@@ -33,17 +33,10 @@ _MAX_SHARE = 0.05
 _MAX_CREDIT_S = 0.05
 
 
-def metrics_source(
-    routes: Routes,
-    serving: Serving,
-    sessions: Sessions,
-    connections: Connections,
-    guesses: Guesses,
-    readiness: Readiness,
-) -> MetricsText:
-    """Return the text of all metrics, in Prometheus's format."""
+def metrics_source(collector: Collector) -> MetricsText:
+    """Return the text of the metrics of a collector, in Prometheus's format."""
     registry = CollectorRegistry()
-    registry.register(_QueryCollector(routes, serving, sessions, connections, guesses, readiness))
+    registry.register(collector)
     return MetricsText(lambda: generate_latest(registry))
 
 
@@ -76,7 +69,9 @@ class MetricsText:
         return text
 
 
-class _QueryCollector(Collector):
+class QueryCollector(Collector):
+    """All metrics of a query frontend, with printable labels."""
+
     def __init__(
         self,
         routes: Routes,
@@ -94,9 +89,11 @@ class _QueryCollector(Collector):
         self._sessions = sessions
 
     def describe(self) -> Iterable[Metric]:
+        """Return nothing, so that metrics are not made only to be registered."""
         return []
 
     def collect(self) -> Iterator[Metric]:
+        """Return the metrics as they are now."""
         for family in self._families():
             for sample in family.samples:
                 for label, value in sample.labels.items():

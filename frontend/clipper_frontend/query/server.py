@@ -20,7 +20,7 @@ from clipper_frontend.query.http.connections import Connections
 from clipper_frontend.query.http.exchange import Handler
 from clipper_frontend.query.http.listeners import Handover, take_listeners
 from clipper_frontend.query.http.protocol import HttpProtocol
-from clipper_frontend.query.metrics import metrics_source
+from clipper_frontend.query.metrics import QueryCollector, metrics_source
 from clipper_frontend.query.prediction.cache import PredictionCache
 from clipper_frontend.query.prediction.predictions import Predictions
 from clipper_frontend.query.prediction.versions import Versions
@@ -125,7 +125,7 @@ class QueryFrontend:
     async def _listen(self) -> tuple[str, str]:
         common = self._settings.common
         updates = self._feedback.handler(self._selecting, self._mirror, self._query_ids)
-        metrics = metrics_source(
+        collector = QueryCollector(
             self._routes,
             self._serving,
             self._sessions,
@@ -133,7 +133,7 @@ class QueryFrontend:
             self._feedback.guesses,
             self._readiness,
         )
-        admin = AdminHandler(self._readiness, metrics, updates)
+        admin = AdminHandler(self._readiness, metrics_source(collector), updates)
         rest = RestHandler(self._routes, self._serving, self._selecting, self._readiness, admin, updates)
         rest_address = await self._serve_queries(rest)
         admin_address = ""

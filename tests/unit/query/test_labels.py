@@ -7,7 +7,7 @@ from typing import Any
 from prometheus_client.parser import text_string_to_metric_families
 
 from clipper_frontend.query.feedback.guesses import Guesses
-from clipper_frontend.query.metrics import metrics_source
+from clipper_frontend.query.metrics import QueryCollector, metrics_source
 from clipper_frontend.query.readiness import Readiness
 from tests.unit.query.simulation import Simulation
 
@@ -21,10 +21,10 @@ def test_a_label_shows_no_control_character_and_no_mark_of_direction() -> None:
     connections: Any = _NoConnections()
     guesses = Guesses(lambda: 0.0)
     readiness = Readiness(simulation.mirror, simulation.routes.versions)
-    source = metrics_source(
+    collector = QueryCollector(
         simulation.routes, simulation.serving, simulation.sessions, connections, guesses, readiness
     )
-    text = source().decode()
+    text = metrics_source(collector)().decode()
     assert all(line.isprintable() for line in text.splitlines())
     families = {family.name: family for family in text_string_to_metric_families(text)}
     labels = {sample.labels["app"] for sample in families["clipper_queries"].samples}
