@@ -29,14 +29,14 @@ class Allowances(Generic[Peer]):
         """Return whether a peer has a token left."""
         return self._left_of(peer, now) >= 1.0
 
-    def spend(self, peer: Peer, now: float) -> bool:
-        """Take a token; return False, and take none, if there is none."""
+    def spend(self, peer: Peer, now: float, count: float = 1.0) -> bool:
+        """Take tokens; return False, and take none, if there are too few."""
         left = self._left_of(peer, now)
-        if left < 1.0:
+        if left < count:
             return False
         if peer not in self._left and len(self._left) >= _MAX_PEERS:
             del self._left[next(iter(self._left))]
-        self._left[peer] = (left - 1.0, now)
+        self._left[peer] = (left - count, now)
         return True
 
     def _left_of(self, peer: Peer, now: float) -> float:

@@ -23,6 +23,7 @@ from clipper_frontend.query.feedback.guesses import Guesses
 from clipper_frontend.query.http.connections import Connections
 from clipper_frontend.query.metrics import QueryCollector, metrics_source
 from clipper_frontend.query.readiness import Readiness
+from clipper_frontend.query.rpc.lobby import Lobby
 from tests.support.paths import REPOSITORY
 from tests.unit.query.simulation import Simulation
 
@@ -60,6 +61,7 @@ def query_frontend_metrics() -> list[Described]:
         simulation.routes,
         simulation.serving,
         simulation.sessions,
+        Lobby(0),
         connections,
         Guesses(lambda: 0.0),
         Readiness(simulation.mirror, simulation.routes.versions),

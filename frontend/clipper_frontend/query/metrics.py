@@ -19,6 +19,7 @@ from clipper_frontend.query.feedback.guesses import Guesses
 from clipper_frontend.query.http.connections import Connections
 from clipper_frontend.query.prediction.statistics import Histogram
 from clipper_frontend.query.readiness import Readiness
+from clipper_frontend.query.rpc.lobby import Lobby
 from clipper_frontend.query.rpc.sessions import Sessions
 from clipper_frontend.query.serving.routes import Routes
 from clipper_frontend.query.serving.serving import Serving
@@ -77,6 +78,7 @@ class QueryCollector(Collector):
         routes: Routes,
         serving: Serving,
         sessions: Sessions,
+        lobby: Lobby,
         connections: Connections,
         guesses: Guesses,
         readiness: Readiness,
@@ -87,6 +89,7 @@ class QueryCollector(Collector):
         self._routes = routes
         self._serving = serving
         self._sessions = sessions
+        self._lobby = lobby
 
     def describe(self) -> Iterable[Metric]:
         """Return nothing, so that metrics are not made only to be registered."""
@@ -122,7 +125,11 @@ class QueryCollector(Collector):
             "RPC messages of peers without a session that were too many to be read",
             self._sessions.strangers.dropped_messages,
         )
-
+        yield CounterMetricFamily(
+            "clipper_ended_connections",
+            "RPC connections of peers without a session that sent too much or were too many",
+            self._lobby.ended,
+        )
         yield GaugeMetricFamily(
             "clipper_registry_replaced",
             "1 while Redis holds another registry than the one that is followed",

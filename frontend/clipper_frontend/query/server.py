@@ -85,6 +85,7 @@ class QueryFrontend:
             predictions,
             self._rpc.send,
             self._replicas_changed,
+            self._rpc.seated,
         )
         self._readiness = Readiness(self._mirror, versions)
         bodies = BodyBudget(settings.limits.body_memory_bytes)
@@ -106,7 +107,12 @@ class QueryFrontend:
         try:
             rest, admin = await self._listen()
             self._timers.start(self._serving, self._sessions)
-            self._rpc.start(asyncio.get_running_loop(), self._sessions.received, self._timers.disconnected)
+            self._rpc.start(
+                asyncio.get_running_loop(),
+                self._sessions.received,
+                self._sessions.members,
+                self._timers.disconnected,
+            )
             logger.info("listening: rest=%s rpc=%s admin=%s", rest, self._rpc_address(), admin)
             joined = await self._join_cluster(stop)
             if joined:
@@ -129,6 +135,7 @@ class QueryFrontend:
             self._routes,
             self._serving,
             self._sessions,
+            self._rpc.lobby,
             self._connections,
             self._feedback.guesses,
             self._readiness,

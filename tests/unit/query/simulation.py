@@ -120,7 +120,16 @@ class Simulation:
         self.serving = Serving(predictions, lambda: None, itertools.count().__next__)
         self.selecting = Selecting(self.serving)
         self.changes = 0
-        self.sessions = Sessions("front", "test", versions, predictions, self._send, self._changed)
+        self.seats: list[tuple[int, bool]] = []
+        self.sessions = Sessions(
+            "front",
+            "test",
+            versions,
+            predictions,
+            self._send,
+            self._changed,
+            lambda *seat: self.seats.append(seat),
+        )
         self.replicas: dict[bytes, SimulatedReplica] = {}
         self.at(_SWEEP_S, self._sweep)
 

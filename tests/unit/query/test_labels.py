@@ -9,6 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from clipper_frontend.query.feedback.guesses import Guesses
 from clipper_frontend.query.metrics import QueryCollector, metrics_source
 from clipper_frontend.query.readiness import Readiness
+from clipper_frontend.query.rpc.lobby import Lobby
 from tests.unit.query.simulation import Simulation
 
 
@@ -22,7 +23,7 @@ def test_a_label_shows_no_control_character_and_no_mark_of_direction() -> None:
     guesses = Guesses(lambda: 0.0)
     readiness = Readiness(simulation.mirror, simulation.routes.versions)
     collector = QueryCollector(
-        simulation.routes, simulation.serving, simulation.sessions, connections, guesses, readiness
+        simulation.routes, simulation.serving, simulation.sessions, Lobby(0), connections, guesses, readiness
     )
     text = metrics_source(collector)().decode()
     assert all(line.isprintable() for line in text.splitlines())

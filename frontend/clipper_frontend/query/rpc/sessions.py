@@ -2,7 +2,8 @@
 
 Frames come in through received(), time through sweep(). Frames leave through `send`, which returns whether
 the peer is still there. `predictions` hears which replicas came, answered and left; `changed` is called when
-a replica came or left, or entered or left the rotation.
+a replica came or left, or entered or left the rotation, and `seated` when the peer of a connection got a
+session or lost it.
 """
 
 from __future__ import annotations
@@ -28,15 +29,19 @@ SILENCE_S = 30.0
 _MAX_SHOWN = 100
 _MICROS_PER_S = 1_000_000
 
+#: The number of a connection that is not known.
+NO_CONNECTION = -1
+
 SendFrames = Callable[[bytes, list[bytes]], bool]
 
 
 class _Session:
-    __slots__ = ("replica", "version")
+    __slots__ = ("connection", "replica", "version")
 
-    def __init__(self, replica: Replica, version: ServedVersion) -> None:
+    def __init__(self, replica: Replica, version: ServedVersion, connection: int) -> None:
         self.replica = replica
         self.version = version
+        self.connection = connection
 
 
 class Sessions:
@@ -50,6 +55,7 @@ class Sessions:
         predictions: Predictions,
         send: SendFrames,
         changed: Callable[[], None],
+        seated: Callable[[int, bool], None],
     ) -> None:
         self._frontend_id = frontend_id
         self._cluster_name = cluster_name
@@ -57,7 +63,10 @@ class Sessions:
         self._predictions = predictions
         self._send = send
         self._changed = changed
+        self._seated = seated
         self._sessions: dict[bytes, _Session] = {}
+        #: The routing ids of peers that have a session now.
+        self.members = self._sessions.keys()
         self._peers: dict[str, str] = {}
         self.strangers = Strangers()
         self.malformed_messages = 0
@@ -69,28 +78,27 @@ class Sessions:
 
     # -- frames in -------------------------------------------------------------------------------------------
 
-    def received(self, frames: list[bytes], now: float) -> bool:
+    def received(self, frames: list[bytes], now: float, connection: int = NO_CONNECTION) -> None:
         """Take one message; `frames` begin with the routing id of its sender.
 
-        Return whether that was a stranger, of whom the caller takes a few messages in a turn only.
+        The number of its connection is asked for only if the sender has no session.
         """
         session = self._sessions.get(frames[0])
         if session is None:
-            self._received_of_stranger(frames, now)
-            return True
+            self._received_of_stranger(frames, now, connection)
+            return
         try:
             message = wire.decode_from_container(frames[1:])
         except wire.WireError as exc:
             self._malformed(frames[0], exc, now)
-            return False
+            return
         session.replica.last_heard = now
         if isinstance(message, wire.Answer):
             self._answered(session, message, now)
         else:
             self._control(frames[0], session, message, now)
-        return False
 
-    def _received_of_stranger(self, frames: list[bytes], now: float) -> None:
+    def _received_of_stranger(self, frames: list[bytes], now: float, connection: int) -> None:
         identity = frames[0]
         if not self.strangers.admits(identity, now):
             self._log_of(identity, now, "sends more than a container without a session may: it is dropped")
@@ -103,7 +111,7 @@ class Sessions:
                 self._malformed(identity, exc, now)
                 return
         if isinstance(message, wire.Metadata):
-            self._join(identity, message, now)
+            self._join(identity, message, now, connection)
         elif isinstance(message, wire.Hello) or frames[1]:
             self._send(identity, self._greeting)
         else:
@@ -136,7 +144,7 @@ class Sessions:
             return wire.encode_v3_heartbeat(wire.KEEPALIVE)
         return self._heartbeat
 
-    def _join(self, identity: bytes, metadata: wire.Metadata, now: float) -> None:
+    def _join(self, identity: bytes, metadata: wire.Metadata, now: float, connection: int) -> None:
         refusal = self._refusal(metadata)
         if refusal is not None:
             if self.strangers.may_log(identity, now):
@@ -146,13 +154,15 @@ class Sessions:
                 self._send(identity, wire.encode_refusal(refusal))
             return
         instance_id = metadata.instance_id or f"v3-{self._frontend_id}-{identity.hex()}"
-        self._replace_instance(instance_id, now)
-        version = self._versions.get(metadata.model_name, metadata.model_version)
         input_type = InputType.from_code(metadata.input_type_code)
         replica = Replica(identity, instance_id, input_type, metadata.rpc_version, now)
-        self._sessions[identity] = _Session(replica, version)
+        if not self._send(identity, self._heartbeat_for(replica)):
+            return  # gone already, and the number of its connection may be another's by now
+        self._replace_instance(instance_id, now)
+        version = self._versions.get(metadata.model_name, metadata.model_version)
+        self._sessions[identity] = _Session(replica, version, connection)
+        self._seated(connection, True)
         logger.info("replica %s of %s:%s connected", instance_id, version.name, version.version)
-        self._send(identity, self._heartbeat_for(replica))
         self._warn_of_v3(version, replica)
         self._predictions.joined(version, replica)
         self._changed()
@@ -281,6 +291,7 @@ class Sessions:
     def _lose(self, identity: bytes, session: _Session, now: float, why: str) -> None:
         if self._sessions.pop(identity, None) is None:
             return
+        self._seated(session.connection, False)
         level = logging.INFO if session.replica.draining else logging.WARNING
         replica, version = session.replica, session.version
         logger.log(

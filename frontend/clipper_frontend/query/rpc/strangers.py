@@ -23,7 +23,7 @@ _MAX_LINES: Final = 100.0
 
 
 class Strangers:
-    """What each peer has left of what it may send and have logged, by the routing id of its connection."""
+    """The allowances of peers for messages and for log lines, by the routing id of their connection."""
 
     def __init__(self) -> None:
         self._messages: Allowances[bytes] = Allowances(_MAX_AT_ONCE, _MAX_PER_S)

@@ -35,7 +35,7 @@ def test_a_stranger_that_floods_is_answered_a_few_times_a_second_and_logged_once
 ) -> None:
     sent = count_replies(simulation)
     for number in range(120_000):
-        assert simulation.sessions.received([b"flood", *HEARTBEAT], number / 1000)
+        simulation.sessions.received([b"flood", *HEARTBEAT], number / 1000)
     assert len(sent) <= 20 + 5 * 120
     assert simulation.sessions.strangers.dropped_messages == 120_000 - len(sent)
     lines = [record for record in caplog.records if "dropped" in record.getMessage()]
@@ -73,8 +73,31 @@ def test_a_container_is_not_held_up_by_strangers(simulation: Simulation) -> None
 def test_messages_of_a_replica_are_not_counted_as_a_strangers(simulation: Simulation) -> None:
     replica = simulation.replica()
     for _ in range(1000):
-        assert not simulation.sessions.received([replica.identity, *HEARTBEAT], simulation.now)
+        simulation.sessions.received([replica.identity, *HEARTBEAT], simulation.now)
     assert simulation.sessions.strangers.dropped_messages == 0
+
+
+def test_a_connection_is_seated_while_its_peer_has_a_session(simulation: Simulation) -> None:
+    metadata = wire.encode_metadata(wire.Metadata("model", "1", 3, wire.V4, "test", "i"))
+    sessions = simulation.sessions
+    sessions._send = lambda *_: True
+    sessions.received([b"a", *HEARTBEAT], 0.0, 7)
+    assert (simulation.seats, b"a" in sessions.members) == ([], False)
+    sessions.received([b"a", *metadata], 0.0, 7)
+    assert (simulation.seats, b"a" in sessions.members) == ([(7, True)], True)
+    sessions.received([b"b", *metadata], 0.0, 8)
+    assert simulation.seats[1:] == [(7, False), (8, True)], "the same instance connected again"
+    sessions.sweep(60.0)
+    assert (simulation.seats[3:], list(sessions.members)) == ([(8, False)], [])
+
+
+def test_a_container_that_is_gone_when_its_introduction_is_read_gets_no_session(
+    simulation: Simulation,
+) -> None:
+    metadata = wire.encode_metadata(wire.Metadata("model", "1", 3, wire.V4, "test", "i"))
+    simulation.sessions._send = lambda *_: False
+    simulation.sessions.received([b"a", *metadata], 0.0, 7)
+    assert (len(simulation.sessions), simulation.seats) == (0, [])
 
 
 def test_many_peers_take_bounded_memory_and_lines() -> None:
