@@ -11,6 +11,7 @@ from clipper_nomad.images import recipes
 from clipper_nomad.images.builder import BuildRequest, run_build
 from clipper_nomad.images.clippers import find_clippers_python, find_saved_by, require_same_python
 from clipper_nomad.images.context import new_context
+from clipper_nomad.images.cpu_builds import advise_cpu_builds
 from clipper_nomad.images.engine import EngineError, Progress, log_progress
 from clipper_nomad.images.names import PYTHON_RUNTIME, component_image, model_image, project_version
 from clipper_nomad.images.pruning import CLUSTER_LABEL
@@ -51,6 +52,8 @@ def build_model_image(
     registry = spec.container_registry or settings.registry
     reference = model_image(spec.model, cluster_name, registry)
     base = _find_base(client, spec, settings, progress)
+    for line in advise_cpu_builds(spec.pkgs_to_install, settings.extra_index_urls):
+        progress(line)
     progress(f"Building {reference}")
     labels = {
         "org.opencontainers.image.title": f"{cluster_name}-{spec.model.name}",

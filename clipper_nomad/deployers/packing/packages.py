@@ -81,7 +81,9 @@ def _pin(installed: Distribution) -> str | None:
     name = str(canonicalize_name(installed.name))
     origin = _find_origin(installed)
     if origin is None:
-        return f"{name}=={installed.version}"
+        # A build of an index of its own, such as `2.15.0+cpu`, is one of its version for pip. It takes such a
+        # build first where it is given that index, and another one where it is not.
+        return f"{name}=={Version(installed.version).public}"
     if not _is_editable(installed):
         warnings.warn(
             f"The model needs {name} {installed.version}, which {origin}, so no package index has it, and "

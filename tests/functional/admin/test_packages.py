@@ -123,3 +123,9 @@ def test_condas_packages_are_in_an_index_too(site: Path) -> None:
     more = {"direct_url.json": '{"url": "file:///croot/built"}', "INSTALLER": "conda\n"}
     install(site, "clipper-test-conda", ("clipper_test_conda.py",), more)
     assert list(add_recorded_packages(["clipper_test_conda"], None) or ()) == ["clipper-test-conda==1.5"]
+
+
+def test_a_build_of_its_own_index_is_asked_for_by_its_version(site: Path) -> None:
+    more = {"METADATA": "Metadata-Version: 2.1\nName: clipper-test-build\nVersion: 1.5+cpu\n"}
+    install(site, "clipper-test-build", ("clipper_test_build.py",), more)
+    assert list(add_recorded_packages(["clipper_test_build"], None) or ()) == ["clipper-test-build==1.5"]
