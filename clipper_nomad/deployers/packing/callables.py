@@ -21,10 +21,7 @@ def check_callable(func: Callable[..., Any], before: tuple[str, ...] = ()) -> No
 
     `before` names the arguments that it gets before the batch, such as `model`.
     """
-    if not callable(func):
-        raise ClipperException(
-            f"The model is {func!r}, which is not callable: pass a function, a bound method or the like."
-        )
+    require_callable(func)
     if isinstance(func, type):
         raise ClipperException(
             f"The model is the class {func.__qualname__}, and calling a class makes an object: pass a method "
@@ -33,6 +30,14 @@ def check_callable(func: Callable[..., Any], before: tuple[str, ...] = ()) -> No
     what = describe_callable(func)
     _refuse_kind(func, what)
     _refuse_signature(func, what, before)
+
+
+def require_callable(func: object) -> None:
+    """Raise ClipperException if `func` cannot be called at all."""
+    if not callable(func):
+        raise ClipperException(
+            f"The model is {func!r}, which is not callable: pass a function, a bound method or the like."
+        )
 
 
 def _refuse_kind(func: Callable[..., Any], what: str) -> None:

@@ -65,10 +65,10 @@ def packed_closure(
     """
     check_callable(func)
     with tempfile.TemporaryDirectory(prefix="clipper-closure-") as folder:
-        packages = pack(
-            func, Path(folder), pkgs_to_install, base_image=base_image, files=files, modules=modules
-        )
-        yield PackedClosure(Path(folder), packages)
+        is_clippers = find_clippers_python(base_image) is not None
+        protocol = CLIPPERS_PROTOCOL if is_clippers else None
+        packages = pack(func, Path(folder), pkgs_to_install, files=files, modules=modules, protocol=protocol)
+        yield PackedClosure(Path(folder), pkgs_to_install if is_clippers else packages)
 
 
 def pack(
@@ -76,23 +76,20 @@ def pack(
     folder: Path,
     pkgs_to_install: Iterable[str] | None = None,
     *,
-    base_image: str = "default",
     files: Iterable[str | Path] = (),
     modules: Iterable[object] = (),
+    protocol: int | None = None,
 ) -> Iterable[str] | None:
     """Write a function, or what else travels by pickle, into `folder`; return the packages to install.
 
-    The arguments and the errors are those of packed_closure().
+    `protocol` is the pickle's. The other arguments and the errors are those of packed_closure().
     """
     named = find_named_files(files)
     found = collect_modules(find_references(obj) | find_named_modules(modules))
     warn_edited(found.names)
-    is_clippers = find_clippers_python(base_image) is not None
-    packages = pkgs_to_install if is_clippers else add_recorded_packages(found.others, pkgs_to_install)
     contents: dict[str, Content] = {**found.files, **_find_data(found, named.left_out), **named.found}
-    protocol = CLIPPERS_PROTOCOL if is_clippers else None
     save_pickled(obj, folder, contents, files=sorted(named.found), protocol=protocol)
-    return packages
+    return add_recorded_packages(found.others, pkgs_to_install)
 
 
 def _find_data(modules: Modules, left_out: Mapping[str, str]) -> Mapping[str, Path]:
