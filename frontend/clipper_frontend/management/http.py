@@ -159,11 +159,14 @@ async def _explaining(request: web.Request, handler: Handler) -> web.StreamRespo
 @web.middleware
 async def _speaking_http(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Refuse what the parser takes and this server does not: other versions, and HTTP/1.1 without a Host."""
-    if request.version not in _VERSIONS:
-        text = f"This server speaks HTTP/1.1 and HTTP/1.0, not HTTP/{'.'.join(map(str, request.version))}"
+    # The status line is in the version of the request, which is read from the message once.
+    asked = request._message.version
+    if asked not in _VERSIONS:
+        request._version = HttpVersion11
+        text = f"This server speaks HTTP/1.1 and HTTP/1.0, not HTTP/{'.'.join(map(str, asked))}"
         raise web.HTTPVersionNotSupported(text=text, headers={"Connection": "close"})
     hosts = len(request.headers.getall("Host", ()))
-    if hosts > 1 or (request.version == HttpVersion11 and not hosts):
+    if hosts > 1 or (asked == HttpVersion11 and not hosts):
         text = f"HTTP/1.1 wants one Host header, and there are {hosts}"
         raise web.HTTPBadRequest(text=text, headers={"Connection": "close"})
     return await handler(request)

@@ -50,12 +50,13 @@ class ManagementSettings:
     body_memory_bytes: int = DEFAULT_BODY_MEMORY_BYTES
 
 
-class _NoBadRequests(logging.Filter):
-    """Keeps requests that are not HTTP out of the log: they are errors of their senders."""
+class NoFaultsOfClients(logging.Filter):
+    """Keeps out of the log what clients do: requests that are not HTTP, and leaving before an answer."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         raised = record.exc_info[1] if record.exc_info else None
-        return not isinstance(raised, HttpProcessingError | web.RequestPayloadError)
+        # Redis' errors never come here as such: the store translates them.
+        return not isinstance(raised, HttpProcessingError | web.RequestPayloadError | ConnectionError)
 
 
 async def serve(settings: ManagementSettings, stop: asyncio.Event) -> None:
@@ -64,7 +65,7 @@ async def serve(settings: ManagementSettings, stop: asyncio.Event) -> None:
     Raises ClusterMismatch if the Redis is another cluster's, and OSError if a port is taken.
     """
     common = settings.common
-    logging.getLogger("aiohttp.server").addFilter(_NoBadRequests())
+    logging.getLogger("aiohttp.server").addFilter(NoFaultsOfClients())
     async with Store(common.redis) as store, Barrier(common.redis, store) as barrier:
         state = ServingState(store, barrier)
         async with _listening(settings, state):

@@ -77,6 +77,9 @@ _PERHAPS_WRONG = (
 )
 _ODD_LINES = (
     *(
+        b"GET /\r\n",
+        b"GET / HTTP/2.0\r\n",
+        b"GET / HTTP/0.9\r\n",
         b"GET / HTTP/1.2\r\n",
         b"GET / http/1.1\r\n",
     ),

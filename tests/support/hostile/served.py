@@ -127,8 +127,7 @@ class Watch:
         return {name: memory_mb(pid) for name, pid in pids.items() if pid and name != programs.REDIS}
 
     def _logs(self) -> list[Path]:
-        logs = self._served.cluster.state.logs_dir.glob("*.log")
-        return sorted(path for path in logs if path.stem != programs.MANAGEMENT_FRONTEND)
+        return sorted(self._served.cluster.state.logs_dir.glob("*.log"))
 
     def _written(self, path: Path) -> str:
         with path.open("rb") as file:
