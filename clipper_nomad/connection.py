@@ -333,12 +333,13 @@ class ClipperConnection:
         model = names.parse_known_model(name, version)
         self._cluster.replicas.make_current(model, num_replicas, timeout_s)
 
-    def purge_cache(self, name: str, version: str | int | None = None) -> None:
+    def purge_cache(self, name: str, version: str | int | None = None, *, replica: str | None = None) -> None:
         """Drop a version's cached outputs, by default the current one's, from all query frontends.
 
-        Do this after a replica has given wrong outputs: outputs of all its replicas are computed anew.
+        With `replica`, drop those of one replica that gave wrong outputs, and keep none of it later: an
+        instance id, as in the query frontends' logs and in get_all_model_replicas(verbose=True).
         """
-        self._cluster.models.purge_cache(self._cluster.models.pick(name, version))
+        self._cluster.models.purge_cache(self._cluster.models.pick(name, version), replica)
 
     def get_current_model_version(self, name: str) -> str:
         """Return a model's current version. Raises ClipperException if it has none."""

@@ -112,9 +112,10 @@ class ManagementClient:
         """Unregister a model version."""
         self._post("delete_versioned_model", model_name=model.name, model_version=model.version)
 
-    def purge_cache(self, model: ModelVersion) -> None:
-        """Drop a version's cached outputs from all query frontends."""
-        self._post("purge_cache", model_name=model.name, model_version=model.version)
+    def purge_cache(self, model: ModelVersion, instance_id: str | None) -> None:
+        """Drop a version's cached outputs, or those of one replica, from all query frontends."""
+        named = {} if instance_id is None else {"instance_id": instance_id}
+        self._post("purge_cache", model_name=model.name, model_version=model.version, **named)
 
     def set_model_version(self, model: ModelVersion) -> None:
         """Make a registered version the current one."""

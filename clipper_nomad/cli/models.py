@@ -139,12 +139,20 @@ def set_version(
 
 
 @app.command()
-def purge_cache(context: typer.Context, model: Model, version: Version = None) -> None:
+def purge_cache(
+    context: typer.Context,
+    model: Model,
+    version: Version = None,
+    replica: Annotated[
+        str | None, typer.Option(help="Only what this replica answered: its instance id, as in logs.")
+    ] = None,
+) -> None:
     """Drop a version's cached outputs from all query frontends, as after a replica that answered wrongly."""
     connection = session_of(context).connect()
     version = version or connection.get_current_model_version(model)
-    connection.purge_cache(model, version)
-    say(f"The cached outputs of model version {model}:{version} are gone")
+    connection.purge_cache(model, version, replica=replica)
+    whose = f"replica {replica} of " if replica else ""
+    say(f"The cached outputs of {whose}model version {model}:{version} are gone")
 
 
 @app.command()

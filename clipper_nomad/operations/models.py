@@ -43,10 +43,11 @@ class Models:
         else:
             logger.info("Model version %s was successfully registered", registration.model)
 
-    def purge_cache(self, model: ModelVersion) -> None:
-        """Drop a version's cached outputs from all query frontends."""
-        self._management.purge_cache(model)
-        logger.info("The cached outputs of model version %s are gone", model)
+    def purge_cache(self, model: ModelVersion, instance_id: str | None) -> None:
+        """Drop a version's cached outputs, or those of one replica, from all query frontends."""
+        self._management.purge_cache(model, instance_id)
+        whose = "" if instance_id is None else f"replica {instance_id} of "
+        logger.info("The cached outputs of %smodel version %s are gone", whose, model)
 
     def get_current(self, name: str) -> ModelVersion:
         """Return a model's current version. Raises ClipperException when it has none."""

@@ -107,13 +107,14 @@ class Versions(msgspec.Struct):
 
 
 class Replica(msgspec.Struct):
-    """A replica of a model version."""
+    """A replica of a model version; `instance_id` is what all query frontends know it by."""
 
     model_id: str
     model_name: str
     model_version: str
     model_replica_id: int
     input_type: str
+    instance_id: str
 
     @classmethod
     def of(cls, record: ReplicaRecord) -> Replica:
@@ -124,6 +125,7 @@ class Replica(msgspec.Struct):
             model_version=record.model_version,
             model_replica_id=record.replica_id,
             input_type=record.input_type.value,
+            instance_id=record.instance_id,
         )
 
 

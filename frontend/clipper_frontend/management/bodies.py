@@ -103,10 +103,18 @@ class AddModel(msgspec.Struct):
 
 
 class NamedVersion(msgspec.Struct):
-    """Body of delete_versioned_model, set_model_version, purge_cache and get_model."""
+    """Body of delete_versioned_model, set_model_version and get_model."""
 
     model_name: str
     model_version: str
+
+
+class PurgeCache(msgspec.Struct):
+    """Body of purge_cache. With `instance_id`, only what that replica answered is dropped."""
+
+    model_name: str
+    model_version: str
+    instance_id: str | None = None
 
 
 class NamedModel(msgspec.Struct):

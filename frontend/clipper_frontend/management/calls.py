@@ -129,11 +129,14 @@ async def delete_versioned_model(store: Store, body: bodies.NamedVersion) -> str
     )
 
 
-async def purge_cache(store: Store, body: bodies.NamedVersion) -> str:
-    """Drop the cached outputs of a model version from all query frontends."""
-    await store.purge_cache(body.model_name, body.model_version)
+async def purge_cache(store: Store, body: bodies.PurgeCache) -> str:
+    """Drop the cached outputs of a model version, or of one of its replicas, from all query frontends."""
+    await store.purge_cache(body.model_name, body.model_version, body.instance_id)
     name, version = body.model_name, body.model_version
-    return f"Successfully purged the cached outputs of model with name '{name}' and version '{version}'"
+    whose = "" if body.instance_id is None else f"replica '{body.instance_id}' of "
+    return (
+        f"Successfully purged the cached outputs of {whose}model with name '{name}' and version '{version}'"
+    )
 
 
 async def set_model_version(store: Store, body: bodies.NamedVersion) -> str:
@@ -204,7 +207,7 @@ CALLS: Mapping[str, Call] = {
     "add_model": Call(bodies.AddModel, add_model, writes=True),
     "delete_versioned_model": Call(bodies.NamedVersion, delete_versioned_model, writes=True),
     "set_model_version": Call(bodies.NamedVersion, set_model_version, writes=True),
-    "purge_cache": Call(bodies.NamedVersion, purge_cache, writes=True),
+    "purge_cache": Call(bodies.PurgeCache, purge_cache, writes=True),
     "get_model": Call(bodies.NamedVersion, get_model),
     "get_all_models": Call(bodies.Listing, get_all_models),
     "get_model_versions": Call(bodies.NamedModel, get_model_versions),

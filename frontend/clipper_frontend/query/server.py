@@ -73,6 +73,7 @@ class QueryFrontend:
         self._routes = Routes(
             self._mirror,
             versions,
+            predictions,
             max_inputs=settings.max_inputs,
             wait_limit_s=settings.wait_limit_s,
             learners=self._feedback.learners,

@@ -6,9 +6,10 @@ import dataclasses
 import uuid
 from typing import NamedTuple
 
+from clipper_frontend.errors import RegistryRefusal
 from clipper_frontend.registry.keys import Database, VersionKey, current_key
 from clipper_frontend.registry.mirror import Mirror
-from clipper_frontend.registry.names import check_label, check_name
+from clipper_frontend.registry.names import check_id, check_label, check_name
 from clipper_frontend.registry.records import ModelRecord
 from clipper_frontend.registry.scripts import Scripts, flattened
 
@@ -61,12 +62,19 @@ class Models(Scripts):
         left: list[str] = await self.run("delete_model_version", name, version)
         return tuple(sorted(left))
 
-    async def purge_cache(self, name: str, version: str) -> None:
-        """Let no query frontend answer from what it has cached of a version.
+    async def purge_cache(self, name: str, version: str, instance_id: str | None = None) -> None:
+        """Let no query frontend answer from what it has cached of a version, or of one replica of it.
 
-        Raises RegistryRefusal if the version is not registered.
+        Of that replica nothing is kept from then on. Raises RegistryRefusal if the version is not registered,
+        or an instance id is none.
         """
-        await self.run("purge_cache", name, version)
+        if instance_id is None:
+            await self.run("purge_cache", name, version)
+            return
+        check_id("instance id", instance_id)
+        if not instance_id:
+            raise RegistryRefusal("Invalid instance id '': it must not be empty")
+        await self.run("purge_replica", name, version, instance_id)
 
     async def set_model_version(self, name: str, version: str) -> None:
         """Make a version current.

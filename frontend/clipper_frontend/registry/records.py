@@ -93,9 +93,10 @@ class ModelRecord:
     """A registered model version. `batch_size` is -1 if it is learnt.
 
     An output is kept in the prediction cache for `cache_ttl_s` seconds, for 0 not at all; infinity is as long
-    as there is room. `cache_epoch` counts how often the cached outputs were purged. `deployed_as` identifies
-    what was deployed, to the admin library alone. `registration_id` is new at each registration, so that a
-    version that was deleted and registered again differs from the old one.
+    as there is room. `cache_epoch` counts how often the cached outputs were purged. Outputs of
+    `purged_replicas`, given by their instance ids, are not kept. `deployed_as` identifies what was deployed,
+    to the admin library alone. `registration_id` is new at each registration, so that a version that was
+    deleted and registered again differs from the old one.
     """
 
     name: str
@@ -109,6 +110,7 @@ class ModelRecord:
     output_type: OutputType = OutputType.JSON
     cache_ttl_s: float = math.inf
     cache_epoch: int = 0
+    purged_replicas: tuple[str, ...] = ()
     deployed_as: str = ""
 
     @property
@@ -135,6 +137,7 @@ class ModelRecord:
             output_type=reader.read("output_type", OutputType, absent=OutputType.JSON),
             cache_ttl_s=reader.read("cache_ttl_s", _lifetime, absent=math.inf),
             cache_epoch=reader.read("cache_epoch", int, absent=0),
+            purged_replicas=tuple(filter(None, reader.text("purged_replicas", absent="").split("\n"))),
             deployed_as=reader.text("deployed_as", absent=""),
         )
 
@@ -155,6 +158,7 @@ class ModelRecord:
             "cache_ttl_s": str(self.cache_ttl_s),
             "cache_epoch": str(self.cache_epoch),
             "deployed_as": self.deployed_as,
+            **({"purged_replicas": "\n".join(self.purged_replicas)} if self.purged_replicas else {}),
         }
 
 

@@ -223,6 +223,7 @@ def test_replicas_are_listed(connected: Connected) -> None:
         "model_version": "1",
         "model_replica_id": 0,
         "input_type": "doubles",
+        "instance_id": "sum:1-0",
     }
     assert clipper.get_all_model_replicas() == ["sum:1:0"]
     assert clipper.get_all_model_replicas(verbose=True) == [record]

@@ -135,6 +135,7 @@ def test_a_deployment_has_its_options_from_the_command_line(cli: CommandLine, tm
     assert (shown["output_type"], shown["cache_ttl_s"]) == ("string", 5.0)
     cli.run("models", "purge-cache", "greeting")
     assert "does not exist" in cli.run("models", "purge-cache", "greeting", "--version", "2", code=1).stderr
+    cli.run("models", "purge-cache", "greeting", "--replica", "its instance id")
     assert "use NAME=VALUE" in cli.run(*deploy, "--env", "GREETING", code=2).stderr
     cli.run("apps", "delete", "greeted")
     cli.run("models", "stop", "greeting")

@@ -227,7 +227,18 @@ def test_purge_cache(client: LetterManagementClient) -> None:
     success = "Successfully purged the cached outputs of model with name 'm' and version '1'"
     assert_text(client.call("purge_cache", **version), 200, success)
     refusal = "Model with name 'm' and version '2' does not exist"
-    assert_text(client.call("purge_cache", **{**version, "model_version": "2"}), 400, refusal)
+    for replica in ({}, {"instance_id": "a"}):
+        assert_text(client.call("purge_cache", **{**version, "model_version": "2"}, **replica), 400, refusal)
+
+
+def test_purge_cache_of_one_replica(client: LetterManagementClient) -> None:
+    client.add_model("m")
+    version = {"model_name": "m", "model_version": "1"}
+    success = "Successfully purged the cached outputs of replica 'a b' of model with name 'm' and version '1'"
+    for _ in range(2):
+        assert_text(client.call("purge_cache", **version, instance_id="a b"), 200, success)
+    for wrong in ("", "a\nb", "a" * 256):
+        assert client.call("purge_cache", **version, instance_id=wrong).status == 400
 
 
 def test_a_new_version_must_keep_the_input_type_of_linked_applications(
@@ -316,6 +327,7 @@ def test_containers(client: LetterManagementClient, redis_server: RedisServer) -
                 "zmq_connection_id": 3,
                 "batch_size": -1,
                 "input_type": "doubles",
+                "instance_id": "i",
             }
             redis.hset(f"m,1,{replica_id}", mapping=values)
     expected = [
@@ -325,6 +337,7 @@ def test_containers(client: LetterManagementClient, redis_server: RedisServer) -
             "model_version": "1",
             "model_replica_id": replica_id,
             "input_type": "doubles",
+            "instance_id": "i",
         }
         for replica_id in (0, 1)
     ]

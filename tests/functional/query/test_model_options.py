@@ -97,6 +97,22 @@ def test_a_purge_reaches_every_query_frontend_before_it_returns(cluster: Cluster
         before = after
 
 
+def test_a_purge_of_one_replica_reaches_every_query_frontend_and_lasts(cluster: Cluster) -> None:
+    serve(cluster, "bad", counter())
+    before = [answer(cluster, "bad", frontend) for frontend in (0, 1)]
+    purge = {"model_name": "bad", "model_version": "1"}
+    cluster.admin("purge_cache", **purge, instance_id="another")
+    assert [answer(cluster, "bad", frontend) for frontend in (0, 1)] == before
+    (replica,) = (
+        each for each in cluster.admin("get_all_containers", verbose=True) if each["model_name"] == "bad"
+    )
+    for number in range(102):
+        cluster.admin("purge_cache", **purge, instance_id=f"{number}")
+    cluster.admin("purge_cache", **purge, instance_id=replica["instance_id"])
+    answers = [answer(cluster, "bad", frontend) for frontend in (0, 1, 0, 1)]
+    assert len({*answers, *before}) == 6
+
+
 def test_a_purge_of_one_version_leaves_the_others(cluster: Cluster) -> None:
     serve(cluster, "spared", counter())
     serve(cluster, "hit", counter())

@@ -115,8 +115,10 @@ class Simulation:
         self._woken = False
         self.mirror = Mirror()
         versions = Versions()
-        self.routes = Routes(self.mirror, versions, max_inputs=100, wait_limit_s=30.0, learners=learners)
         predictions = Predictions(PredictionCache(cache_bytes), self._wake)
+        self.routes = Routes(
+            self.mirror, versions, predictions, max_inputs=100, wait_limit_s=30.0, learners=learners
+        )
         self.serving = Serving(predictions, lambda: None, itertools.count().__next__)
         self.selecting = Selecting(self.serving)
         self.changes = 0

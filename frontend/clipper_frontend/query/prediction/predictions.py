@@ -72,6 +72,13 @@ class Predictions:
             target.queue.push(prediction)
             self._needs_dispatch(target)
 
+    def purge_sources(self, target: ServedVersion, sources: frozenset[int]) -> None:
+        """Keep no output of these sources, neither those that are cached nor those to come."""
+        fresh = sources - target.purged_sources
+        target.purged_sources = sources
+        if fresh and target.cache_prefix is not None:
+            self.cache.purge(target.cache_prefix, fresh)
+
     def abandoned(self, target: ServedVersion) -> None:
         """Note that a waiter has left: before the next batch, what nobody waits for leaves the queue."""
         if target.queue:
@@ -114,6 +121,7 @@ class Predictions:
             return
         predictions, outputs = batch.predictions, answer.outputs
         ends_at = None if version.cache_ttl_s is None else now + version.cache_ttl_s
+        source = None if replica.source in version.purged_sources else replica.source
         if len(outputs) != len(predictions):
             detail = f"the replica gave {len(outputs)} outputs for {len(predictions)} inputs"
             version.statistics.model_errors += len(predictions)
@@ -122,18 +130,22 @@ class Predictions:
             return
         for prediction, output, status in zip(predictions, outputs, statuses, strict=True):
             if status == STATUS_OK:
-                self._fulfil(prediction, version.render(output), now, ends_at)
+                self._fulfil(prediction, version.render(output), now, ends_at, source)
             elif status == STATUS_MODEL_ERROR:
                 version.statistics.model_errors += 1
                 self._fail(prediction, DefaultReason.MODEL_ERROR, _detail(output), now)
             else:
                 self._retry(version, prediction, now)
 
-    def _fulfil(self, prediction: Prediction, rendered: bytes, now: float, ends_at: float | None) -> None:
+    def _fulfil(
+        self, prediction: Prediction, rendered: bytes, now: float, ends_at: float | None, source: int | None
+    ) -> None:
+        """Give an output to its waiters, and keep it, unless its source is None."""
         key = prediction.key
         if key is not None:
             self._forget(prediction)
-            self.cache.put(key, rendered, ends_at)
+            if source is not None:
+                self.cache.put(key, rendered, ends_at, source)
         for waiter in prediction.waiters:
             if waiter.deadline >= 0:
                 waiter.take(rendered, now)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from clipper_container.input_types import InputType
 from clipper_frontend.query.prediction.batching import MAX_BATCH_SIZE, BatchEstimator
 from clipper_frontend.query.prediction.queue import Prediction
+from clipper_frontend.query.prediction.sources import source_of
 
 #: Batches that may be outstanding at a replica: one in work, and one so that it never waits for work.
 _MAX_OUTSTANDING = 2
@@ -40,7 +41,10 @@ class Batch:
 
 
 class Replica:
-    """A replica in one session; `identity` is the ZeroMQ routing id of its connection."""
+    """A replica in one session; `identity` is the ZeroMQ routing id of its connection.
+
+    `source` is what its outputs are cached under.
+    """
 
     __slots__ = (
         "_busy_since",
@@ -57,6 +61,7 @@ class Replica:
         "outstanding",
         "outstanding_inputs",
         "rpc_version",
+        "source",
         "stalled",
     )
 
@@ -65,6 +70,7 @@ class Replica:
     ) -> None:
         self.identity = identity
         self.instance_id = instance_id
+        self.source = source_of(instance_id)
         self.input_type = input_type
         self.input_type_code = input_type.code
         self.rpc_version = rpc_version

@@ -69,7 +69,8 @@ class ServedVersion:
     `shortest_slo_s` is the shortest latency SLO of the applications linked to its model, in seconds.
     `input_type` is the registered one, or None. `models_member` is the JSON member that names this version in
     answers. `render` makes JSON of an output. The keys of cached outputs begin with `cache_prefix`, which is
-    None if none are kept; they are kept for `cache_ttl_s` seconds, by None for as long as there is room.
+    None if none are kept; they are kept for `cache_ttl_s` seconds, by None for as long as there is room. What
+    comes from `purged_sources` is not kept.
     """
 
     __slots__ = (
@@ -86,6 +87,7 @@ class ServedVersion:
         "label",
         "models_member",
         "name",
+        "purged_sources",
         "queue",
         "render",
         "replicas",
@@ -105,6 +107,7 @@ class ServedVersion:
         self.render: Callable[[bytes], bytes] = output_json
         self.cache_prefix: bytes | None = b""
         self.cache_ttl_s: float | None = None
+        self.purged_sources: frozenset[int] = frozenset()
         self.queue = DeadlineQueue()
         #: Whether a client has gone since dispatch() last looked for predictions that nobody waits for.
         self.has_unwanted = False

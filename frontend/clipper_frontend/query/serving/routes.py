@@ -11,6 +11,8 @@ from urllib.parse import quote
 
 from clipper_frontend.errors import PolicyRefusal
 from clipper_frontend.query.bodies.answers import output_json, output_text
+from clipper_frontend.query.prediction.predictions import Predictions
+from clipper_frontend.query.prediction.sources import source_of
 from clipper_frontend.query.prediction.version import ServedVersion
 from clipper_frontend.query.prediction.versions import Versions
 from clipper_frontend.query.serving.application import Application, Arms, Learners
@@ -29,6 +31,7 @@ class Routes:
         self,
         mirror: Mirror,
         versions: Versions,
+        predictions: Predictions,
         *,
         max_inputs: int,
         wait_limit_s: float,
@@ -40,6 +43,7 @@ class Routes:
         self._wait_limit_s = wait_limit_s
         self.applications: dict[str, Application] = {}
         self.versions = versions
+        self._predictions = predictions
         #: Applications by the paths of their predict and update calls.
         self.predict_paths: dict[bytes, Application] = {}
         self.update_paths: dict[bytes, Application] = {}
@@ -95,7 +99,10 @@ class Routes:
         known = self._registered.get(model_name, set())
         self._registered[model_name] = set(registered)
         for model_version in known | set(registered):
-            _configure(self.versions.get(model_name, model_version), registered.get(model_version))
+            version, record = self.versions.get(model_name, model_version), registered.get(model_version)
+            _configure(version, record)
+            if record is not None:
+                self._predictions.purge_sources(version, frozenset(map(source_of, record.purged_replicas)))
 
     def _rebuild(self, name: str) -> None:
         """Replace the application's object, or remove it if the application is gone."""

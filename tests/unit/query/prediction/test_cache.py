@@ -15,6 +15,7 @@ from clipper_frontend.query.prediction.cache import (
     PredictionCache,
     cache_key,
 )
+from clipper_frontend.query.prediction.sources import Sources, source_of
 
 
 def test_the_least_recently_used_goes_first() -> None:
@@ -82,13 +83,48 @@ def test_off_keeps_nothing() -> None:
     assert cache.get(b"a") is None
 
 
+def test_a_purge_drops_what_a_source_gave_and_little_else_that_begins_alike() -> None:
+    cache = PredictionCache(1_000_000)
+    sources = (source_of("good"), source_of("bad"))
+    for number in range(2000):
+        cache.put(b"m:1:%d" % number, b"1", None, sources[number % 2])
+        cache.put(b"m:2:%d" % number, b"1", None, sources[1])
+    assert len(cache) < 4000, "some were evicted"
+    before = set(cache._entries)
+    cache.purge(b"m:1:", frozenset({sources[1]}))
+    left = set(cache._entries)
+    assert {key for key in before if key.startswith(b"m:2:")} <= left
+    numbers = [int(key[4:]) for key in left if key.startswith(b"m:1:")]
+    assert all(number % 2 == 0 for number in numbers)
+    assert len(numbers) > 0.6 * sum(key.startswith(b"m:1:") for key in before) / 2
+    assert cache.used_bytes == sum(len(key) + 1 + ENTRY_OVERHEAD_BYTES for key in left)
+
+
+def test_a_source_is_never_missed_however_few_buckets_there_are() -> None:
+    sources = Sources(2)
+    for number in range(1000):
+        sources.add(b"%d" % number, number % 3)
+    for number in range(999):
+        sources.remove(b"%d" % number)
+    assert sources.may_be(b"999", frozenset({0}))
+
+
+def test_a_bucket_that_is_empty_again_takes_another_source() -> None:
+    sources = Sources(1)
+    for source in (1, 2):
+        sources.add(b"a", source)
+        assert sources.may_be(b"a", frozenset({source}))
+        assert not sources.may_be(b"a", frozenset({3 - source}))
+        sources.remove(b"a")
+
+
 @pytest.mark.parametrize("ends", [False, True])
 def test_the_bound_is_what_memory_it_takes(ends: bool) -> None:
     bound = 2_000_000
     tracemalloc.start()
     try:
-        cache = PredictionCache(bound)
         before = tracemalloc.get_traced_memory()[0]
+        cache = PredictionCache(bound)
         for number in range(20_000):
             cache.put(os.urandom(80), b"%d.5" % number, number + 0.5 if ends else None)
         used = tracemalloc.get_traced_memory()[0] - before

@@ -234,6 +234,19 @@ def test_purged_outputs_are_given_no_more_nor_are_those_on_their_way() -> None:
     assert cached(simulation, 2.0)
 
 
+def test_what_a_purged_replica_answered_is_given_no_more_and_what_it_answers_is_not_kept() -> None:
+    simulation = cluster(cache_bytes=1_000_000)
+    bad = simulation.replica(lambda n: 0.01)
+    assert [cached(simulation, 1.0), cached(simulation, 1.0)] == [False, True]
+    instance_id = simulation.sessions.replicas()[0][1].instance_id
+    simulation.model(purged_replicas=("another", instance_id))
+    assert [cached(simulation, 1.0), cached(simulation, 1.0)] == [False, False]
+    bad.alive = False
+    simulation.run_until(simulation.now + 40.0)
+    simulation.replica(lambda n: 0.01)
+    assert [cached(simulation, 1.0), cached(simulation, 1.0)] == [False, True]
+
+
 @pytest.mark.parametrize("text", ["1", "01", "null", "true", '{"a": 1}', "[1]", '"x"', "caf\u00e9", ""])
 def test_texts_of_a_model_of_strings_are_kept_as_they_are(text: str) -> None:
     simulation = cluster(cache_bytes=10_000)
