@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -123,3 +125,9 @@ async def test_what_waits_when_this_frontend_stops_is_refused() -> None:
         await asked.wait()
         await handover.close()
         assert [status for status, _ in await waiting] == [503] * 3
+
+
+def test_a_query_frontend_starts_without_the_client_of_the_handover() -> None:
+    code = "import sys, clipper_frontend.query.server; print('aiohttp' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

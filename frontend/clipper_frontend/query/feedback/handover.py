@@ -12,11 +12,11 @@ other frontend: feedback that arrives while a request is in flight goes with the
 from __future__ import annotations
 
 import asyncio
+import importlib
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
-import aiohttp
 import msgspec
 
 from clipper_frontend.query.bodies.answers import error_body
@@ -29,8 +29,6 @@ FEEDBACK_PATH: Final = b"/feedback"
 
 _MAX_PER_REQUEST: Final = 200
 _MAX_WAITING: Final = 10_000
-#: Longer than the other frontend waits for Redis.
-_TIMEOUT_S: Final = 5.0
 
 
 class OneFeedback(NamedTuple):
@@ -74,6 +72,23 @@ def encode_response(answers: Sequence[tuple[int, bytes]], guessed: Sequence[int]
     return b'{"answers":[%b]%b}' % (listed, b',"guessed":' + msgspec.json.encode(guessed) if guessed else b"")
 
 
+class Poster(Protocol):
+    """An HTTP client (posting.py)."""
+
+    async def post(self, url: str, body: bytes) -> tuple[int, bytes]:
+        """Return the status and the body of the answer. Raises OSError if there is none in time."""
+
+    async def close(self) -> None:
+        """Close the connections."""
+
+
+async def _make_poster() -> Poster:
+    """Return a client; the thread that imports it keeps this one free for queries."""
+    module = await asyncio.to_thread(importlib.import_module, "clipper_frontend.query.feedback.posting")
+    poster: Poster = module.Poster()
+    return poster
+
+
 def _ignore() -> None:
     """Ignore that a query id was never given."""
 
@@ -90,7 +105,7 @@ class Handover:
     """The queues to all other query frontends, by their admin addresses. End it with close()."""
 
     def __init__(self) -> None:
-        self._session: aiohttp.ClientSession | None = None
+        self._poster: asyncio.Task[Poster] | None = None
         self._peers: dict[str, _Peer] = {}
 
     def hand(
@@ -105,11 +120,11 @@ class Handover:
         `guessed` is called if that frontend never gave the query id. Without a response that is a 503:
         feedback that is sent again still counts once.
         """
-        if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_TIMEOUT_S))
+        if self._poster is None:
+            self._poster = asyncio.create_task(_make_poster(), name="HTTP client of the handover")
         peer = self._peers.get(address)
         if peer is None:
-            peer = self._peers[address] = _Peer(self._session, address, self._done)
+            peer = self._peers[address] = _Peer(self._poster, address, self._done)
         peer.add(_Handed(feedback, respond, guessed))
 
     async def close(self) -> None:
@@ -117,9 +132,9 @@ class Handover:
         for peer in list(self._peers.values()):
             await peer.close()
         self._peers.clear()
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        if self._poster is not None:
+            poster, self._poster = await self._poster, None
+            await poster.close()
 
     def _done(self, address: str) -> None:
         self._peers.pop(address, None)
@@ -128,8 +143,8 @@ class Handover:
 class _Peer:
     """Another query frontend, as long as there is feedback for it."""
 
-    def __init__(self, session: aiohttp.ClientSession, address: str, done: Callable[[str], None]) -> None:
-        self._session = session
+    def __init__(self, poster: asyncio.Task[Poster], address: str, done: Callable[[str], None]) -> None:
+        self._poster = poster
         self._address = address
         self._done = done
         self._waiting: list[_Handed] = []
@@ -154,7 +169,7 @@ class _Peer:
             )
             try:
                 response = await self._post([handed.feedback for handed in self._sent])
-            except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as exc:
+            except (OSError, ValueError) as exc:
                 problem = str(exc) or type(exc).__name__
                 logger.warning(
                     "could not hand feedback to the query frontend at %s: %s", self._address, problem
@@ -171,10 +186,11 @@ class _Peer:
     async def _post(self, feedback: Sequence[OneFeedback]) -> _Response:
         body = msgspec.json.encode({"feedback": feedback})
         url = f"http://{self._address}{FEEDBACK_PATH.decode()}"
-        async with self._session.post(url, data=body) as response:
-            text = await response.read()
-        if response.status != 200:
-            raise ValueError(f"status {response.status}: {text[:200].decode(errors='replace')}")
+        # Shielded: this peer may be ended while others wait for the client too.
+        poster = await asyncio.shield(self._poster)
+        status, text = await poster.post(url, body)
+        if status != 200:
+            raise ValueError(f"status {status}: {text[:200].decode(errors='replace')}")
         decoded = _decode_response(text)
         if len(decoded.answers) != len(feedback):
             raise ValueError(f"{len(decoded.answers)} answers to {len(feedback)} feedbacks")
