@@ -183,7 +183,8 @@ class ContainerManager(abc.ABC):
     def get_logs(self, logging_dir: Path) -> list[Path]:
         """Write one log file per process or container into `logging_dir`, and return their paths.
 
-        A missing folder is made. The files' names begin with the cluster's name.
+        A missing folder is made. The files' names begin with the cluster's name. What could steer a terminal
+        is escaped in them (`disk.logs`).
         """
 
     @abc.abstractmethod

@@ -1,1 +1,1 @@
-"""The disk of this machine, as managers write to it: private files, and packages that pip installs."""
+"""The disk of this machine, as managers write to it: private files, logs, and packages that pip installs."""

@@ -18,6 +18,7 @@ import requests
 
 from clipper_nomad.errors import ContainerManagerError
 from clipper_nomad.images import connect_engine
+from clipper_nomad.managers.disk.logs import save_log
 from clipper_nomad.managers.docker import containers
 from clipper_nomad.managers.docker.containers import Container
 from clipper_nomad.managers.docker.definitions import Definition
@@ -185,13 +186,9 @@ class Engine:
         return data.decode(errors="replace")
 
     def write_log(self, container: Container, path: Path) -> None:
-        """Write a container's whole log into a file."""
-        with (
-            _translated(f"Could not read the log of the container {container.name}"),
-            path.open("wb") as file,
-        ):
-            for part in self.client.api.logs(container.id, stream=True, follow=False):
-                file.write(part)
+        """Write a container's whole log into a file, escaped."""
+        with _translated(f"Could not read the log of the container {container.name}"):
+            save_log(path, self.client.api.logs(container.id, stream=True, follow=False))
 
     # -- networks and volumes --------------------------------------------------------------------------------
 

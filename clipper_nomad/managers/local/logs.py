@@ -6,11 +6,13 @@ A log is NAME.log in the logs directory, with its rotated parts beside; NAME is 
 from __future__ import annotations
 
 import os
-import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from clipper_nomad.managers.disk.logs import save_log
+
 _LINE_BYTES = 400
+_READ_BYTES = 1024 * 1024
 
 
 def tail(path: Path, lines: int) -> str:
@@ -29,15 +31,15 @@ def tail_text(path: Path, size_bytes: int) -> str:
 
 
 def collect(logs_dir: Path, target_dir: Path, prefix: str) -> list[Path]:
-    """Copy each log, its rotated parts first, to `<target_dir>/<prefix><log>`; return the copies' paths."""
+    """Copy each log, its rotated parts first, to `<target_dir>/<prefix><log>`; return the copies' paths.
+
+    What could steer a terminal is escaped.
+    """
     target_dir.mkdir(parents=True, exist_ok=True)
     copies = []
     for log in sorted(logs_dir.glob("*.log")):
         copy = target_dir / f"{prefix}{log.name}"
-        with copy.open("wb") as out:
-            for part in _parts(log):
-                with part.open("rb") as file:
-                    shutil.copyfileobj(file, out)
+        save_log(copy, _read(_parts(log)))
         copies.append(copy)
     return copies
 
@@ -47,6 +49,13 @@ def remove(logs_dir: Path, names: Iterable[str]) -> None:
     for name in names:
         for part in _parts(logs_dir / f"{name}.log"):
             part.unlink(missing_ok=True)
+
+
+def _read(paths: Iterable[Path]) -> Iterator[bytes]:
+    for path in paths:
+        with path.open("rb") as file:
+            while part := file.read(_READ_BYTES):
+                yield part
 
 
 def _parts(log: Path) -> list[Path]:

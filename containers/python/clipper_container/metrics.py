@@ -28,6 +28,7 @@ _KINDS: dict[str, type[_Metric]] = {
 #: Clipper's, for times in milliseconds.
 _DEFAULT_BUCKETS = (5, 10, 20, 35, 50, 75, 100, 150, 200, 250, 300, 400, 500, float("inf"))
 _NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
+_MAX_NAME_CHARACTERS = 200
 _TOTAL = "_total"
 _LABELS = ("model", "version")
 _BATCH_SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 60.0)
@@ -59,6 +60,10 @@ def add_metric(
     if kind is None:
         raise MetricError(
             f"metric {name!r} has the unknown type {metric_type!r}: use one of {', '.join(_KINDS)}"
+        )
+    if len(name) > _MAX_NAME_CHARACTERS:
+        raise MetricError(
+            f"metric {name[:40]!r}… cannot be exposed: its name may have {_MAX_NAME_CHARACTERS} characters"
         )
     if not _NAME.fullmatch(name):
         raise MetricError(

@@ -142,6 +142,16 @@ def test_devices_are_refused_and_limits_are_ignored_with_a_warning(
         manager.deploy(DeploySpec(SUMS, "doubles", sums_image, resources=Resources(memory=100)))
 
 
+def test_saved_logs_are_escaped(
+    cluster: LocalCluster, manager: LocalContainerManager, tmp_path: Path
+) -> None:
+    logs_dir = cluster.state.logs_dir
+    (logs_dir / "hostile.log").write_bytes(b"\x1b[2Jnew\n")
+    (logs_dir / "hostile.log.1").write_bytes(b"\x07old\r\n")
+    manager.get_logs(tmp_path / "logs")
+    assert (tmp_path / "logs" / "tests-hostile.log").read_text() == "\\x07old\n\\x1b[2Jnew\n"
+
+
 def test_logs_are_one_file_per_process(
     manager: LocalContainerManager, sums_image: str, tmp_path: Path
 ) -> None:

@@ -143,3 +143,8 @@ def test_a_name_that_is_taken_in_the_registry_is_refused() -> None:
     Gauge(f"{name}", "made without add_metric()")
     with pytest.raises(ValueError, match="cannot be added"):
         add_metric(name, "Gauge", "how much")
+
+
+def test_a_name_that_is_too_long_is_refused() -> None:
+    with pytest.raises(MetricError, match="may have 200 characters"):
+        add_metric("a" * 201, "Gauge")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from clipper_nomad.managers.disk.logs import save_log
 from clipper_nomad.managers.nomad.api.allocations import Allocation
 from clipper_nomad.managers.nomad.clients.nomad import NomadAPI, quoted
 from clipper_nomad.managers.nomad.clients.session import RefusedError
@@ -34,11 +35,8 @@ class Logs:
         return "".join(ends)
 
     def write(self, allocation: Allocation, path: Path) -> None:
-        """Write everything that Nomad keeps of a task's stdout, then of its stderr, into a file."""
-        with path.open("wb") as file:
-            for stream in _STREAMS:
-                for part in self._read(allocation, stream, None):
-                    file.write(part)
+        """Write everything that Nomad keeps of a task's stdout, then of its stderr, into a file, escaped."""
+        save_log(path, (part for stream in _STREAMS for part in self._read(allocation, stream, None)))
 
     def _read(self, allocation: Allocation, stream: str, last_bytes: int | None) -> Iterator[bytes]:
         if not allocation.task:

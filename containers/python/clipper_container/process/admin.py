@@ -8,9 +8,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import AF_INET, AF_INET6, SO_REUSEADDR, SOL_SOCKET
 from typing import Callable
 
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY
 
 from clipper_container.addresses import HostPort
+from clipper_container.process.exposition import Exposition
 
 _LOG = logging.getLogger("clipper.container")
 _TEXT = "text/plain; charset=utf-8"
@@ -50,6 +51,7 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, address: tuple[str, int], health: Health) -> None:
         self.address_family = AF_INET6 if ":" in address[0] else AF_INET
         self.health = health
+        self.exposition = Exposition(REGISTRY)
         super().__init__(address, _Handler)
 
     def server_bind(self) -> None:
@@ -69,7 +71,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path = self.path.partition("?")[0]
         if path == "/metrics":
-            self._answer(200, CONTENT_TYPE_LATEST, generate_latest(REGISTRY))
+            self._answer(200, CONTENT_TYPE_LATEST, self.server.exposition.text())
         elif path == "/health/live":
             self._answer_health(self.server.health.not_live_reason())
         elif path == "/health/ready":
