@@ -16,6 +16,8 @@ SELECTION, MODELS, REPLICAS, FRONTENDS, APPLICATIONS, METADATA, LINKS = range(1,
 _LASTING = (SELECTION, MODELS, APPLICATIONS, METADATA, LINKS)
 # Outcomes of batches of feedback, which end by themselves.
 _BATCHES = "selection_batch:"
+# Redis' word for a key that does not end by itself; those of first replicas do.
+_NO_END = -1
 
 
 class Registry:
@@ -32,13 +34,18 @@ class Registry:
 
     def lasting(self) -> set[tuple[int, str]]:
         """Return all keys that do not end by themselves, with their databases."""
-        return {(database, key) for database in _LASTING for key in self.keys(database)}
+        found: set[tuple[int, str]] = set()
+        for database in _LASTING:
+            with self._client(database) as client:
+                found |= {(database, key) for key in client.scan_iter() if client.ttl(key) == _NO_END}
+        return found
 
     def read(self, database: int, key: str) -> Any:
         """Return a value: of a string, a set or a hash."""
         with self._client(database) as client:
             readers = {"string": client.get, "set": client.smembers, "hash": client.hgetall}
-            return readers[client.type(key)](key)
+            # A key that ends by itself may have ended meanwhile.
+            return readers.get(client.type(key), lambda _: None)(key)
 
     def read_all(self, database: int) -> dict[str, Any]:
         """Return the values of all keys of a database."""
