@@ -110,9 +110,10 @@ class ClipperConnection:
                 self.connect()
             self.cm.stop_all(graceful=graceful, keep_state=keep_state)
         except NotRunningError as nothing:
-            logger.warning("There was nothing to stop. %s", nothing.msg)
             self._connected_cluster = None
-            return
+            if keep_state or not self.cm.finish_stop():
+                logger.warning("There was nothing to stop. %s", nothing.msg)
+                return
         self._connected_cluster = None
         kept = "its state is kept" if keep_state else "what its own Redis held is gone"
         logger.info("Stopped cluster %s: %s", self.cm.cluster_name, kept)

@@ -7,9 +7,9 @@ any method may be called from another process after connect(), which needs only 
 A change by one process is seen by the next call in any other. Managers are not thread-safe.
 
 Every method raises ContainerManagerError (or a subclass of ClipperException named below), which says what was
-asked, what is wrong and what to do. Every method but start_clipper(), connect(), build() and
-remove_leftovers() raises UnconnectedException until one of the first two has returned, and again after
-stop_all(). If another process has stopped the cluster, NotRunningError says so.
+asked, what is wrong and what to do. Every method but start_clipper(), connect(), build(),
+finish_stop() and remove_leftovers() raises UnconnectedException until one of the first two has returned, and
+again after stop_all(). If another process has stopped the cluster, NotRunningError says so.
 
 A call that was interrupted, at any point, can be repeated, and start_clipper() brings back what it left out.
 
@@ -198,6 +198,14 @@ class ContainerManager(abc.ABC):
         Its state goes too, unless `keep_state` is set: then the next start_clipper() brings it back. The data
         in a Redis that runs elsewhere stays. Without `graceful` nothing is drained.
         """
+
+    def finish_stop(self) -> bool:
+        """End a cluster whose stop_all() without `keep_state` was interrupted, connected or not.
+
+        Returns whether there was one. By default it does nothing, since a manager need not know the
+        difference to a cluster whose state is kept; remove_leftovers() removes either.
+        """
+        return False
 
     @abc.abstractmethod
     def remove_leftovers(self) -> bool:

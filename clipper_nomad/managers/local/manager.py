@@ -106,6 +106,7 @@ class LocalContainerManager(ContainerManager):
         )
         with self._state.locked():
             before = self._state.read()
+            self._state.mark_ending(ending=False)
             wanted = _settle(self._wanted, spec, before)
             if before and self._supervisor.is_running():
                 self._frontends.update(wanted, before)
@@ -252,16 +253,21 @@ class LocalContainerManager(ContainerManager):
         """
         self._connection.require()
         with self._state.locked():
+            self._state.mark_ending(ending=not keep_state)
             self._end_processes(graceful=graceful, keep_state=keep_state)
             self._state.remove(keep_state=keep_state)
         self._connection.is_connected = False
+
+    def finish_stop(self) -> bool:
+        """End a cluster whose stop_all() was interrupted; one that was stopped with its state stays."""
+        return self._state.is_ending and self.remove_leftovers()
 
     def remove_leftovers(self) -> bool:
         """End what is left of a cluster that does not run properly, and remove its state.
 
         Returns whether anything was left.
         """
-        if not self._state.path.exists() and not leftovers.find(self._state.path):
+        if not (self._state.path.exists() or self._state.is_ending or leftovers.find(self._state.path)):
             return False
         self._connection.is_connected = True
         self.stop_all()

@@ -23,6 +23,7 @@ from clipper_nomad.managers.disk import private_files
 from clipper_nomad.managers.dns_names import require_dns_name
 from clipper_nomad.types import ClusterSpec, ModelVersion
 
+_ENDING = "ending"
 #: A unix socket's path has at most 107 bytes; supervisord first binds `<path>.<its pid>`.
 _SOCKET_DIR_BYTES = 107 - len("/query-frontend-stand-in") - len(".4194304")
 
@@ -176,6 +177,19 @@ class StateDirectory:
                     f"Cluster {self.cluster_name!r} was stopped, but {path} could not be removed ({error}): "
                     "remove it"
                 ) from error
+
+    def mark_ending(self, *, ending: bool) -> None:
+        """Note that the cluster is to end with its state, or that it is not, in case this is interrupted."""
+        mark = self.path / _ENDING
+        if not ending:
+            mark.unlink(missing_ok=True)
+        elif self.path.exists():
+            mark.touch(mode=0o600)
+
+    @property
+    def is_ending(self) -> bool:
+        """Return whether the end of the cluster with its state was begun, and not finished."""
+        return (self.path / _ENDING).exists() or any(self.path.parent.glob(f"{self._doomed_prefix}*"))
 
     @property
     def _doomed_prefix(self) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from clipper_nomad.connection import ClipperConnection
 from clipper_nomad.managers.local import LocalContainerManager, programs
 from clipper_nomad.managers.local.bundles import Bundle, make_bundle
 from clipper_nomad.managers.local.replicas import replica_programs
@@ -116,6 +117,42 @@ def test_an_interrupted_call_can_be_repeated(place: Place, call: str) -> None:
         place.interrupts.disarm()
         place.take(step, manager)
         assert place.outcome() == outcome, (number, after)
+
+
+@pytest.mark.parametrize("call", ["a stop", "a stop that drains nothing"])
+def test_an_interrupted_stop_is_finished_from_another_process(place: Place, call: str) -> None:
+    before, step = CALLS[call]
+    place.take(step, place.prepare(before))
+    outcome = place.outcome()
+    for number, after in each_boundary(place.interrupts.passed):
+        manager = place.prepare(before)
+        place.interrupts.arm(number, after=after)
+        with pytest.raises(KeyboardInterrupt):
+            place.take(step, manager)
+        place.interrupts.disarm()
+        ClipperConnection(place.cluster.make_manager()).stop_all()
+        assert place.outcome() == outcome, (number, after)
+        assert not place.cluster.state.is_ending
+
+
+def test_state_that_is_kept_stays_where_nothing_runs(place: Place) -> None:
+    place.prepare(KEPT)
+    outcome = place.outcome()
+    ClipperConnection(place.cluster.make_manager()).stop_all()
+    assert place.outcome() == outcome
+
+
+def test_a_cluster_whose_stop_was_interrupted_and_that_was_started_again_is_kept(place: Place) -> None:
+    manager = place.prepare(WITH_MODEL)
+    place.interrupts.arm(place.interrupts.passed + 2, after=True)
+    with contextlib.suppress(KeyboardInterrupt):
+        manager.stop_all()
+    place.interrupts.disarm()
+    manager = place.cluster.make_manager()
+    manager.start_clipper(ClusterSpec())
+    manager.stop_all(keep_state=True)
+    assert not place.cluster.make_manager().finish_stop()
+    assert place.cluster.state.path.exists()
 
 
 @pytest.mark.parametrize("call", CALLS)
