@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import resource
 import signal
 import sys
 from collections.abc import Sequence
@@ -27,7 +29,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     settings = parse_settings(argv)
     configure_logging(settings.common.log_level)
     tune_allocator()
+    _allow_open_files()
     sys.exit(uvloop.run(_run(settings)))
+
+
+def _allow_open_files() -> None:
+    """Have as many files open as the system lets this process.
+
+    Each client, replica and stranger takes one or two, and the usual soft limit is 1,024.
+    """
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(OSError, ValueError):  # some systems name a limit that they do not grant
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 async def _run(settings: QuerySettings) -> int:

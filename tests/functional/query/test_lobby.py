@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import pathlib
 import re
+import resource
 import socket
 import time
 from collections.abc import Iterator
@@ -123,6 +124,18 @@ def expect_end_by_flood(connection: socket.socket) -> None:
     with pytest.raises(ConnectionError):
         for _ in range(1000):
             connection.sendall(frame(bytes(MIB), more=True))
+
+
+def test_a_frontend_may_open_more_files_than_strangers_can_use_up(
+    cluster: Cluster,
+) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    try:
+        frontend = cluster.start_frontend()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert resource.prlimit(frontend.pid, resource.RLIMIT_NOFILE) == (hard, hard)
 
 
 def test_a_number_that_has_become_another_connections_is_ignored() -> None:
