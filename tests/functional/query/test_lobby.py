@@ -22,6 +22,8 @@ from tests.support.raw_peers import Floods, connect_raw, frame
 
 MIB = 1024 * 1024
 DOUBLES = 3
+#: The signature, version 2.0, the type of a DEALER, and an empty identity.
+ZMTP_2_GREETING = b"\xff" + bytes(7) + b"\x01\x7f" + b"\x01\x05" + b"\x00\x00"
 #: MAX_BYTES_AT_ONCE of each, and what a machine's loopback brings within some turns of the event loop.
 MAX_GROWTH_BYTES = 256 * MIB
 
@@ -29,7 +31,7 @@ MAX_GROWTH_BYTES = 256 * MIB
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
     with Cluster() as running:
-        running.serve(row_sums(), app="good", model="good")
+        running.serve(row_sums(), app="good", model="good", slo_s=5.0)
         yield running
 
 
@@ -84,6 +86,19 @@ def test_a_peer_that_lost_its_session_is_a_stranger_again(cluster: Cluster) -> N
         with joined(context, cluster, "twice"):
             cluster.frontend.wait_for_line("replica twice of twice:1 left")
             expect_end_by_flood(first)
+
+
+def test_a_peer_of_an_old_protocol_is_not_heard_and_keeps_nobody_else_from_being_heard(
+    cluster: Cluster,
+) -> None:
+    host, _, port = cluster.frontend.rpc.rpartition(":")
+    with socket.create_connection((host, int(port))) as old, zmq.Context() as context:
+        old.sendall(ZMTP_2_GREETING)
+        for _ in range(100):
+            old.sendall(b"\x00\x05hello")
+        with joined(context, cluster, "new"):
+            expect_good_query(cluster, 2.0)
+    assert "Traceback" not in cluster.frontend.log
 
 
 def test_of_too_many_strangers_the_first_are_ended_and_replicas_stay(cluster: Cluster) -> None:

@@ -24,7 +24,8 @@ peer a closed connection belonged to is not part of ZeroMQ's monitor event, so `
 probe.
 
 Peers without a session wait in the lobby (lobby.py). Connections are known by libzmq's descriptors, which are
-in the monitor's events and, as ZMQ_SRCFD, with each message; since libzmq 4.0 peers have one.
+in the monitor's events and, as ZMQ_SRCFD, with each message. Messages of peers that speak an older protocol
+than libzmq 4.0 have none: they are dropped.
 """
 
 from __future__ import annotations
@@ -172,7 +173,9 @@ class RpcSocket:
 
     def _receive_of_stranger(self, identity: bytes) -> None:
         parts = self._socket.recv_multipart(_LAST, copy=False)
-        connection = int(parts[0].get(zmq.SRCFD))
+        connection = _connection_of(parts[0])
+        if connection is None:
+            return  # its peer speaks a protocol from before libzmq 4.0, and could not be let out of the lobby
         if connection not in self.lobby:
             self._monitor_turn()  # that it came is known there, but was not read yet
         self._received([identity, *(part.bytes for part in parts)], time.monotonic(), connection)
@@ -215,6 +218,14 @@ class RpcSocket:
         self._monitor.close(linger=0)
         self._socket.close(linger=_LINGER_MS)
         self._context.term()
+
+
+def _connection_of(part: zmq.Frame) -> int | None:
+    """Return libzmq's descriptor of the connection that a frame came over, or None if it has none."""
+    try:
+        return int(part.get(zmq.SRCFD))
+    except zmq.ZMQError:
+        return None
 
 
 def _configure(socket: zmq.Socket[bytes]) -> None:
