@@ -117,11 +117,7 @@ def save_native_form(
     own: FrameworkOptions,
 ) -> Iterable[str] | None:
     """Write the model's folder; return the packages that its replicas need."""
-    if find_clippers_python(arguments.base_image) is not None:
-        raise ClipperException(
-            f"The base image {arguments.base_image} is one of Clipper's, whose containers do not read models "
-            f"of kind {form.kind!r}: leave base_image out, or deploy a function with deploy_python_closure()."
-        )
+    refuse_clippers_image(arguments.base_image, form.kind)
     native = folder / MODEL_FOLDER
     native.mkdir()
     fields = form.save(native)
@@ -140,6 +136,15 @@ def save_native_form(
         folder, form.kind, {"format": FORMAT, "warm_up": own.get("warm_up", True), "model": fields}
     )
     return add_recorded_packages(form.frameworks, packages)
+
+
+def refuse_clippers_image(base_image: str, kind: str) -> None:
+    """Raise ClipperException for an image of Clipper's own."""
+    if find_clippers_python(base_image) is not None:
+        raise ClipperException(
+            f"The base image {base_image} is one of Clipper's, whose containers do not read models of kind "
+            f"{kind!r}: leave base_image out, or deploy a function with deploy_python_closure()."
+        )
 
 
 def require(module: str, extra: str, what: str) -> None:

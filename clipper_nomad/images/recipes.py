@@ -16,11 +16,16 @@ _FOLDERS = (_PACKAGE / "_containers", _PACKAGE.parent / "containers")
 
 def read_recipe(name: str) -> bytes:
     """Return a file of `containers/`, such as `redis/Dockerfile`."""
+    return find_recipe(name).read_bytes()
+
+
+def find_recipe(name: str) -> Path:
+    """Return the path of a file of `containers/`."""
     for folder in _FOLDERS:
         if (folder / name).is_file():
-            return (folder / name).read_bytes()
+            return folder / name
     raise BuildError(
-        f"Could not build images: {name} is neither in {_FOLDERS[0]} nor in {_FOLDERS[1]}. "
+        f"Could not find a file of this project: {name} is neither in {_FOLDERS[0]} nor in {_FOLDERS[1]}. "
         "Install clipper-nomad again: its wheel brings it."
     )
 

@@ -27,6 +27,7 @@ MOVED = {
     "containers/model": "clipper_nomad/_containers/model",
     "containers/python-runtime": "clipper_nomad/_containers/python-runtime",
     "containers/query-frontend": "clipper_nomad/_containers/query-frontend",
+    "containers/r/clipperr": "clipper_nomad/_containers/r/clipperr",
     "containers/redis": "clipper_nomad/_containers/redis",
 }
 

@@ -22,6 +22,7 @@ ENTRY_POINT_GROUP = "clipper_container.kinds"
 KINDS: Mapping[str, str] = {
     "python-closure": "clipper_container.kinds.closure:ClosureModel",
     "onnx": "clipper_container.kinds.frameworks.onnx:OnnxModel",
+    "r": "clipper_container.kinds.frameworks.r.model:RModel",
 }
 
 
