@@ -21,7 +21,15 @@ from tests.support.docker.engine import cache_dir, locked
 
 #: The packages of each environment; together they must fit what the checkout has.
 PACKAGES: Mapping[str, tuple[str, ...]] = {
-    "light": ("onnx==1.23.2", "onnxruntime==1.32.0", "skl2onnx==1.20.0"),
+    "light": (
+        "lightgbm==4.7.0",
+        "onnx==1.23.2",
+        "onnxruntime==1.32.0",
+        "pandas==3.0.1",
+        "skl2onnx==1.20.0",
+        "skops==0.16.0",
+        "xgboost-cpu==3.2.0",
+    ),
 }
 _INSTALL_TIMEOUT_S = 1200
 

@@ -21,8 +21,11 @@ ENTRY_POINT_GROUP = "clipper_container.kinds"
 #: The built-in kinds: name, module and class.
 KINDS: Mapping[str, str] = {
     "python-closure": "clipper_container.kinds.closure:ClosureModel",
+    "lightgbm": "clipper_container.kinds.frameworks.lightgbm:LightGBMModel",
     "onnx": "clipper_container.kinds.frameworks.onnx:OnnxModel",
     "r": "clipper_container.kinds.frameworks.r.model:RModel",
+    "sklearn": "clipper_container.kinds.frameworks.sklearn:SklearnModel",
+    "xgboost": "clipper_container.kinds.frameworks.xgboost:XGBoostModel",
 }
 
 

@@ -1,0 +1,132 @@
+"""Deployment of models of LightGBM."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Unpack
+
+from clipper_container.kinds.frameworks.lightgbm import KIND, MODEL_NAME
+from clipper_nomad.connection import ClipperConnection
+from clipper_nomad.deployers.frameworks import (
+    DeployArguments,
+    NativeForm,
+    deploy_native_form,
+    endpoint,
+    require,
+)
+from clipper_nomad.errors import ClipperException
+from clipper_nomad.types import FrameworkOptions
+
+
+def create_endpoint(
+    clipper_conn: ClipperConnection,
+    name: str,
+    input_type: str,
+    lightgbm_model: Any,
+    default_output: str = "None",
+    version: str | int = 1,
+    slo_micros: int = 3000000,
+    labels: Iterable[str] | None = None,
+    registry: str | None = None,
+    base_image: str = "default",
+    num_replicas: int = 1,
+    batch_size: int = -1,
+    pkgs_to_install: Iterable[str] | None = None,
+    *,
+    func: Callable[[Any, Any], Any] | None = None,
+    **options: Unpack[FrameworkOptions],
+) -> None:
+    """Deploy a model of LightGBM, register an application of the same name, and link the two.
+
+    `slo_micros` is in microseconds; answers that are not ready by then are `default_output`. See
+    deploy_lightgbm_model() for the other arguments and the errors.
+    """
+    with endpoint(clipper_conn, name, input_type, default_output, slo_micros, options):
+        deploy_lightgbm_model(
+            clipper_conn,
+            name,
+            version,
+            input_type,
+            lightgbm_model,
+            base_image,
+            labels,
+            registry,
+            num_replicas,
+            batch_size,
+            pkgs_to_install,
+            func=func,
+            **options,
+        )
+
+
+def deploy_lightgbm_model(
+    clipper_conn: ClipperConnection,
+    name: str,
+    version: str | int,
+    input_type: str,
+    lightgbm_model: Any,
+    base_image: str = "default",
+    labels: Iterable[str] | None = None,
+    registry: str | None = None,
+    num_replicas: int = 1,
+    batch_size: int = -1,
+    pkgs_to_install: Iterable[str] | None = None,
+    *,
+    func: Callable[[Any, Any], Any] | None = None,
+    **options: Unpack[FrameworkOptions],
+) -> None:
+    """Deploy a model of LightGBM as a model version, and return when it is ready and current.
+
+    `lightgbm_model` is a lightgbm.Booster, or one of its wrappers for scikit-learn, such as LGBMClassifier. A
+    `func` is called as func(booster, inputs) with the Booster and the inputs as they come. Without one, an
+    answer is what the Booster's predict() gives, and of a classifier a label; no pickle travels. A model that
+    was trained on a DataFrame takes numbers in the order of its columns, or inputs of type strings that hold
+    a JSON object each.
+
+    `options` are those of FrameworkOptions. Raises what deploy_python_closure() raises.
+    """
+    columns = _columns(lightgbm_model)
+    packages = ("lightgbm", "pandas") if columns else ("lightgbm",)
+    form = NativeForm(KIND, lambda folder: _save(lightgbm_model, columns, folder), packages)
+    arguments = DeployArguments(
+        name,
+        version,
+        input_type,
+        base_image,
+        labels,
+        registry,
+        num_replicas,
+        batch_size,
+        pkgs_to_install,
+    )
+    deploy_native_form(clipper_conn, arguments, form, func, options)
+
+
+def _save(model: Any, columns: list[str] | None, folder: Path) -> Mapping[str, object]:
+    require("lightgbm", "lightgbm", "deploying a model of LightGBM")
+    import lightgbm
+
+    if not isinstance(model, lightgbm.Booster | lightgbm.LGBMModel):
+        raise ClipperException(
+            f"The model is a {type(model).__name__}: pass a lightgbm.Booster, or a wrapper such as "
+            "lightgbm.LGBMClassifier."
+        )
+    try:
+        booster = model.booster_ if isinstance(model, lightgbm.LGBMModel) else model
+    except ValueError as exc:
+        raise ClipperException(f"The model cannot be saved: {exc}. Fit it first.") from exc
+    booster.save_model(str(folder / MODEL_NAME))
+    fields: dict[str, object] = {"columns": columns}
+    if isinstance(model, lightgbm.LGBMClassifier):
+        fields["classes"] = model.classes_.tolist()
+    return fields
+
+
+def _columns(model: Any) -> list[str] | None:
+    """Return the names of the columns that a model was trained on; None if they had none."""
+    booster = getattr(model, "_Booster", model)
+    if not hasattr(booster, "feature_name"):
+        return None
+    names = list(booster.feature_name())
+    return None if names == [f"Column_{place}" for place in range(len(names))] else names
