@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import struct
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,6 +23,14 @@ from clipper_container.serving.runner import BatchResult, Runner
 from clipper_container.wire import STATUS_MODEL_ERROR, STATUS_OK
 from tests.support.frameworks.r import R, load, require_r
 
+_TIMEOUT_S = 30
+_ASK = """
+import sys
+from pathlib import Path
+import numpy as np
+from tests.support.frameworks.r import load
+load(Path(sys.argv[1])).predict(np.array(["a"], dtype=object))
+"""
 _OK, _FAILED = bytes([STATUS_OK]), bytes([STATUS_MODEL_ERROR])
 Serve = Callable[[str], "Served"]
 
@@ -247,6 +258,18 @@ def test_a_process_ends_with_its_pipe(r: R, tmp_path: Path) -> None:
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
     assert "exit status 0" in process.explain_end()
     process.close()
+
+
+def test_a_process_that_computes_ends_with_its_replica(r: R, tmp_path: Path) -> None:
+    loop = "function(inputs) { cat('computing', Sys.getpid(), '\\n'); repeat {} }"
+    r.save(f"save_model({loop}, 'a', 'model', warm_up = FALSE)", tmp_path)
+    command = [sys.executable, "-c", _ASK, str(tmp_path / "model")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as replica:
+        assert replica.stdout is not None
+        ending = os.pidfd_open(int(replica.stdout.readline().split()[1]))
+        replica.kill()
+        assert select.select([ending], [], [], _TIMEOUT_S)[0]
+        os.close(ending)
 
 
 def test_a_model_that_fails_on_its_sample_is_not_loaded(r: R, tmp_path: Path) -> None:

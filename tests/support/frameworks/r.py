@@ -57,6 +57,12 @@ class R:
         )
 
 
+def find_child(pid: int) -> int:
+    """Return the id of the one child of a process."""
+    (child,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return int(child)
+
+
 def load(folder: Path) -> RModel:
     """Return the model in `folder`, whose R process the caller ends."""
     manifest: dict[str, Any] = json.loads((folder / "model.json").read_text())

@@ -1,8 +1,8 @@
 """The R process of a replica: started, asked, and its end explained.
 
 It reads requests from one pipe, and writes answers into another. Its standard output and error are the
-replica's, so what the user's code prints is in the replica's log. It ends when its pipe is closed, however
-the replica ends.
+replica's, so what the user's code prints is in the replica's log. It ends with the replica, however that
+ends.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import select
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Optional
@@ -21,6 +22,7 @@ from clipper_container.model import Inputs, ModelLoadError, Outputs
 
 #: The time to load the model: less than a deployment waits by default, so that the log has the reason.
 START_TIMEOUT_S = 240.0
+_LAUNCH = Path(__file__).with_name("launch.py")
 _SERVE = Path(__file__).with_name("serve.R")
 #: A process that R has started may keep the pipe open when R is gone.
 _TICK_S = 1.0
@@ -48,7 +50,10 @@ class RProcess:
         self._answers, answers = os.pipe()
         numbers = [str(requests), str(answers)]
         self._process = subprocess.Popen(
-            [rscript, "--vanilla", str(_SERVE), *numbers, str(model), str(int(warm_up))],
+            [
+                *(sys.executable, "-IS", str(_LAUNCH), str(os.getpid())),
+                *(rscript, "--vanilla", str(_SERVE), *numbers, str(model), str(int(warm_up))),
+            ],
             pass_fds=(requests, answers),
             env=_environment(),
         )
