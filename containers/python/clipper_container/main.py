@@ -12,7 +12,6 @@ imported there.
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import sys
 from typing import Optional
@@ -44,8 +43,7 @@ def main(arguments: Optional[list[str]] = None) -> int:
     empty_stdin()
     # Before NumPy or a framework is imported, which read it then.
     threads = limit_threads(os.environ)
-    logging.getLogger("clipper.container").info("%s", threads)
-    return _check() if settings is None else _run(settings)
+    return _check() if settings is None else _run(settings, threads)
 
 
 def _check() -> int:
@@ -54,18 +52,18 @@ def _check() -> int:
     return check(model_path(os.environ))
 
 
-def _run(settings: Settings) -> int:
+def _run(settings: Settings, threads: str) -> int:
     def begin(shared: Shared) -> None:
-        become_replica(shared, lambda: _serve(settings, shared))
+        become_replica(shared, lambda: _serve(settings, threads, shared))
 
     hang_timeout_s = settings.hang_timeout_s if settings.exit_when_hung else None
     return run_watched(begin, Limits(hang_timeout_s, settings.drain_timeout_s))
 
 
-def _serve(settings: Settings, shared: Shared) -> int:
+def _serve(settings: Settings, threads: str, shared: Shared) -> int:
     from clipper_container.serving.start import serve
 
-    return serve(settings, shared)
+    return serve(settings, threads, shared)
 
 
 if __name__ == "__main__":

@@ -286,7 +286,7 @@ def test_a_built_in_kind_cannot_be_replaced(site: Path, saved: Path) -> None:
         ("broken", "kind 'broken' (no_such_package:Broken) cannot be loaded: ModuleNotFoundError: No module"),
         ("missing", "kind 'missing' (stones:Boulder) cannot be loaded: AttributeError: "),
         ("pebble", "kind 'pebble' (stones:Pebble) is not a subclass of clipper_container.model.Model"),
-        ("sand", "this runtime loads python-closure, broken, missing, pebble, stone; install the package"),
+        ("sand", "xgboost, broken, missing, pebble, stone; install the package"),
     ],
 )
 def test_a_kind_that_cannot_be_had_says_why(site: Path, tmp_path: Path, kind: str, message: str) -> None:

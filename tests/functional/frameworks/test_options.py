@@ -60,4 +60,4 @@ def test_a_model_that_declares_its_input_has_answered_before_its_replica_is_read
 ) -> None:
     log = seen["log"]
     assert log.index("the model answered zeros, which warm it up") < log.index("serving warm:1")
-    assert log.index("1 compute thread, by CLIPPER_CPU_LIMIT") < log.index("listening: admin")
+    assert "1 compute thread, by CLIPPER_CPU_LIMIT" in log

@@ -47,7 +47,7 @@ class Life:
         self._connection.link_model_to_app(APP, MODEL)
         self._check("deploy", serves=True)
         self._stop_and_start()
-        self._call("stop", self._stop, self._stop_all)
+        self._call("stop", self._stop, self._stop)
         self._check_gone()
 
     def _stop_and_start(self) -> None:
@@ -73,11 +73,6 @@ class Life:
 
     def _stop(self) -> None:
         self._connection.stop_all()
-
-    def _stop_all(self) -> None:
-        """Stop again; if the cluster no longer runs, this says that remove_leftovers() removes the rest."""
-        self._stop()
-        self.cluster.make_manager().remove_leftovers()
 
     def _call(self, name: str, call: Callable[[], None], repeat: Callable[[], None]) -> None:
         """Make a call; if it is interrupted, make the next one by this connection or by another."""

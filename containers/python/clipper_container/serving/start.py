@@ -48,20 +48,23 @@ def check(directory: Path) -> int:
     return 0
 
 
-def serve(settings: Settings, shared: Shared) -> int:
-    """Load the model and serve it until a signal stops it; return the exit code."""
+def serve(settings: Settings, threads: str, shared: Shared) -> int:
+    """Load the model and serve it until a signal stops it; return the exit code.
+
+    `threads` are words for the log: how many threads the model computes with.
+    """
     log_model_code()
     try:
-        _serve(settings, shared)
+        _serve(settings, threads, shared)
     except _ExitError as stop:
         return stop.code
     return 0
 
 
-def _serve(settings: Settings, shared: Shared) -> None:
+def _serve(settings: Settings, threads: str, shared: Shared) -> None:
     health = Health()
     admin = _listen(settings, health)
-    _LOG.info("listening: admin=%s", admin.address)
+    _LOG.info("listening: admin=%s (%s)", admin.address, threads)
     # Before the model's own metrics, whose names must not take these.
     metrics = ModelMetrics(settings.model_name, settings.model_version)
     model = _load(settings.model_path)
