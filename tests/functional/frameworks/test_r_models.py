@@ -98,7 +98,15 @@ def test_inputs_of_several_lengths_reach_a_function_of_a_matrix_one_by_one(serve
     assert served.answers(doubles(1, 2), doubles(5)) == ["3.0", "5.0"]
 
 
-def test_strings_are_utf8_both_ways(serve: Serve) -> None:
+def test_floats_are_doubles(serve: Serve) -> None:
+    served = serve("save_model(function(inputs) lapply(inputs, sum), c(1, 2), 'model')")
+    floats = Served(served.model, InputType.FLOATS)
+    assert floats.answers(struct.pack("<2f", 0.5, 1), struct.pack("<f", 4)) == ["1.5", "4.0"]
+
+
+@pytest.mark.parametrize("locale", ["C.UTF-8", "C"])
+def test_strings_are_utf8_both_ways(serve: Serve, monkeypatch: pytest.MonkeyPatch, locale: str) -> None:
+    monkeypatch.setenv("LC_ALL", locale)
     served = serve("save_model(function(inputs) lapply(inputs, toupper), 'a', 'model')")
     assert served.answers("grün".encode(), b"", "\N{SNOWMAN}".encode()) == ["GRÜN", "", "\N{SNOWMAN}"]
 
@@ -239,6 +247,13 @@ def test_a_process_that_ends_fails_its_input_and_the_next_is_served(
     assert result.statuses == _OK + _FAILED + _OK
     assert reason in result.outputs[1]
     assert served.answers(b"c") == ["c"]
+
+
+def test_another_process_starts_as_soon_as_one_has_ended(serve: Serve) -> None:
+    served = serve("save_model(function(inputs) quit(), 'a', 'model', warm_up = FALSE)")
+    ended = served.model.pid
+    assert served.run(b"a").statuses == _FAILED
+    assert served.model.pid != ended
 
 
 def test_a_process_that_was_killed_between_batches_fails_none(serve: Serve) -> None:

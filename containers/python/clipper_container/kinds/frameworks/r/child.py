@@ -26,6 +26,8 @@ _LAUNCH = Path(__file__).with_name("launch.py")
 _SERVE = Path(__file__).with_name("serve.R")
 #: A process that R has started may keep the pipe open when R is gone.
 _TICK_S = 1.0
+#: By precedence.
+_LOCALE = ("LC_ALL", "LC_CTYPE", "LANG")
 _END_PATIENCE_S = 5.0
 
 
@@ -134,8 +136,9 @@ class RProcess:
 
 
 def _environment() -> dict[str, str]:
-    """Return the variables of the R process: without a locale R would take texts for bytes."""
+    """Return the variables of the R process: in the locale C, R would take texts for bytes."""
     environment = dict(os.environ)
-    if not any(environment.get(name) for name in ("LC_ALL", "LC_CTYPE", "LANG")):
-        environment["LANG"] = "C.UTF-8"
+    name = next((name for name in _LOCALE if environment.get(name)), "LANG")
+    if environment.get(name, "") in ("", "C", "POSIX"):
+        environment[name] = "C.UTF-8"
     return environment
