@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,30 @@ def test_deployed_replicas_become_ready(
     for name in ("model.sums.1.0", "model.sums.1.1"):
         eventually(partial(cluster.is_ready, name), f"{name} is ready")
     manager.check_replicas(SUMS)
+
+
+def test_supervisord_rests_while_replicas_serve(
+    cluster: LocalCluster, manager: LocalContainerManager, sums_image: str
+) -> None:
+    for version in ("1", "2"):
+        manager.deploy(DeploySpec(ModelVersion("sums", version), "doubles", sums_image, 2))
+    names = [f"model.sums.{version}.{index}" for version in ("1", "2") for index in (0, 1)]
+    eventually(lambda: all(map(cluster.is_ready, names)), "the replicas to be ready")
+    supervisord = int(stat_of(cluster.pid(names[0]))[1])
+    before_s = cpu_s(supervisord)
+    time.sleep(1.0)
+    assert cpu_s(supervisord) - before_s < 0.3
+
+
+def stat_of(pid: int) -> list[str]:
+    """Return the fields of a process behind its name: state, parent, …"""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+
+
+def cpu_s(pid: int) -> float:
+    """Return the CPU time that a process has taken, in seconds."""
+    user, system = stat_of(pid)[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 def test_scaling_adds_replicas_and_drains_those_of_the_highest_numbers(

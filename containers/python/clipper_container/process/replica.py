@@ -18,10 +18,18 @@ from clipper_container.process.shared import Shared
 _PR_SET_PDEATHSIG = 1
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _FAILED = 1
+#: The standard input that this process was started with; others that it starts do not get it.
+_kept: list[int] = []
 
 
 def empty_stdin() -> None:
-    """Let input() and debuggers meet the end of the input at once: nobody could answer them."""
+    """Let input() and debuggers meet the end of the input at once: nobody could answer them.
+
+    What was there before stays open elsewhere. It may be a pipe, and a supervisor that polls the other end of
+    a pipe without a reader is told of an error again and again: supervisord then takes a whole core.
+    """
+    with contextlib.suppress(OSError):  # there may be none
+        _kept.append(os.dup(0))
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.close(null)
