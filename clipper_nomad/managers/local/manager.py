@@ -123,7 +123,8 @@ class LocalContainerManager(ContainerManager):
                 self.cluster_name, f"in {self._state.path.parent}", "cluster_name and state_dir"
             )
         if not self._supervisor.is_running():
-            if leftovers.find(self._state.path):
+            # Where a stop was interrupted, what is left runs on its own, and stop_all() goes on with that.
+            if leftovers.find(self._state.path) and not self._state.is_ending:
                 raise _not_supervised(self.cluster_name)
             raise messages.not_running(self.cluster_name)
         self._connection.is_connected = True

@@ -206,6 +206,18 @@ def test_a_cluster_whose_supervisor_was_killed_is_started_again(cluster: LocalCl
     assert not [pid for pid in orphans if is_alive(pid)]
 
 
+def test_an_interrupted_stop_is_finished_though_its_supervisor_has_ended(cluster: LocalCluster) -> None:
+    cluster.make_manager().start_clipper(ClusterSpec())
+    orphans = [each.pid for each in cluster.processes().values()]
+    (supervisord,) = set(cluster.live_processes()) - set(orphans)
+    cluster.state.mark_ending(ending=True)
+    os.kill(supervisord, signal.SIGKILL)
+    eventually(lambda: not is_alive(supervisord), "supervisord is gone")
+    ClipperConnection(cluster.make_manager()).stop_all()
+    assert not any(map(is_alive, orphans))
+    assert not cluster.state.path.exists()
+
+
 def test_leftovers_of_a_killed_supervisor_are_removed(cluster: LocalCluster) -> None:
     cluster.make_manager().start_clipper(ClusterSpec())
     children = [each.pid for each in cluster.processes().values()]
