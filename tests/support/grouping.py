@@ -41,7 +41,6 @@ _GROUPS = {
     "contract-nomad": frozenset({"nomad", "nomad-raw_exec"}),
     "docker": ENGINE,
     "secure-nomad": frozenset({"secure_nomad_cluster"}),
-    "nodes": frozenset({NODES}),
 }
 # The folder whose tests share a cluster of their own.
 _HOSTILE = "hostile"
@@ -74,6 +73,9 @@ def mark(item: pytest.Item) -> None:
         item.add_marker(pytest.mark.docker)
     if NODES in asked or not asked.isdisjoint(CLUSTERS):
         item.add_marker(pytest.mark.nomad)
+    if NODES in asked:
+        # Its agents take each other for dead if they do not run for seconds.
+        item.add_marker(pytest.mark.quiet)
     if _folder(item.path) in _SLOW_FOLDERS:
         item.add_marker(pytest.mark.slow)
     if group := _find_group(item, asked):
