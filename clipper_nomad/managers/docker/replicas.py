@@ -6,8 +6,9 @@ container, and a stopped container still counts as wanted.
 
 from __future__ import annotations
 
+import datetime
 import functools
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 import docker.errors
@@ -102,7 +103,7 @@ class Replicas:
     def check(self, model: ModelVersion) -> None:
         """Raise DeploymentError if a replica ended at its start, or more than once, and is not well."""
         for container in self._find(model):
-            if _is_replica(container) and container.keeps_failing(self._engine.now):
+            if _is_replica(container) and _keeps_failing(container, self._engine.now):
                 what = messages.replica_of(model, container.labels[labels.INDEX])
                 log = self._engine.logs(container, _LOG_LINES)
                 raise DeploymentError(
@@ -172,6 +173,15 @@ class Replicas:
     def _end(self, found: Collection[Container]) -> None:
         self._engine.stop([each for each in found if _is_replica(each)])
         self._engine.remove([each.id for each in found])
+
+
+def _keeps_failing(container: Container, ask_now: Callable[[], datetime.datetime]) -> bool:
+    """Return whether a replica keeps failing: not one that was stopped, which alone the engine leaves ended.
+
+    A replica that was asked to stop has exit status 0.
+    """
+    was_stopped = container.status == "exited" and container.exit_code == 0
+    return not was_stopped and container.keeps_failing(ask_now)
 
 
 def _is_replica(container: Container) -> bool:
