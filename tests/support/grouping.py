@@ -44,9 +44,11 @@ _GROUPS = {
 }
 # The folder whose tests share a cluster of their own.
 _HOSTILE = "hostile"
+# The demonstrations take a cluster's usual ports, so there is one at a time.
+_DEMO = "demo"
 # Then folders in this order. Unit tests are short: with them last, all processes end together.
 _FOLDERS = ("contract", "system", _HOSTILE, "functional", "unit")
-_ORDER = [*_GROUPS, *_FOLDERS, QUIET]
+_ORDER = [*_GROUPS, _DEMO, *_FOLDERS, QUIET]
 
 
 def asks_for(items: Iterable[pytest.Item]) -> frozenset[str]:
@@ -93,6 +95,8 @@ def _find_group(item: pytest.Item, asked: frozenset[str]) -> str | None:
         return QUIET
     if _folder(item.path) == _HOSTILE:
         return _HOSTILE
+    if item.path.name.startswith("test_demo"):
+        return _DEMO
     return next((name for name, names in _GROUPS.items() if not asked.isdisjoint(names)), None)
 
 
