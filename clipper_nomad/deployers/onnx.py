@@ -1,4 +1,4 @@
-"""Deployment of models in ONNX, and of PyTorch modules that are exported to it, on ONNX Runtime."""
+"""Deployment of models in ONNX, which ONNX Runtime computes."""
 
 from __future__ import annotations
 
