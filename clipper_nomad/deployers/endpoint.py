@@ -6,19 +6,32 @@ application, so that a failed deployment leaves no application behind.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from clipper_nomad import names
 from clipper_nomad.connection import ClipperConnection
 from clipper_nomad.operations.sameness import require_same_application
 from clipper_nomad.types import Application
 
 
-def check_endpoint(
+@contextmanager
+def endpoint(
     clipper_conn: ClipperConnection, name: str, input_type: str, default_output: str, slo_micros: int
-) -> Application:
-    """Return the application to register once its model is deployed.
+) -> Iterator[None]:
+    """Check an endpoint's application before the deployment within, and register and link it after that.
 
     Raises ManagementError, which names each difference, if one of this name is another application.
     """
+    application = _check(clipper_conn, name, input_type, default_output, slo_micros)
+    yield
+    _open(clipper_conn, application)
+
+
+def _check(
+    clipper_conn: ClipperConnection, name: str, input_type: str, default_output: str, slo_micros: int
+) -> Application:
+    """Return the application to register once its model is deployed."""
     application = names.parse_application(name, input_type, default_output, slo_micros, "default")
     registered = clipper_conn.get_app_info(name)
     if registered is not None:
@@ -26,7 +39,7 @@ def check_endpoint(
     return application
 
 
-def open_endpoint(clipper_conn: ClipperConnection, application: Application) -> None:
+def _open(clipper_conn: ClipperConnection, application: Application) -> None:
     """Register the application unless it is registered, and link it to the model of its name."""
     clipper_conn.register_application(
         application.name, application.input_type, application.default_output, application.slo_micros

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -17,7 +16,6 @@ from typing import Any, cast
 from clipper_container.kinds.frameworks.layout import FORMAT, MODEL_FOLDER, PICKLED_FOLDER
 from clipper_container.kinds.manifest import write_manifest
 from clipper_nomad.connection import ClipperConnection
-from clipper_nomad.deployers.endpoint import check_endpoint, open_endpoint
 from clipper_nomad.deployers.packing.callables import check_callable
 from clipper_nomad.deployers.packing.closure import pack
 from clipper_nomad.deployers.packing.packages import add_recorded_packages
@@ -62,20 +60,9 @@ class NativeForm:
     arguments: tuple[str, ...] = ("model",)
 
 
-@contextmanager
-def endpoint(
-    clipper_conn: ClipperConnection,
-    name: str,
-    input_type: str,
-    default_output: str,
-    slo_micros: int,
-    options: Mapping[str, object],
-) -> Iterator[None]:
-    """Check an endpoint's application before the deployment within, and register and link it after that."""
+def check_framework_options(options: Mapping[str, object]) -> None:
+    """Raise TypeError for an option that there is not, and ClipperException for a wrong value."""
     _split(options)
-    application = check_endpoint(clipper_conn, name, input_type, default_output, slo_micros)
-    yield
-    open_endpoint(clipper_conn, application)
 
 
 def deploy_native_form(

@@ -9,11 +9,12 @@ from typing import Any, Unpack
 
 from clipper_container.kinds.frameworks.onnx import KIND, MODEL_NAME
 from clipper_nomad.connection import ClipperConnection
+from clipper_nomad.deployers.endpoint import endpoint
 from clipper_nomad.deployers.frameworks import (
     DeployArguments,
     NativeForm,
+    check_framework_options,
     deploy_native_form,
-    endpoint,
     require,
 )
 from clipper_nomad.errors import ClipperException
@@ -43,7 +44,8 @@ def create_endpoint(
     `slo_micros` is in microseconds; answers that are not ready by then are `default_output`. See
     deploy_onnx_model() for the other arguments and the errors.
     """
-    with endpoint(clipper_conn, name, input_type, default_output, slo_micros, options):
+    check_framework_options(options)
+    with endpoint(clipper_conn, name, input_type, default_output, slo_micros):
         deploy_onnx_model(
             clipper_conn,
             name,

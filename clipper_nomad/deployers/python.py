@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import Any, Unpack
 
 from clipper_nomad.connection import ClipperConnection
-from clipper_nomad.deployers.endpoint import check_endpoint, open_endpoint
+from clipper_nomad.deployers.endpoint import endpoint
 from clipper_nomad.deployers.packing.callables import check_callable
 from clipper_nomad.deployers.packing.closure import packed_closure
 from clipper_nomad.operations.requests import check_options
@@ -42,24 +42,23 @@ def create_endpoint(
     """
     check_options(options)
     check_callable(func)
-    application = check_endpoint(clipper_conn, name, input_type, default_output, slo_micros)
-    deploy_python_closure(
-        clipper_conn,
-        name,
-        version,
-        input_type,
-        func,
-        base_image,
-        labels,
-        registry,
-        num_replicas,
-        batch_size,
-        pkgs_to_install,
-        files=files,
-        modules=modules,
-        **options,
-    )
-    open_endpoint(clipper_conn, application)
+    with endpoint(clipper_conn, name, input_type, default_output, slo_micros):
+        deploy_python_closure(
+            clipper_conn,
+            name,
+            version,
+            input_type,
+            func,
+            base_image,
+            labels,
+            registry,
+            num_replicas,
+            batch_size,
+            pkgs_to_install,
+            files=files,
+            modules=modules,
+            **options,
+        )
 
 
 def deploy_python_closure(

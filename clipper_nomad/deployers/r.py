@@ -12,7 +12,7 @@ from clipper_container.kinds.frameworks.r.model import KIND, MODEL_NAME
 from clipper_container.kinds.manifest import read_manifest
 from clipper_container.model import ModelLoadError
 from clipper_nomad.connection import ClipperConnection
-from clipper_nomad.deployers.endpoint import check_endpoint, open_endpoint
+from clipper_nomad.deployers.endpoint import endpoint
 from clipper_nomad.deployers.frameworks import refuse_clippers_image
 from clipper_nomad.errors import ClipperException
 from clipper_nomad.images.recipes import find_recipe
@@ -43,22 +43,21 @@ def create_endpoint(
     deploy_r_model() for the other arguments and the errors.
     """
     check_options(options)
-    application = check_endpoint(clipper_conn, name, input_type, default_output, slo_micros)
-    deploy_r_model(
-        clipper_conn,
-        name,
-        version,
-        input_type,
-        model_path,
-        base_image,
-        labels,
-        registry,
-        num_replicas,
-        batch_size,
-        pkgs_to_install,
-        **options,
-    )
-    open_endpoint(clipper_conn, application)
+    with endpoint(clipper_conn, name, input_type, default_output, slo_micros):
+        deploy_r_model(
+            clipper_conn,
+            name,
+            version,
+            input_type,
+            model_path,
+            base_image,
+            labels,
+            registry,
+            num_replicas,
+            batch_size,
+            pkgs_to_install,
+            **options,
+        )
 
 
 def deploy_r_model(

@@ -11,11 +11,12 @@ from typing import Any, Unpack
 
 from clipper_container.kinds.frameworks.sklearn import KIND, MODEL_NAME
 from clipper_nomad.connection import ClipperConnection
+from clipper_nomad.deployers.endpoint import endpoint
 from clipper_nomad.deployers.frameworks import (
     DeployArguments,
     NativeForm,
+    check_framework_options,
     deploy_native_form,
-    endpoint,
     require,
 )
 from clipper_nomad.errors import ClipperException
@@ -47,7 +48,8 @@ def create_endpoint(
     `slo_micros` is in microseconds; answers that are not ready by then are `default_output`. See
     deploy_sklearn_model() for the other arguments and the errors.
     """
-    with endpoint(clipper_conn, name, input_type, default_output, slo_micros, options):
+    check_framework_options(options)
+    with endpoint(clipper_conn, name, input_type, default_output, slo_micros):
         deploy_sklearn_model(
             clipper_conn,
             name,
