@@ -88,9 +88,10 @@ def deploy_lightgbm_model(
 
     `options` are those of FrameworkOptions. Raises what deploy_python_closure() raises.
     """
-    columns = _columns(lightgbm_model)
+    booster = _booster_of(lightgbm_model)
+    columns = _columns(booster)
     packages = ("lightgbm", "pandas") if columns else ("lightgbm",)
-    form = NativeForm(KIND, lambda folder: _save(lightgbm_model, columns, folder), packages)
+    form = NativeForm(KIND, lambda folder: _save(lightgbm_model, booster, columns, folder), packages)
     arguments = DeployArguments(
         name,
         version,
@@ -105,30 +106,32 @@ def deploy_lightgbm_model(
     deploy_native_form(clipper_conn, arguments, form, func, options)
 
 
-def _save(model: Any, columns: list[str] | None, folder: Path) -> Mapping[str, object]:
+def _booster_of(model: Any) -> Any:
+    """Return the Booster of a model. Raises ClipperException for what is no model, or not fitted."""
     require("lightgbm", "lightgbm", "deploying a model of LightGBM")
     import lightgbm
 
-    if not isinstance(model, lightgbm.Booster | lightgbm.LGBMModel):
+    if isinstance(model, lightgbm.Booster):
+        return model
+    if not isinstance(model, lightgbm.LGBMModel):
         raise ClipperException(
             f"The model is a {type(model).__name__}: pass a lightgbm.Booster, or a wrapper such as "
             "lightgbm.LGBMClassifier."
         )
     try:
-        booster = model.booster_ if isinstance(model, lightgbm.LGBMModel) else model
+        return model.booster_
     except ValueError as exc:
         raise ClipperException(f"The model cannot be saved: {exc}. Fit it first.") from exc
+
+
+def _save(model: Any, booster: Any, columns: list[str] | None, folder: Path) -> Mapping[str, object]:
     booster.save_model(str(folder / MODEL_NAME))
-    fields: dict[str, object] = {"columns": columns}
-    if isinstance(model, lightgbm.LGBMClassifier):
-        fields["classes"] = model.classes_.tolist()
-    return fields
+    # Of the models, classifiers alone have classes.
+    classes = model.classes_.tolist() if hasattr(model, "classes_") else None
+    return {"columns": columns, "classes": classes}
 
 
-def _columns(model: Any) -> list[str] | None:
+def _columns(booster: Any) -> list[str] | None:
     """Return the names of the columns that a model was trained on; None if they had none."""
-    booster = getattr(model, "_Booster", model)
-    if not hasattr(booster, "feature_name"):
-        return None
     names = list(booster.feature_name())
     return None if names == [f"Column_{place}" for place in range(len(names))] else names

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any, Unpack
@@ -133,45 +134,42 @@ def _check(model: Any) -> None:
 
 def _make_form(model: Any) -> NativeForm:
     packages = ("sklearn", "pandas") if hasattr(model, "feature_names_in_") else ("sklearn",)
-    trusted = _find_trusted(model)
-    if trusted is None:
+    dumped = _dump(model)
+    if dumped is None:
         return NativeForm(KIND, lambda _: {}, packages, pickled=model, arguments=("estimator",))
-    used = sorted({name.partition(".")[0] for name in trusted} - {"sklearn"})
-    return NativeForm(
-        KIND,
-        lambda folder: _save(model, trusted, folder),
-        (*packages, "skops", *used),
-        arguments=("estimator",),
-    )
+    used = sorted({name.partition(".")[0] for name in dumped.trusted} - {"sklearn"})
+    return NativeForm(KIND, dumped.save, (*packages, "skops", *used), arguments=("estimator",))
 
 
-def _save(model: Any, trusted: list[str], folder: Path) -> Mapping[str, object]:
-    import skops.io
+@dataclass(frozen=True)
+class _Dumped:
+    """An estimator as skops holds it, and the types that it must trust to load it."""
 
-    skops.io.dump(model, folder / MODEL_NAME)
-    return {"trusted": trusted}
+    data: bytes
+    trusted: list[str]
+
+    def save(self, folder: Path) -> Mapping[str, object]:
+        (folder / MODEL_NAME).write_bytes(self.data)
+        return {"trusted": self.trusted}
 
 
-def _find_trusted(model: Any) -> list[str] | None:
-    """Return the types that skops must trust to load the estimator; None if it cannot hold it."""
+def _dump(model: Any) -> _Dumped | None:
+    """Return the estimator as skops holds it; None if it cannot."""
     if importlib.util.find_spec("skops") is None:
         logger.info("The estimator travels by pickle, since skops is missing: clipper-nomad[sklearn] has it")
         return None
     import skops.io
 
     try:
-        dumped = skops.io.dumps(model)
-        trusted = sorted(skops.io.get_untrusted_types(data=dumped))
-        skops.io.loads(dumped, trusted=trusted)
+        data = skops.io.dumps(model)
+        trusted = sorted(skops.io.get_untrusted_types(data=data))
+        skops.io.loads(data, trusted=trusted)
     except Exception as exc:  # noqa: BLE001 - skops raises what it meets, of any type
         logger.info("The estimator travels by pickle, since skops cannot hold it: %s", exc)
         return None
-    if local := [name for name in trusted if _is_local(name)]:
+    installed = packages_distributions()
+    # Types of the user's script or own modules: skops does not bring them.
+    if local := [name for name in trusted if name.partition(".")[0] not in installed]:
         logger.info("The estimator travels by pickle, with %s, which no package has", ", ".join(local))
         return None
-    return trusted
-
-
-def _is_local(name: str) -> bool:
-    """Return whether a type is of the user's script or own modules, which skops does not bring."""
-    return name.partition(".")[0] not in packages_distributions()
+    return _Dumped(data, trusted)

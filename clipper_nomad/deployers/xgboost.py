@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Unpack
@@ -89,7 +88,10 @@ def deploy_xgboost_model(
 
     `options` are those of FrameworkOptions. Raises what deploy_python_closure() raises.
     """
-    form = NativeForm(KIND, lambda folder: _save(xgboost_model, folder), _packages(xgboost_model))
+    booster = _booster_of(xgboost_model)
+    form = NativeForm(
+        KIND, lambda folder: _save(xgboost_model, booster, folder), _packages(xgboost_model, booster)
+    )
     arguments = DeployArguments(
         name,
         version,
@@ -104,21 +106,27 @@ def deploy_xgboost_model(
     deploy_native_form(clipper_conn, arguments, form, func, options)
 
 
-def _save(model: Any, folder: Path) -> Mapping[str, object]:
+def _booster_of(model: Any) -> Any:
+    """Return the Booster of a model. Raises ClipperException for what is no model, or not fitted."""
     require("xgboost", "xgboost", "deploying a model of XGBoost")
     import xgboost
 
-    if not isinstance(model, xgboost.Booster | xgboost.XGBModel):
+    if isinstance(model, xgboost.Booster):
+        return model
+    if not isinstance(model, xgboost.XGBModel):
         raise ClipperException(
             f"The model is a {type(model).__name__}: pass an xgboost.Booster, or a wrapper such as "
             "xgboost.XGBClassifier."
         )
-    is_wrapper = isinstance(model, xgboost.XGBModel)
     try:
-        model.save_model(folder / MODEL_NAME)
-    except Exception as exc:
+        return model.get_booster()
+    except ValueError as exc:
         raise ClipperException(f"The model cannot be saved: {exc}. Fit it first.") from exc
-    return {"wrapper": _wrapper_of(model)} if is_wrapper else {}
+
+
+def _save(model: Any, booster: Any, folder: Path) -> Mapping[str, object]:
+    model.save_model(folder / MODEL_NAME)
+    return {} if model is booster else {"wrapper": _wrapper_of(model)}
 
 
 def _wrapper_of(model: Any) -> str:
@@ -126,11 +134,7 @@ def _wrapper_of(model: Any) -> str:
     return next(each.__name__ for each in type(model).__mro__ if each.__module__.startswith("xgboost"))
 
 
-def _packages(model: Any) -> tuple[str, ...]:
+def _packages(model: Any, booster: Any) -> tuple[str, ...]:
     """Return the modules whose packages a replica needs."""
-    names = getattr(model, "feature_names", None)
-    if not isinstance(names, list) and hasattr(model, "get_booster"):
-        with contextlib.suppress(Exception):  # it is not fitted, which _save() refuses
-            names = model.get_booster().feature_names
-    wrapper = ("sklearn",) if hasattr(model, "get_booster") else ()
-    return ("xgboost", *wrapper, *(("pandas",) if names else ()))
+    wrapper = () if model is booster else ("sklearn",)
+    return ("xgboost", *wrapper, *(("pandas",) if booster.feature_names else ()))

@@ -7,6 +7,7 @@ declares. A function of the user's is given the model and the inputs as they cam
 from __future__ import annotations
 
 import abc
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Callable, Optional
@@ -80,7 +81,7 @@ class FrameworkModel(Model):
         """Return the length of the inputs that the model declares; None if it need not be asked."""
         if not self._warms_up or self.input_shape is None or self.columns:
             return None
-        return int(np.prod(self.input_shape, dtype=int))
+        return math.prod(self.input_shape)
 
     def predict(self, inputs: Inputs) -> Outputs:
         """Return one output for each input: of the user's function, or of the model."""
@@ -97,7 +98,7 @@ class FrameworkModel(Model):
 
     def _infer_by_length(self, inputs: Inputs) -> Outputs:
         """Infer on inputs of one length at a time: a model takes matrices. Texts are one group."""
-        if all(isinstance(each, str) for each in inputs):
+        if isinstance(inputs[0], str):
             return to_rows(self.infer(inputs), len(inputs))
         places: dict[int, list[int]] = {}
         for place, each in enumerate(inputs):
@@ -113,6 +114,6 @@ class FrameworkModel(Model):
         """Return the inputs in the dtype and the shape that the model declares."""
         batch = inputs if self.input_dtype is None else inputs.astype(self.input_dtype, copy=False)
         shape = self.input_shape
-        if shape is not None and len(shape) != 1 and batch.shape[1] == np.prod(shape, dtype=int):
+        if shape is not None and len(shape) != 1 and batch.shape[1] == math.prod(shape):
             batch = batch.reshape(len(batch), *shape)
         return batch

@@ -44,8 +44,9 @@ class OnnxModel(FrameworkModel):
         del pickled
         import onnxruntime
 
-        has_cuda = _CUDA_PROVIDER in onnxruntime.get_available_providers()
-        device = choose_device(fields, lambda: has_cuda, "ONNX Runtime")
+        device = choose_device(
+            fields, lambda: _CUDA_PROVIDER in onnxruntime.get_available_providers(), "ONNX Runtime"
+        )
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = count_own_threads()
         options.inter_op_num_threads = 1

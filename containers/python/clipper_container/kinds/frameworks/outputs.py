@@ -16,6 +16,8 @@ def to_rows(outputs: Any, count: int) -> Outputs:
     A tensor becomes an array, a DataFrame one record a row, a Series its values. A mapping of several outputs
     by name becomes a mapping a row; one of a single output is that output.
     """
+    if isinstance(outputs, np.ndarray):
+        return outputs
     if isinstance(outputs, Mapping):
         return _rows_by_name(outputs, count)
     if hasattr(outputs, "detach"):  # torch
@@ -27,9 +29,9 @@ def to_rows(outputs: Any, count: int) -> Outputs:
         return list(outputs.to_dict("records")) if hasattr(outputs, "columns") else list(outputs)
     if hasattr(outputs, "toarray"):  # SciPy's sparse matrices
         return np.asarray(outputs.toarray())
-    if hasattr(outputs, "numpy") and not isinstance(outputs, np.ndarray):  # TensorFlow
+    if hasattr(outputs, "numpy"):  # TensorFlow
         return np.asarray(outputs.numpy())
-    return outputs if isinstance(outputs, (np.ndarray, Sequence)) else np.asarray(outputs)
+    return outputs if isinstance(outputs, Sequence) else np.asarray(outputs)
 
 
 def _rows_by_name(outputs: Mapping[Any, Any], count: int) -> Outputs:

@@ -30,8 +30,7 @@ class XGBoostModel(FrameworkModel):
         del pickled
         import xgboost
 
-        has_cuda = bool(xgboost.build_info().get("USE_CUDA")) and Path("/dev/nvidia0").exists()
-        device = choose_device(fields, lambda: has_cuda, "XGBoost")
+        device = choose_device(fields, _has_cuda, "XGBoost")
         wrapper = fields.get("wrapper")
         self._model = getattr(xgboost, wrapper)() if wrapper else xgboost.Booster()
         self._model.load_model(folder / MODEL_NAME)
@@ -53,3 +52,9 @@ class XGBoostModel(FrameworkModel):
     def infer(self, batch: Any) -> Any:
         """Return the predictions."""
         return self._predict(batch)
+
+
+def _has_cuda() -> bool:
+    import xgboost
+
+    return bool(xgboost.build_info().get("USE_CUDA")) and Path("/dev/nvidia0").exists()
