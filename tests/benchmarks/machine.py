@@ -10,6 +10,8 @@ import os
 import time
 from pathlib import Path
 
+from tests.support.proc import stat_fields
+
 #: The processor cores that other processes may use in a valid run.
 MAX_OTHERS_CORES = 0.15
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
@@ -54,7 +56,7 @@ def _processes() -> tuple[dict[int, int], dict[int, list[int]]]:
         if not entry.name.isdigit():
             continue
         try:
-            fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            fields = stat_fields(entry)
         except OSError:
             continue  # it has ended
         pid = int(entry.name)

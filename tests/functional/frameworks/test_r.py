@@ -15,6 +15,8 @@ from clipper_nomad.deployers import r as r_deployer
 from tests.support.frameworks.checks import FrameworkChecks
 from tests.support.frameworks.r import R, find_child, require_r
 from tests.support.local_clusters import LocalCluster
+from tests.support.proc import stat_fields
+from tests.support.processes import eventually
 
 _SLO_MICROS = 30_000_000
 _TIMEOUT_S = 60
@@ -73,6 +75,9 @@ def test_an_error_and_an_end_are_defaults_of_their_inputs_alone(shouting: LocalC
 
 def test_a_killed_process_is_replaced(shouting: LocalCluster) -> None:
     (replica,) = (name for name in shouting.processes() if name.startswith("model."))
-    os.kill(find_child(find_child(shouting.pid(replica))), signal.SIGKILL)
+    child = find_child(find_child(shouting.pid(replica)))
+    os.kill(child, signal.SIGKILL)
+    # Its parent finds out with the next query. What it gets before it has ended is lost with it.
+    eventually(lambda: stat_fields(child)[0] == "Z", "R to end")
     answer = ask(shouting, {"input": "b"})
     assert (answer["output"], answer["default"]) == ("B", False)

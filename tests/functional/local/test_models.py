@@ -17,6 +17,7 @@ from clipper_nomad.managers.local.leftovers import is_alive
 from clipper_nomad.types import DeploySpec, Device, ModelVersion, Resources
 from tests.support.local_clusters import LocalCluster, build_model
 from tests.support.models import row_sums
+from tests.support.proc import cpu_s, stat_fields
 from tests.support.processes import eventually
 
 SUMS = ModelVersion("sums", "1")
@@ -65,21 +66,10 @@ def test_supervisord_rests_while_replicas_serve(
         manager.deploy(DeploySpec(ModelVersion("sums", version), "doubles", sums_image, 2))
     names = [f"model.sums.{version}.{index}" for version in ("1", "2") for index in (0, 1)]
     eventually(lambda: all(map(cluster.is_ready, names)), "the replicas to be ready")
-    supervisord = int(stat_of(cluster.pid(names[0]))[1])
+    supervisord = int(stat_fields(cluster.pid(names[0]))[1])
     before_s = cpu_s(supervisord)
     time.sleep(1.0)
     assert cpu_s(supervisord) - before_s < 0.3
-
-
-def stat_of(pid: int) -> list[str]:
-    """Return the fields of a process behind its name: state, parent, …"""
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-
-
-def cpu_s(pid: int) -> float:
-    """Return the CPU time that a process has taken, in seconds."""
-    user, system = stat_of(pid)[11:13]
-    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 def test_scaling_adds_replicas_and_drains_those_of_the_highest_numbers(

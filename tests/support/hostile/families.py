@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from pathlib import Path
 
 from tests.support.local_clusters import LocalCluster
+from tests.support.proc import stat_fields
 
 SUPERVISORD = "supervisord"
 
@@ -45,5 +45,5 @@ def _line(pid: int) -> list[int]:
 
 def _parent(pid: int) -> int:
     with contextlib.suppress(OSError):
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        return int(stat_fields(pid)[1])
     return 0

@@ -15,6 +15,7 @@ from pathlib import Path
 import docker
 import docker.errors
 
+from tests.support.proc import stat_fields
 from tests.support.processes import eventually
 
 MARKER = "TEST_CLUSTER_FOLDER"
@@ -28,13 +29,8 @@ def is_alive(pid: int, directory: Path) -> bool:
     with contextlib.suppress(OSError):
         # While a process becomes another program, its environment is empty.
         is_ours = not (process / "environ").read_bytes() or _is_marked(process, directory)
-        return is_ours and _state(process) not in "ZX"
+        return is_ours and stat_fields(process)[0] not in "ZX"
     return False
-
-
-def _state(process: Path) -> str:
-    # The program's name before it is in parentheses, and may hold any character.
-    return (process / "stat").read_text().rpartition(")")[2].split()[0]
 
 
 def kill_processes(directory: Path) -> None:
