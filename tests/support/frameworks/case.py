@@ -69,6 +69,11 @@ def run(make_case: Callable[[], Case]) -> None:
     print(SEEN + json.dumps(asdict(_Conversation(connection, case).hold())), flush=True)
 
 
+def deployer(call: Callable[..., None], input_type: str, model: Any) -> Deploy:
+    """Return how a framework's call deploys a model."""
+    return lambda connection, name, version: call(connection, name, version, input_type, model)
+
+
 class _Conversation:
     def __init__(self, connection: ClipperConnection, case: Case) -> None:
         self._connection = connection

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import lightgbm as lgb
 import numpy as np
 
-from clipper_nomad import ClipperConnection
 from clipper_nomad.deployers import lightgbm
-from tests.support.frameworks.case import Case, Deploy, run
+from tests.support.frameworks.case import Case, deployer, run
 
 _COLUMNS = 5
 
@@ -29,18 +26,11 @@ def make_case() -> Case:
         rows=held_out.tolist(),
         answers=booster.predict(held_out).tolist(),
         others=classifier.predict(held_out).tolist(),
-        deploy=_deployer(booster),
-        deploy_other=_deployer(classifier),
-        deploy_broken=_deployer(lgb.LGBMClassifier()),
+        deploy=deployer(lightgbm.deploy_lightgbm_model, "doubles", booster),
+        deploy_other=deployer(lightgbm.deploy_lightgbm_model, "doubles", classifier),
+        deploy_broken=deployer(lightgbm.deploy_lightgbm_model, "doubles", lgb.LGBMClassifier()),
         wrong_input=[1.0, 2.0],
     )
-
-
-def _deployer(model: Any) -> Deploy:
-    def deploy(connection: ClipperConnection, name: str, version: int) -> None:
-        lightgbm.deploy_lightgbm_model(connection, name, version, "doubles", model)
-
-    return deploy
 
 
 if __name__ == "__main__":

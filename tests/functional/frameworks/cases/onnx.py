@@ -12,9 +12,8 @@ from skl2onnx import to_onnx
 from sklearn.linear_model import LinearRegression
 from sklearn.neural_network import MLPRegressor
 
-from clipper_nomad import ClipperConnection
 from clipper_nomad.deployers import onnx
-from tests.support.frameworks.case import Case, Deploy, run
+from tests.support.frameworks.case import Case, deployer, run
 
 _COLUMNS = 6
 
@@ -38,18 +37,11 @@ def make_case() -> Case:
         rows=held_out.tolist(),
         answers=_run(network, held_out),
         others=_run(line, held_out),
-        deploy=_deployer(network),
-        deploy_other=_deployer(file),
-        deploy_broken=_deployer(broken),
+        deploy=deployer(onnx.deploy_onnx_model, "doubles", network),
+        deploy_other=deployer(onnx.deploy_onnx_model, "doubles", file),
+        deploy_broken=deployer(onnx.deploy_onnx_model, "doubles", broken),
         wrong_input=[1.0, 2.0],
     )
-
-
-def _deployer(model: Any) -> Deploy:
-    def deploy(connection: ClipperConnection, name: str, version: int) -> None:
-        onnx.deploy_onnx_model(connection, name, version, "doubles", model)
-
-    return deploy
 
 
 def _run(model: Any, rows: Any) -> list[Any]:

@@ -6,9 +6,8 @@ import json
 import tempfile
 from pathlib import Path
 
-from clipper_nomad import ClipperConnection
 from clipper_nomad.deployers import r as r_deployer
-from tests.support.frameworks.case import Case, Deploy, run
+from tests.support.frameworks.case import Case, deployer, run
 from tests.support.frameworks.r import R
 
 _TRAIN = """
@@ -46,18 +45,11 @@ def make_case() -> Case:
         rows=seen["rows"],
         answers=seen["line"],
         others=seen["curve"],
-        deploy=_deployer(folder / "line"),
-        deploy_other=_deployer(folder / "curve" / "model" / "model.rds"),
-        deploy_broken=_deployer(folder / "broken"),
+        deploy=deployer(r_deployer.deploy_r_model, "doubles", folder / "line"),
+        deploy_other=deployer(r_deployer.deploy_r_model, "doubles", folder / "curve" / "model" / "model.rds"),
+        deploy_broken=deployer(r_deployer.deploy_r_model, "doubles", folder / "broken"),
         wrong_input=[1.0, 2.0],
     )
-
-
-def _deployer(path: Path) -> Deploy:
-    def deploy(connection: ClipperConnection, name: str, version: int) -> None:
-        r_deployer.deploy_r_model(connection, name, version, "doubles", path)
-
-    return deploy
 
 
 if __name__ == "__main__":

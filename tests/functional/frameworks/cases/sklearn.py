@@ -10,9 +10,8 @@ from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from clipper_nomad import ClipperConnection
 from clipper_nomad.deployers import sklearn
-from tests.support.frameworks.case import Case, Deploy, run
+from tests.support.frameworks.case import Case, deployer, run
 
 _COLUMNS = 5
 
@@ -31,22 +30,15 @@ def make_case() -> Case:
         rows=held_out.tolist(),
         answers=forest.predict(held_out).tolist(),
         others=pipeline.predict(held_out).tolist(),
-        deploy=_deployer(forest),
-        deploy_other=_deployer(pipeline),
-        deploy_broken=_deployer(LinearRegression()),
+        deploy=deployer(sklearn.deploy_sklearn_model, "doubles", forest),
+        deploy_other=deployer(sklearn.deploy_sklearn_model, "doubles", pipeline),
+        deploy_broken=deployer(sklearn.deploy_sklearn_model, "doubles", LinearRegression()),
         wrong_input=[1.0, 2.0],
     )
 
 
 def _bend(x: Any) -> Any:
     return np.tanh(x)
-
-
-def _deployer(model: Any) -> Deploy:
-    def deploy(connection: ClipperConnection, name: str, version: int) -> None:
-        sklearn.deploy_sklearn_model(connection, name, version, "doubles", model)
-
-    return deploy
 
 
 if __name__ == "__main__":

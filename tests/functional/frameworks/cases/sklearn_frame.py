@@ -13,9 +13,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 
-from clipper_nomad import ClipperConnection
 from clipper_nomad.deployers import sklearn
-from tests.support.frameworks.case import Case, Deploy, run
+from tests.support.frameworks.case import Case, deployer, run
 
 _COLUMNS = 5
 
@@ -35,9 +34,11 @@ def make_case() -> Case:
         rows=[json.dumps(row) for row in held_out.to_dict("records")],
         answers=line.predict(held_out).tolist(),
         others=tree.predict(held_out).tolist(),
-        deploy=_deployer(line),
-        deploy_other=_deployer(tree),
-        deploy_broken=_deployer(make_pipeline(_make_columns(), LinearRegression())),
+        deploy=deployer(sklearn.deploy_sklearn_model, "strings", line),
+        deploy_other=deployer(sklearn.deploy_sklearn_model, "strings", tree),
+        deploy_broken=deployer(
+            sklearn.deploy_sklearn_model, "strings", make_pipeline(_make_columns(), LinearRegression())
+        ),
         wrong_input='{"size": 1.0, "weight": 2.0}',
     )
 
@@ -49,13 +50,6 @@ def _make_frame(random: Any, x: Any) -> Any:
 
 def _make_columns() -> Any:
     return make_column_transformer((StandardScaler(), ["size", "weight"]), (OneHotEncoder(), ["color"]))
-
-
-def _deployer(model: Any) -> Deploy:
-    def deploy(connection: ClipperConnection, name: str, version: int) -> None:
-        sklearn.deploy_sklearn_model(connection, name, version, "strings", model)
-
-    return deploy
 
 
 if __name__ == "__main__":

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import xgboost as xgb
 
-from clipper_nomad import ClipperConnection
 from clipper_nomad.deployers import xgboost
-from tests.support.frameworks.case import Case, Deploy, run
+from tests.support.frameworks.case import Case, deployer, run
 
 _COLUMNS = 5
 
@@ -27,18 +24,11 @@ def make_case() -> Case:
         rows=held_out.tolist(),
         answers=booster.inplace_predict(held_out.astype("f4")).tolist(),
         others=classifier.predict(held_out).tolist(),
-        deploy=_deployer(booster),
-        deploy_other=_deployer(classifier),
-        deploy_broken=_deployer(xgb.XGBClassifier()),
+        deploy=deployer(xgboost.deploy_xgboost_model, "doubles", booster),
+        deploy_other=deployer(xgboost.deploy_xgboost_model, "doubles", classifier),
+        deploy_broken=deployer(xgboost.deploy_xgboost_model, "doubles", xgb.XGBClassifier()),
         wrong_input=[1.0, 2.0],
     )
-
-
-def _deployer(model: Any) -> Deploy:
-    def deploy(connection: ClipperConnection, name: str, version: int) -> None:
-        xgboost.deploy_xgboost_model(connection, name, version, "doubles", model)
-
-    return deploy
 
 
 if __name__ == "__main__":
